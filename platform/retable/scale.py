@@ -1,0 +1,35 @@
+"""The sizes that one study runs at: smoke (minutes), toy (hours on a laptop), paper (days on a cluster)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from retable.study import TrialConfig
+
+C = TypeVar("C", bound="TrialConfig")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale(Generic[C]):
+    """One size of a study.
+
+    Attributes:
+        data: name of the data set: ``embedded``, or one that the user brings (``ucf101``).
+        shrink: the paper's config -> the config at this scale.
+        tables: tables run by default -> how many of their rows (None: all of them).
+        seeds: training seeds run by default.
+        comparable: whether numbers may stand beside the paper's with a difference. Smoke and toy may not.
+    """
+
+    name: str
+    data: str
+    shrink: Callable[[C], C]
+    tables: Mapping[str, int | None]
+    seeds: tuple[int, ...] = (0,)
+    comparable: bool = False
+
+    @property
+    def reason(self) -> str:
+        """What stands in the place of a difference from the paper's number; empty where one may be taken."""
+        return "" if self.comparable else f"not comparable: {self.name} data"

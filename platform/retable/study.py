@@ -1,0 +1,204 @@
+"""A paper's tables, declared before anything has run. No torch, no Ray: a study is data."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
+
+from retable.published import Label, Published, PublishedNumber
+from retable.scale import Scale
+
+if TYPE_CHECKING:
+    from retable.ddp import Workers
+    from retable.run import Learner, Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialConfig:
+    """What defines a trial scientifically. Machine knobs (workers, GPUs, paths) are never fields of it.
+
+    Attributes:
+        iterations: generator updates.
+        batch_size: samples in one update, over all workers.
+        accumulate: micro-batches that one update is split into; batch statistics are those of a micro-batch,
+            so it changes numbers and belongs here.
+        snapshot_every: iterations between two snapshots (a checkpoint with its metrics).
+    """
+
+    trainable: ClassVar[str]
+    iterations: int
+    batch_size: int
+    accumulate: int = 1
+    snapshot_every: int
+
+    def __post_init__(self) -> None:
+        for name in ("iterations", "batch_size", "accumulate", "snapshot_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, but got {getattr(self, name)}")
+        if self.batch_size % self.accumulate:
+            raise ValueError(
+                f"accumulate must divide batch_size, but got {self.accumulate=} and {self.batch_size=}"
+            )
+
+    def canonical(self) -> Self:
+        """This config with every field that cannot matter set to one agreed value."""
+        return self
+
+    def labels(self) -> Mapping[str, Label]:
+        """Flat parameters in the paper's words, for tables, published numbers and the tracker."""
+        return {"iterations": self.iterations, "batch_size": self.batch_size}
+
+    def requires(self) -> tuple["TrialConfig", ...]:
+        """Configs of the trials that must be finished first, such as the classifier behind IS and FID."""
+        return ()
+
+    def build(self, seed: int, run: "Run", workers: "Workers") -> "Learner":
+        """The learner of this config on this worker. Imports torch only when called.
+
+        Args:
+            seed: the trial's training seed.
+            run: where the data set and the required trials lie.
+            workers: the gang that trains together.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define build")
+
+
+C = TypeVar("C", bound=TrialConfig)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One config × one seed × one data set.
+
+    Attributes:
+        data: the data set's content fingerprint (hex), never its path.
+    """
+
+    config: TrialConfig
+    seed: int
+    data: str
+
+    @cached_property
+    def identity(self) -> Mapping[str, object]:
+        """Everything that the signature is made of, JSON-ready."""
+        return {
+            "trainable": self.config.trainable,
+            "config": asdict(self.config.canonical()),
+            "seed": self.seed,
+            "data": self.data,
+        }
+
+    @cached_property
+    def signature(self) -> str:
+        """The trial's identity: 16 hex digits of SHA-256 over the canonical JSON of `identity`."""
+        text = json.dumps(self.identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def requires(self) -> tuple["Trial", ...]:
+        """The trials that must be finished first. They share the data set and are trained once, at seed 0."""
+        return tuple(Trial(config, 0, self.data) for config in self.config.canonical().requires())
+
+
+@dataclass(frozen=True)
+class Row(Generic[C]):
+    """A row of a table. `config` is None for numbers that the paper took from others."""
+
+    label: str
+    config: C | None = None
+    model: str | None = None  # the row's name in the published CSV, where it is not its label
+
+
+def unchanged(config: C) -> C:
+    """The change of a column that has none."""
+    return config
+
+
+@dataclass(frozen=True)
+class Column(Generic[C]):
+    """A column: which metric, and what it changes in the row's config.
+
+    Attributes:
+        metric: a metric's family, such as ``is`` or ``fid``; the protocol is the trial's own.
+    """
+
+    label: str
+    metric: str
+    change: Callable[[C], C] = field(default=unchanged)
+    model: str | None = None  # the column's name in the published CSV, where columns are models
+
+
+@dataclass(frozen=True)
+class Cell(Generic[C]):
+    """One place of one table: the config that fills it and the paper's number."""
+
+    table: str
+    row: str
+    column: str
+    metric: str
+    config: C | None
+    published: PublishedNumber | None
+
+
+@dataclass(frozen=True)
+class Table(Generic[C]):
+    """A table of the paper: `number` as printed there, rows × columns of cells."""
+
+    number: str
+    caption: str
+    rows: tuple[Row[C], ...]
+    columns: tuple[Column[C], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study(Generic[C]):
+    """A paper's tables over one set of trials.
+
+    Attributes:
+        published: CSV of the paper's numbers (retable.published), or None.
+        scales: the sizes that the study can run at, by name.
+    """
+
+    name: str
+    paper: str
+    tables: tuple[Table[C], ...]
+    scales: Mapping[str, Scale[C]]
+    published: Path | None = None
+
+    def table(self, number: str) -> Table[C]:
+        """The table of that number.
+
+        Raises:
+            ValueError: the study declares no such table.
+        """
+        for table in self.tables:
+            if table.number == number:
+                return table
+        known = ", ".join(table.number for table in self.tables)
+        raise ValueError(f"{self.name} declares no table {number!r}; it has {known}")
+
+    def cells(self, table: Table[C], scale: Scale[C], limit: int | None = None) -> Iterator[Cell[C]]:
+        """The table's cells at that scale, row by row; `limit` keeps the first rows only.
+
+        The published number is looked up by the config at paper scale, then the config is shrunk.
+        """
+        published = Published.load(self.published) if self.published else None
+        for row in table.rows[:limit]:
+            for column in table.columns:
+                config = None if row.config is None else column.change(row.config)
+                model = column.model or row.model or row.label
+                number = None
+                if published is not None:
+                    number = published.find(
+                        table.number, column.metric, model, {} if config is None else config.labels()
+                    )
+                yield Cell(
+                    table=table.number,
+                    row=row.label,
+                    column=column.label,
+                    metric=column.metric,
+                    config=None if config is None else scale.shrink(config),
+                    published=number,
+                )
