@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from retable.study import Trial
+
 
 @dataclass(frozen=True)
 class Score:
@@ -48,12 +50,18 @@ class Run(Protocol):
         attempt: number of this attempt in the ledger, from 1; an attempt that was replaced may not write.
     """
 
-    rank: int
-    world_size: int
-    device: "torch.device"
-    folder: Path
-    data: Path
-    attempt: int
+    @property
+    def rank(self) -> int: ...
+    @property
+    def world_size(self) -> int: ...
+    @property
+    def device(self) -> "torch.device": ...
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def data(self) -> Path: ...
+    @property
+    def attempt(self) -> int: ...
 
     def required(self, signature: str) -> Path:
         """Folder of a finished trial that this one requires."""
@@ -95,3 +103,63 @@ class Learner(Protocol):
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take up a state that `state` gave."""
         ...
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """All that a worker needs to know of the attempt that it serves; sent to workers, never stored.
+
+    Attributes:
+        folder: the trial's folder.
+        data: root of the data set.
+        required: signature -> folder of each finished trial that this one requires.
+    """
+
+    trial: "Trial"
+    folder: Path
+    data: Path
+    attempt: int
+    required: Mapping[str, Path]
+
+    @property
+    def stop_request(self) -> Path:
+        """A file whose existence asks this attempt to save and return."""
+        return self.folder / f"stop-{self.attempt}"
+
+
+@dataclass
+class AssignedRun:
+    """A `Run` over an assignment: what the local runner and a Ray Train worker have in common."""
+
+    assignment: Assignment
+    rank: int
+    world_size: int
+    device: "torch.device"
+
+    @property
+    def folder(self) -> Path:
+        return self.assignment.folder
+
+    @property
+    def data(self) -> Path:
+        return self.assignment.data
+
+    @property
+    def attempt(self) -> int:
+        return self.assignment.attempt
+
+    def required(self, signature: str) -> Path:
+        """Folder of a finished trial that this one requires.
+
+        Raises:
+            KeyError: the plan did not list that trial.
+        """
+        if signature not in self.assignment.required:
+            raise KeyError(f"trial {signature} is not among the required {sorted(self.assignment.required)}")
+        return self.assignment.required[signature]
+
+    def report(self, iteration: int, metrics: Mapping[str, float]) -> None:
+        """Nothing to tell anybody: the outbox has it."""
+
+    def should_stop(self) -> bool:
+        return self.assignment.stop_request.exists()

@@ -1,0 +1,133 @@
+"""Study -> plan: the unique trials behind the cells, in an order in which each finds what it requires."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic
+
+from retable.published import Label
+from retable.scale import Scale
+from retable.study import C, Cell, Study, Trial, TrialConfig
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """One trial to be trained once, and where its numbers go.
+
+    Attributes:
+        name: what tells it from its neighbours in the plan, such as ``s_t=2 S1=1 · seed 0``.
+        places: the cells that it fills, such as ``9: Full, IS``.
+        requires: signatures of the trials that must be finished first.
+    """
+
+    trial: Trial
+    name: str
+    places: tuple[str, ...]
+    requires: tuple[str, ...]
+
+    @property
+    def signature(self) -> str:
+        return self.trial.signature
+
+
+@dataclass(frozen=True)
+class Plan(Generic[C]):
+    """What a study at a scale amounts to.
+
+    Attributes:
+        data: content fingerprint of the data set, or ``absent`` where it could not be read.
+        tables: number of each table -> how many of its rows (None: all).
+        trials: each before those that require it.
+    """
+
+    study: Study[C]
+    scale: Scale[C]
+    data: str
+    seeds: tuple[int, ...]
+    tables: Mapping[str, int | None]
+    trials: tuple[PlannedTrial, ...]
+
+    def cells(self) -> list[Cell[C]]:
+        """Every cell of every table in the plan."""
+        return [
+            cell
+            for number, limit in self.tables.items()
+            for cell in self.study.cells(self.study.table(number), self.scale, limit)
+        ]
+
+
+def make_plan(
+    study: Study[C],
+    scale: Scale[C],
+    data: str,
+    *,
+    tables: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+) -> Plan[C]:
+    """Work out the trials of a study. Starts nothing and touches no file.
+
+    Args:
+        data: content fingerprint of the data set.
+        tables: numbers of the tables wanted, all their rows; None for the scale's default.
+        seeds: training seeds; None for the scale's default.
+
+    Raises:
+        ValueError: a table is not declared.
+    """
+    wanted = dict(scale.tables) if tables is None else dict.fromkeys(tables)
+    chosen = tuple(scale.seeds if seeds is None else seeds)
+    places: dict[Trial, list[str]] = {}
+    for number, limit in wanted.items():
+        for cell in study.cells(study.table(number), scale, limit):
+            if cell.config is not None:
+                for seed in chosen:
+                    place = f"{cell.table}: {cell.row}, {cell.column}"
+                    places.setdefault(_canonical(Trial(cell.config, seed, data)), []).append(place)
+    ordered = _with_requirements(places)
+    names = _names(ordered)
+    trials = tuple(
+        PlannedTrial(
+            trial=trial,
+            name=names[trial.signature],
+            places=tuple(places.get(trial, ())),
+            requires=tuple(required.signature for required in trial.requires()),
+        )
+        for trial in ordered
+    )
+    return Plan(study, scale, data, chosen, wanted, trials)
+
+
+def _canonical(trial: Trial) -> Trial:
+    """The trial with its config in canonical form: equal trials become equal values."""
+    return Trial(trial.config.canonical(), trial.seed, trial.data)
+
+
+def _with_requirements(trials: Iterable[Trial]) -> list[Trial]:
+    """The trials and all that they require, each once, requirements first."""
+    ordered: dict[Trial, None] = {}
+
+    def visit(trial: Trial) -> None:
+        for required in trial.requires():
+            visit(_canonical(required))
+        ordered.setdefault(trial)
+
+    for trial in trials:
+        visit(trial)
+    return list(ordered)
+
+
+def _names(trials: Sequence[Trial]) -> dict[str, str]:
+    """For each signature, the labels that differ among the trials of its family, and the seed if several."""
+    names = {}
+    for trial in trials:
+        family = [other for other in trials if other.config.trainable == trial.config.trainable]
+        labels = trial.config.labels()
+        differing = [key for key in labels if len({_value(other.config, key) for other in family}) > 1]
+        words = [f"{key}={labels[key]}" for key in differing] or [trial.config.trainable]
+        if len({other.seed for other in family}) > 1:
+            words.append(f"seed={trial.seed}")
+        names[trial.signature] = " ".join(words)
+    return names
+
+
+def _value(config: TrialConfig, key: str) -> Label | None:
+    return config.labels().get(key)
