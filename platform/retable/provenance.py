@@ -1,0 +1,73 @@
+"""Which code made a result: commit, versions. Nothing of the machine: no host, path or environment variable."""
+
+import importlib.metadata
+import platform
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PACKAGES = ("torch", "ray", "optuna", "mlflow", "numpy")
+GIT_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a result's code came from.
+
+    Attributes:
+        commit: the checkout's commit (hex); None outside git.
+        dirty: whether the checkout has changed or new files that git does not ignore; None outside git.
+        python: version of the interpreter.
+        packages: versions by distribution name; what is not installed is left out.
+    """
+
+    commit: str | None
+    dirty: bool | None
+    python: str
+    packages: Mapping[str, str]
+
+    def tags(self) -> dict[str, str]:
+        """Flat text, for the tracker."""
+        tags = {"git.commit": self.commit or "unknown", "python": self.python}
+        if self.dirty is not None:
+            tags["git.dirty"] = str(self.dirty).lower()
+        return tags | {f"version.{name}": version for name, version in self.packages.items()}
+
+
+def provenance(source: Path = Path(__file__)) -> Provenance:
+    """The provenance of the code that `source`, one of its files, belongs to.
+
+    A file that git does not track has no commit: a virtual environment inside someone's checkout is not theirs.
+    """
+    tracked = _git(source, "ls-files", "--error-unmatch", source.name) is not None
+    commit = _git(source, "rev-parse", "HEAD") if tracked else None
+    status = _git(source, "status", "--porcelain") if tracked else None
+    return Provenance(
+        commit=commit,
+        dirty=None if status is None else bool(status),
+        python=platform.python_version(),
+        packages={name: version for name in PACKAGES if (version := _version(name))},
+    )
+
+
+def _git(source: Path, *arguments: str) -> str | None:
+    """What git says in that file's folder; None if it is not there, refuses, or hangs (a dead network disk)."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(source.resolve().parent), *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=GIT_SECONDS,
+        )
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
