@@ -1,0 +1,122 @@
+"""A metric's name is its protocol: everything that changes the number stands in it, and can be read back. No torch.
+
+``is2048x10_c3d-1a2b3c_acc0.983_bilinear112_s1_data-5d6e7f`` is the Inception score of 2,048 samples, over 10 repeats,
+by the C3D whose weights hash to 1a2b3c… and whose held-out accuracy is 98.3%, on frames resized to 112×112, in one
+split, for a data set whose fingerprint begins with 5d6e7f.
+"""
+
+import re
+from dataclasses import dataclass, fields
+from string import Formatter
+from typing import Final
+
+# A family is one line here: the fields that its numbers depend on, as they stand in the name.
+_FORMS: Final = {
+    "is": "is{samples}x{repeats}_{classifier}_acc{accuracy}_{resize}_s{splits}_data-{data}",
+    "fid": "fid{samples}x{repeats}_{classifier}_acc{accuracy}_{resize}_r{passes}-{split}_data-{data}",
+    "accuracy": "accuracy{samples}x{repeats}_{resize}_{split}_data-{data}",
+}
+_LOWER_IS_BETTER: Final = frozenset({"fid"})
+
+_COUNT: Final = r"[1-9][0-9]*"
+_FIELDS: Final = {
+    "samples": _COUNT,
+    "repeats": _COUNT,
+    "classifier": r"[a-z0-9]+-[0-9a-f]{6}",
+    "accuracy": r"[01]\.[0-9]{3}",
+    "resize": r"[a-z]+[1-9][0-9]*",
+    "splits": _COUNT,
+    "passes": _COUNT,
+    "split": r"[a-z]+",
+    "data": r"[0-9a-f]{6}",
+}
+
+
+def _needed(family: str) -> list[str]:
+    """The fields in a family's names."""
+    return [field for _, field, _, _ in Formatter().parse(_FORMS[family]) if field]
+
+
+_NAMES: Final = {
+    family: re.compile(
+        re.sub(r"\{(\w+)\}", lambda m: f"(?P<{m[1]}>{_FIELDS[m[1]]})", form.replace(".", r"\."))
+    )
+    for family, form in _FORMS.items()
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """How a number was measured. Two protocols are equal exactly when their names are.
+
+    Attributes:
+        family: ``is``, ``fid`` or ``accuracy``; says which of the fields below count, the others stay unset.
+        samples: clips in one repeat.
+        repeats: evaluation repeats that the value is the mean of.
+        data: first 6 hex digits of the data set's fingerprint, which covers decoding and cropping.
+        resize: how frames are brought to the network's size in pixels, such as ``bilinear112``.
+        classifier: kind and first 6 hex digits of the SHA-256 of its weights, such as ``c3d-1a2b3c``.
+        accuracy: the classifier's accuracy on held-out clips, with three decimals, such as ``0.983``.
+        splits: parts that the samples were cut into (IS).
+        passes: random clips of each real video (FID).
+        split: which real videos (FID, accuracy), such as ``train``.
+    """
+
+    family: str
+    samples: int
+    repeats: int = 1
+    data: str
+    resize: str
+    classifier: str = ""
+    accuracy: str = ""
+    splits: int = 0
+    passes: int = 0
+    split: str = ""
+
+    def __post_init__(self) -> None:
+        if self.family not in _FORMS:
+            raise ValueError(f"family must be one of {', '.join(_FORMS)}, but got {self.family!r}")
+        needed = _needed(self.family)
+        for name, pattern in _FIELDS.items():
+            value = getattr(self, name)
+            if name in needed and not re.fullmatch(pattern, str(value)):
+                raise ValueError(f"{name} of {self.family} must look like {pattern}, but got {value!r}")
+            if name not in needed and value:
+                raise ValueError(
+                    f"{self.family} does not depend on {name}: leave it unset, but got {value!r}"
+                )
+
+    @property
+    def name(self) -> str:
+        """The name that the metric is filed under."""
+        return _FORMS[self.family].format(**{field: getattr(self, field) for field in _needed(self.family)})
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Which way is up."""
+        return self.family not in _LOWER_IS_BETTER
+
+    @classmethod
+    def parse(cls, name: str) -> "Protocol":
+        """The protocol of that name.
+
+        Raises:
+            ValueError: it is not the name of a protocol.
+        """
+        for family, pattern in _NAMES.items():
+            if found := pattern.fullmatch(name):
+                values = found.groupdict()
+                counts = {key: int(text) for key, text in values.items() if _FIELDS[key] == _COUNT}
+                texts = {key: text for key, text in values.items() if _FIELDS[key] != _COUNT}
+                return cls(family=family, **counts, **texts)  # type: ignore[arg-type]
+        raise ValueError(f"{name!r} is not a metric's protocol; names look like {', '.join(_FORMS.values())}")
+
+
+def comparable(a: Protocol, b: Protocol) -> str:
+    """Whether numbers under `a` and `b` may be subtracted: empty if so, else the reason to print in its place."""
+    differences = [
+        f"{field.name} {getattr(a, field.name)} against {getattr(b, field.name)}"
+        for field in fields(Protocol)
+        if getattr(a, field.name) != getattr(b, field.name)
+    ]
+    return f"not comparable: {', '.join(differences)}" if differences else ""

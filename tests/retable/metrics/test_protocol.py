@@ -1,0 +1,85 @@
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retable.metrics.protocol import Protocol, comparable
+
+HEX = st.text("0123456789abcdef", min_size=6, max_size=6)
+COUNT = st.integers(1, 10**6)
+WORD = st.from_regex(r"[a-z]+", fullmatch=True)
+RESIZE = st.builds(lambda word, size: f"{word}{size}", WORD, COUNT)
+ACCURACY = st.integers(0, 1000).map(lambda permille: f"{permille / 1000:.3f}")
+CLASSIFIER = st.builds(
+    lambda kind, digest: f"{kind}-{digest}", st.from_regex(r"[a-z0-9]+", fullmatch=True), HEX
+)
+
+SHARED = {"samples": COUNT, "repeats": COUNT, "data": HEX, "resize": RESIZE}
+JUDGED = {**SHARED, "classifier": CLASSIFIER, "accuracy": ACCURACY}
+PROTOCOLS = st.one_of(
+    st.builds(Protocol, family=st.just("is"), splits=COUNT, **JUDGED),
+    st.builds(Protocol, family=st.just("fid"), passes=COUNT, split=WORD, **JUDGED),
+    st.builds(Protocol, family=st.just("accuracy"), split=WORD, **SHARED),
+)
+
+IS = Protocol(
+    family="is",
+    samples=2048,
+    repeats=10,
+    data="5d6e7f",
+    resize="bilinear112",
+    classifier="c3d-1a2b3c",
+    accuracy="0.983",
+    splits=1,
+)
+FID = dataclasses.replace(IS, family="fid", splits=0, passes=10, split="train")
+
+
+def test_the_names_that_readers_see() -> None:
+    assert IS.name == "is2048x10_c3d-1a2b3c_acc0.983_bilinear112_s1_data-5d6e7f"
+    assert FID.name == "fid2048x10_c3d-1a2b3c_acc0.983_bilinear112_r10-train_data-5d6e7f"
+    accuracy = Protocol(family="accuracy", samples=120, data="5d6e7f", resize="bilinear32", split="test")
+    assert accuracy.name == "accuracy120x1_bilinear32_test_data-5d6e7f"
+
+
+@given(PROTOCOLS)
+def test_a_name_reads_back_as_its_protocol(protocol: Protocol) -> None:
+    assert Protocol.parse(protocol.name) == protocol
+
+
+@given(PROTOCOLS, PROTOCOLS)
+def test_equal_names_are_equal_protocols_and_only_those_compare(a: Protocol, b: Protocol) -> None:
+    assert (a.name == b.name) == (a == b) == (comparable(a, b) == "")
+
+
+@given(st.text(max_size=80))
+def test_other_text_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a metric's protocol"):
+        Protocol.parse(text)
+
+
+def test_which_way_is_up() -> None:
+    assert IS.higher_is_better
+    assert not FID.higher_is_better
+
+
+def test_the_reason_names_every_difference() -> None:
+    assert comparable(IS, IS) == ""
+    other = dataclasses.replace(IS, samples=64, data="000000")
+    assert comparable(IS, other) == "not comparable: samples 2048 against 64, data 5d6e7f against 000000"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"family": "kid"}, "family must be one of is, fid, accuracy, but got 'kid'"),
+        ({"samples": 0}, "samples of is must look like .* but got 0"),
+        ({"data": "nothex"}, "data of is must look like .* but got 'nothex'"),
+        ({"accuracy": "98%"}, "accuracy of is must look like .* but got '98%'"),
+        ({"passes": 10}, "is does not depend on passes: leave it unset, but got 10"),
+    ],
+)
+def test_a_bad_field_is_named(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(IS, **change)  # type: ignore[arg-type]
