@@ -96,13 +96,17 @@ class Workers:
         dist.all_gather(parts, padded)
         return torch.cat([part[: int(count)] for part, count in zip(parts, counts, strict=True)])
 
+    def from_first(self, number: int) -> int:
+        """Rank 0's number, on every worker."""
+        if self.size == 1:
+            return number
+        value = torch.tensor(number, device=self.device)
+        dist.broadcast(value, src=0)
+        return int(value)
+
     def agree(self, flag: bool) -> bool:
         """Rank 0's flag, on every worker."""
-        if self.size == 1:
-            return flag
-        value = torch.tensor(int(flag), device=self.device)
-        dist.broadcast(value, src=0)
-        return bool(value)
+        return bool(self.from_first(int(flag)))
 
 
 def unwrapped(module: M) -> M:

@@ -1,0 +1,1 @@
+"""The Ray package: the only place that imports Ray."""

@@ -1,0 +1,131 @@
+"""The command line: `python studies/x.py …`, and `retable plan|run|status|table|data` for any study file."""
+
+import argparse
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from retable import commands
+from retable.study import Study
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The ``retable`` command. Returns the exit code: 0 done, 1 something did not finish, 2 bad input, 130 Ctrl-C."""
+    parser = argparse.ArgumentParser(
+        prog="retable", description="Declare a GAN paper's tables once, run the grid, get the tables back."
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for verb, about in (
+        ("plan", "print what would run, and start nothing"),
+        ("run", "train what is missing, then print the tables"),
+        ("status", "print what is done, running and missing; reads while another process runs"),
+        ("table", "print and export the tables of what has been trained"),
+    ):
+        command = verbs.add_parser(verb, help=about)
+        command.add_argument("study", type=Path, help="the study's file, such as studies/subsampling_ablation.py")
+        _add_options(command)
+    data = verbs.add_parser("data", help="look at data sets").add_subparsers(dest="data_verb", required=True)
+    check = data.add_parser("check", help="list the files of a data set that training can't use")
+    check.add_argument("folder", type=Path, help="a data set in UCF101's layout")
+    check.add_argument("--frames", type=int, default=16, help="frames that a clip needs (default: 16)")
+    given = parser.parse_args(arguments)
+    if given.verb == "data":
+        return _guarded(lambda console: commands.check_data(given.folder, given.frames, console))
+    return _guarded(lambda console: _dispatch(load_study(given.study), given.verb, given, console))
+
+
+def main_study(study: Study[Any], arguments: Sequence[str] | None = None) -> int:
+    """A study's file run as a script: train what is missing and print the tables, or what the options say."""
+    parser = argparse.ArgumentParser(description=f"{study.paper}. Running the same command again resumes.")
+    _add_options(parser)
+    verbs = parser.add_mutually_exclusive_group()
+    verbs.add_argument("--plan", dest="verb", action="store_const", const="plan", help="print what would run; stop")
+    verbs.add_argument("--report", dest="verb", action="store_const", const="table", help="print the tables only")
+    verbs.add_argument("--status", dest="verb", action="store_const", const="status", help="print each trial's state")
+    given = parser.parse_args(arguments)
+    return _guarded(lambda console: _dispatch(study, given.verb or "run", given, console))
+
+
+def load_study(path: Path) -> Study[Any]:
+    """The STUDY that a file exports.
+
+    Raises:
+        ValueError: there is no such file, or it exports no STUDY.
+    """
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise ValueError(f"a study is a Python file that exports STUDY, but {path} is no such file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    study = getattr(module, "STUDY", None)
+    if not isinstance(study, Study):
+        raise ValueError(f"{path} must export STUDY, a retable.study.Study, but has {type(study).__name__}")
+    return study
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--scale", default="smoke", help="smoke (minutes), toy (hours) or paper (default: smoke)")
+    parser.add_argument("--tables", type=_words, help="numbers of the tables, such as 5,9 (default: the scale's)")
+    parser.add_argument("--seeds", type=_seeds, help="training seeds: 0,1,2 (default: the scale's)")
+    parser.add_argument("--out", type=Path, default=Path("results"), help="folder of results (default: results)")
+    parser.add_argument("--data", type=Path, help="folder of the data set (default: by the scale)")
+    parser.add_argument("--workers", type=_positive, help="most workers of one trial (default: what fits)")
+    parser.add_argument("--address", help="a running Ray cluster, such as auto or ray://host:10001")
+    parser.add_argument("--local", action="store_true", help="train in this process, without Ray (to debug)")
+
+
+def _dispatch(study: Study[Any], verb: str, given: argparse.Namespace, console: Console) -> int:
+    if given.scale not in study.scales:
+        raise ValueError(f"--scale must be one of {', '.join(study.scales)}, but got {given.scale!r}")
+    request = commands.Request(
+        study=study,
+        scale=study.scales[given.scale],
+        tables=given.tables,
+        seeds=given.seeds,
+        results=given.out,
+        data=given.data,
+        workers=given.workers,
+        address=given.address,
+        local=given.local,
+    )
+    return {
+        "plan": commands.show_plan,
+        "run": commands.run,
+        "status": commands.show_status,
+        "table": commands.show_tables,
+    }[verb](request, console)
+
+
+def _guarded(command: Any) -> int:
+    """Run a command; a mistake of the user's is told in one sentence, a mistake of ours with its traceback."""
+    from retable.data.errors import DataError
+
+    console = Console(soft_wrap=not sys.stdout.isatty())
+    try:
+        return int(command(console))
+    except (ValueError, OSError, DataError) as error:
+        console.print(Text(f"{error}", style="red"))
+        return 2
+    except KeyboardInterrupt:
+        console.print("\nInterrupted. Nothing finished is lost: run the same command again to go on.")
+        return 130
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    return tuple(int(word) for word in _words(text))
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, but got {number}")
+    return number

@@ -1,0 +1,127 @@
+"""Connecting to Ray, and what gangs of workers the cluster can hold."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "token",  # without it a cluster's job API runs anybody's code
+    "RAY_TRAIN_V2_ENABLED": "1",
+    "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": "60",  # Ray's default takes 600 s to notice a hung rank
+    "RAY_TRAIN_COLLECTIVE_TIMEOUT_S": "300",
+    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours: it saves before it stops
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+}
+for _name, _value in SETTINGS.items():
+    os.environ.setdefault(_name, _value)
+
+import ray  # noqa: E402  (reads the settings above when it is imported)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gang:
+    """The shape of a trial's workers: a machine knob, never part of a trial's identity.
+
+    Attributes:
+        workers: workers of one trial.
+        cpus: CPUs of each worker.
+        gpus: GPUs of each worker; a fraction shares one.
+    """
+
+    workers: int = 1
+    cpus: float = 1
+    gpus: float = 0
+
+    @property
+    def worker(self) -> dict[str, float]:
+        """What Ray reserves for each worker."""
+        return {"CPU": self.cpus, "GPU": self.gpus} if self.gpus else {"CPU": self.cpus}
+
+
+class ImpossibleShapeError(ValueError):
+    """The cluster can never hold the gang that was asked for."""
+
+
+def slots(nodes: Sequence[Mapping[str, float]], gang: Gang) -> int:
+    """How many workers of that shape the nodes can hold at once; workers don't span nodes.
+
+    Args:
+        nodes: each node's resources, such as ``{"CPU": 2.0}``.
+    """
+    return sum(
+        int(min(node.get(name, 0.0) / amount for name, amount in gang.worker.items() if amount > 0) + 1e-9)
+        for node in nodes
+    )
+
+
+def checked_slots(nodes: Sequence[Mapping[str, float]], gang: Gang) -> int:
+    """`slots`, refused at once where one gang could never be placed.
+
+    Raises:
+        ImpossibleShapeError: says what was asked and what there is.
+    """
+    if gang.workers < 1 or gang.cpus <= 0 or gang.gpus < 0:
+        raise ImpossibleShapeError(f"a gang needs workers >= 1, cpus > 0 and gpus >= 0, but got {gang}")
+    available = slots(nodes, gang)
+    if available < gang.workers:
+        have = "; ".join(f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs" for node in nodes)
+        raise ImpossibleShapeError(
+            f"asked for {gang.workers} workers of {gang.cpus:g} CPUs and {gang.gpus:g} GPUs each, but the cluster's "
+            f"{len(nodes)} node(s) ({have}) can hold {available}; lower --workers or add nodes"
+        )
+    return available
+
+
+@contextmanager
+def connected(address: str | None, scratch: Path) -> Iterator[list[dict[str, float]]]:
+    """Ray, for the length of the block: a cluster of its own here, or the running one at that address.
+
+    Yields each living node's resources. Ends only the Ray that it started. The dashboard is on, on loopback: with
+    it off, every trial that Tune stops keeps its placement group for ever.
+
+    Raises:
+        ConnectionError: nothing answers at the address.
+    """
+    scratch.mkdir(parents=True, exist_ok=True)
+    common: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address is None:
+        ray.init(include_dashboard=True, dashboard_host="127.0.0.1", **common)
+        _protect_token()
+    else:
+        try:
+            ray.init(address=address, runtime_env=_checkout_environment(), **common)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise ConnectionError(
+                f"no Ray cluster answers at {address}: {error}\nStart one with `ray start --head` or leave out --address; "
+                "a cluster with token authentication needs the same token file on this machine"
+            ) from error
+    try:
+        yield [dict(node["Resources"]) for node in ray.nodes() if node["Alive"]]
+    finally:
+        ray.shutdown()
+
+
+def _protect_token() -> None:
+    """Ray writes its token file for all to read; narrow it to the user."""
+    path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH", Path.home() / ".ray" / "auth_token"))
+    if path.exists():
+        path.chmod(0o600)
+
+
+def _checkout_environment() -> dict[str, Any]:
+    """How a running cluster's workers find this code: the checkout travels, without data and results."""
+    root = Path(__file__).resolve().parents[3]
+    if not (root / "pyproject.toml").exists():
+        return {}  # installed as a wheel: the nodes must have the same wheel
+    return {
+        "working_dir": str(root),
+        "excludes": ["/.git", "/.venv", "/results", "/docs", "/.mypy_cache", "/.ruff_cache"],
+        "env_vars": {"PYTHONPATH": "platform", **{k: os.environ[k] for k in SETTINGS}},
+    }

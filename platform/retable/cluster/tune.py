@@ -1,0 +1,153 @@
+"""Plan -> one Tune experiment. Tune runs attempts; the execution says which, and the ledger is the truth.
+
+Tune's documented nesting (a trial that holds a CPU and waits for its gang's CPUs) can deadlock. Here a trial's Tune
+side holds no CPU, and the searcher hands out a trial only when its whole gang fits: nothing ever waits for what
+another waiting trial holds.
+"""
+
+import json
+import shutil
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from retable.cluster.launch import Gang, checked_slots, connected  # first: it makes Ray's settings
+
+# isort: split
+from ray import tune
+from ray.tune.search import Searcher
+
+from retable.cluster.train import failure_file, train_gang
+from retable.execution import Execution
+from retable.plan import PlannedTrial
+from retable.run import Assignment
+
+TUNE_SIDE = [{"CPU": 0, "memory": 2**20}]
+"""What a trial's Tune side reserves: Ray refuses an empty bundle, so a sliver of memory and no CPU."""
+
+
+def run_plan(execution: Execution, gang: Gang, address: str | None = None) -> None:
+    """Train what is missing, as many gangs at a time as the cluster holds.
+
+    The first Ctrl-C asks running trials to save and return; a second one ends them at once.
+
+    Raises:
+        ImpossibleShapeError: the cluster can never hold such a gang; nothing was started.
+        ConnectionError: nothing answers at the address.
+    """
+    scratch = execution.results.resolve() / "ray"
+    with connected(address, scratch) as nodes:
+        searcher = PlanSearcher(execution, gang, checked_slots(nodes, gang))
+        with execution.leases_kept(), _stopped_by_interrupt(execution):
+            try:
+                tune.Tuner(
+                    tune.with_resources(
+                        partial(_trial, orders=searcher.orders, gang=gang, scratch=scratch),
+                        tune.PlacementGroupFactory(TUNE_SIDE),
+                    ),
+                    tune_config=tune.TuneConfig(
+                        search_alg=searcher,
+                        num_samples=len(execution.plan.trials),
+                        metric="iteration",
+                        mode="max",
+                        trial_dirname_creator=lambda trial: trial.trial_id,
+                    ),
+                    run_config=tune.RunConfig(
+                        name=execution.plan.study.name, storage_path=str(scratch / "tune"), verbose=0
+                    ),
+                ).fit()
+            finally:
+                searcher.abandon()
+    shutil.rmtree(scratch, ignore_errors=True)  # nothing is ever restored from it
+
+
+def _trial(
+    config: Mapping[str, Any], *, orders: Mapping[str, Assignment], gang: Gang, scratch: Path
+) -> dict[str, int]:
+    """What Tune runs for each trial: its gang, to the end. An error is a file, so that Tune goes on."""
+    assignment = replace(orders[config["signature"]], attempt=config["attempt"])
+    train_gang(assignment, replace(gang, workers=config["workers"]), scratch)
+    return {"iteration": assignment.trial.config.iterations}
+
+
+class PlanSearcher(Searcher):
+    """Hands Tune the plan's trials, each once its requirements are finished and its gang fits.
+
+    Trials go in the plan's order, so that small gangs can't keep a large one waiting for ever.
+    """
+
+    def __init__(self, execution: Execution, gang: Gang, slots: int) -> None:
+        super().__init__(metric="iteration", mode="max")
+        self.execution, self.gang, self.slots = execution, gang, slots
+        self.orders = {p.signature: execution.assignment(p.signature, 0) for p in execution.plan.trials}
+        self._awaited = {signature for planned in execution.plan.trials for signature in planned.requires}
+        self._live: dict[str, tuple[Assignment, int]] = {}
+
+    def suggest(self, trial_id: str) -> Any:
+        """The next trial's config; None if none can start now; FINISHED if none will."""
+        while (planned := self.execution.next()) is not None:
+            workers = self.gang_size(planned)
+            if sum(size for _, size in self._live.values()) + workers > self.slots:
+                return None
+            assignment = self.execution.begin(planned)
+            if assignment is not None:
+                self._live[trial_id] = assignment, workers
+                return {"signature": planned.signature, "attempt": assignment.attempt, "workers": workers}
+        return None if self.execution.waiting else Searcher.FINISHED
+
+    def gang_size(self, planned: PlannedTrial) -> int:
+        """The most workers, up to the gang's, that share a micro-batch equally.
+
+        A trial that others wait for takes the whole machine: the result does not depend on it.
+        """
+        config = planned.trial.config
+        micro = config.batch_size // config.accumulate
+        most = self.slots if planned.signature in self._awaited else self.gang.workers
+        return max(size for size in range(1, most + 1) if micro % size == 0)
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Record the attempt by what it left in its folder."""
+        if trial_id in self._live:
+            assignment, _ = self._live.pop(trial_id)
+            failure = failure_file(assignment)
+            if failure.exists():
+                self.execution.end(
+                    assignment, None, json.loads(failure.read_text(encoding="utf-8"))["message"]
+                )
+            elif assignment.stop_request.exists():
+                self.execution.end(assignment, "stopped")
+            else:
+                self.execution.end(assignment, None, "its workers were lost" if error else "")
+
+    def abandon(self) -> None:
+        """Record what was still running when Tune itself came to an end."""
+        for trial_id in list(self._live):
+            assignment, _ = self._live.pop(trial_id)
+            self.execution.end(assignment, "stopped", "interrupted")
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the ledger is the record, and Tune's restore is never used."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Never called: a fresh Tuner runs over what the ledger lacks."""
+
+
+@contextmanager
+def _stopped_by_interrupt(execution: Execution) -> Iterator[None]:
+    def stop(signum: int, frame: FrameType | None) -> None:
+        if execution.stopping:
+            raise KeyboardInterrupt
+        execution.request_stop()
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

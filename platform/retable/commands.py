@@ -1,0 +1,175 @@
+"""What the command line does: plan, run, status, table, and checking a data set."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from retable.data.sets import locate
+from retable.plan import Plan, make_plan
+from retable.report import export, render, results, table, wide
+from retable.scale import Scale
+from retable.study import Study
+
+ABSENT = "absent"
+"""Stands for the fingerprint of a data set that is not on this machine: signatures are then provisional."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the user asked for. The last four are machine knobs: they never change a result.
+
+    Attributes:
+        tables: numbers of tables; None for the scale's own choice.
+        seeds: training seeds; None for the scale's.
+        data: folder of the data set; None for the scale's.
+        workers: most workers of one trial; None for as many as suits the machine.
+        address: a running Ray cluster; None for one of our own.
+        local: train in this process, without Ray.
+    """
+
+    study: Study[Any]
+    scale: Scale[Any]
+    tables: tuple[str, ...] | None
+    seeds: tuple[int, ...] | None
+    results: Path
+    data: Path | None
+    workers: int | None
+    address: str | None
+    local: bool
+
+    def plan(self, data: str) -> Plan[Any]:
+        """The plan over a data set of that fingerprint."""
+        return make_plan(self.study, self.scale, data, tables=self.tables, seeds=self.seeds)
+
+
+def show_plan(request: Request, console: Console) -> int:
+    """Print the trials that would run. Renders no data, starts no Ray, changes no file."""
+    plan = request.plan(_fingerprint_if_here(request, console))
+    states = _states(request, plan)
+    rows = Table(title=f"{request.study.paper}, scale {request.scale.name}: trials", title_justify="left")
+    for heading in ("signature", "trial", "seed", "iterations", "state", "fills"):
+        rows.add_column(heading, overflow="fold")
+    for planned in plan.trials:
+        config = planned.trial.config
+        rows.add_row(
+            planned.signature if plan.data != ABSENT else f"({planned.signature})",
+            f"{config.trainable} {planned.name}",
+            str(planned.trial.seed),
+            f"{config.iterations:,}",
+            states.get(planned.signature, "missing"),
+            "; ".join(planned.places) or "required by others",
+        )
+    console.print(rows)
+    cells = [cell for cell in plan.cells() if cell.config is not None]
+    done = sum(states.get(planned.signature) == "done" for planned in plan.trials)
+    console.print(
+        f"{len(plan.tables)} tables, {len(cells)} cells, {len(plan.trials)} trials, {done} of them done. "
+        "Nothing was started."
+    )
+    return 0
+
+
+def show_status(request: Request, console: Console) -> int:
+    """Print each trial's state as the ledger has it. Reads while another process runs."""
+    from retable.ledger import Ledger
+
+    plan = request.plan(_fingerprint_if_here(request, console))
+    path = request.results / "ledger.db"
+    if not path.exists():
+        console.print(f"{path} does not exist: nothing was run with --out {request.results}")
+        return 0
+    rows = Table(title=f"{request.study.name}, scale {request.scale.name}", title_justify="left")
+    for heading in ("signature", "trial", "state", "attempts", "iteration", "message"):
+        rows.add_column(heading, overflow="fold")
+    with Ledger(path) as ledger:
+        known = {record.signature: record for record in ledger.trials()}
+        for planned in plan.trials:
+            record = known.get(planned.signature)
+            attempts = ledger.attempts(planned.signature) if record else ()
+            last = attempts[-1] if attempts else None
+            rows.add_row(
+                planned.signature,
+                planned.name,
+                record.state if record else "missing",
+                str(len(attempts)),
+                f"{_iteration(request, planned.signature)}/{planned.trial.config.iterations}",
+                (last.message or "") if last else "",
+            )
+    console.print(rows)
+    return 0
+
+
+def show_tables(request: Request, console: Console) -> int:
+    """Print and export the tables of what has been trained so far. Trains nothing."""
+    return _report(request, request.plan(_fingerprint_if_here(request, console)), console)
+
+
+def check_data(folder: Path, frames: int, console: Console) -> int:
+    """List the files of a data set that training can't use; exit code 1 if training would refuse it."""
+    from retable.data.check import check, rendered
+
+    with _counting(console, f"Reading the videos of {folder}") as progress:
+        report = check(folder, frames=frames, progress=progress)
+    console.print(rendered(report))
+    return 0 if report.refusal is None else 1
+
+
+def run(request: Request, console: Console) -> int:
+    """Train what is missing, then print and export the tables."""
+    from retable.execution import FINISHED
+
+    scale = request.scale
+    console.print(Text(f"{request.study.paper}", style="bold"), f"· scale {scale.name} · results in {request.results}")
+    root, plan = _prepared(request, console)
+    states = _states(request, plan)
+    missing = [planned for planned in plan.trials if states.get(planned.signature) not in FINISHED]
+    console.print(
+        f"{len(plan.trials)} trials fill the cells of table(s) {', '.join(plan.tables)}; "
+        f"{len(plan.trials) - len(missing)} are finished, {len(missing)} to train."
+    )
+    final = _train(request, plan, root, console) if missing else states
+    code = _report(request, plan, console)
+    unfinished = {p.name: final.get(p.signature, "missing") for p in plan.trials if final.get(p.signature) not in FINISHED}
+    if not unfinished:
+        return code
+    console.print(Text("Not finished: " + ", ".join(f"{name} ({state})" for name, state in unfinished.items())))
+    console.print("Run the same command again to go on; what is finished is not trained again.")
+    return 130 if "stopped" in unfinished.values() else 1
+
+
+def _prepared(request: Request, console: Console) -> tuple[Path, Plan[Any]]:
+    """The data set on this machine with its shards built, and the plan over it."""
+    from retable.data.catalog import scan
+    from retable.data.shards import build
+
+    with _counting(console, f"Data set {request.scale.data}") as progress:
+        root = locate(request.scale.data, request.data, progress)
+    with _counting(console, "Reading its videos") as progress:
+        catalog = scan(root, progress=progress)
+    for split in ("train", "test"):
+        if notice := catalog.usable(split).notice:
+            console.print(Text(notice, style="yellow"))
+    plan = request.plan(catalog.fingerprint)
+    return root, plan
+
+
+def _train(request: Request, plan: Plan[Any], root: Path, console: Console) -> dict[str, str]:
+    raise NotImplementedError
+
+
+def _report(request: Request, plan: Plan[Any], console: Console) -> int:
+    states, messages = _states(request, plan), _messages(request, plan)
+    outcomes = results.load_results(request.results, (p.signature for p in plan.trials), states, messages)
+    frame = table.cells_frame(plan, outcomes)
+    tables = wide.wide_tables(plan, frame)
+    render.print_tables(tables, console)
+    written = export.export(tables, frame, request.results / "tables")
+    console.print(f"Written: {len(written)} files in {request.results / 'tables'}")
+    return 0

@@ -1,0 +1,34 @@
+"""Data sets by name: where they lie on this machine. A path is never part of a trial's identity."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+EMBEDDED = "embedded"
+
+
+def locate(name: str, given: Path | None = None, progress: Callable[[int, int], None] | None = None) -> Path:
+    """Root folder of a data set; the embedded one is rendered on first use.
+
+    Args:
+        name: ``embedded``, or one that the user brings, such as ``ucf101``.
+        given: a folder that the user named; it goes before everything else.
+        progress: told (clips rendered, clips in all).
+
+    Raises:
+        FileNotFoundError: the folder is not there, or nobody said where the data set is.
+    """
+    variable = f"RETABLE_{name.upper()}"
+    if given is None and variable in os.environ:
+        given = Path(os.environ[variable])
+    if given is not None:
+        if not given.is_dir():
+            raise FileNotFoundError(f"the data set {name} should be at {given}, but that is no folder")
+        return given
+    if name == EMBEDDED:
+        from retable.data.embedded import ensure_embedded
+
+        return ensure_embedded(progress=progress)
+    raise FileNotFoundError(
+        f"this scale reads the data set {name}; say where it is with --data DIR or {variable}=DIR"
+    )

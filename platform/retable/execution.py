@@ -1,0 +1,207 @@
+"""One run of a plan: hands out attempts, keeps their leases, records what became of them.
+
+The local runner and the Ray runner both draw from it, so what is trained, and what is never trained again, is
+decided in one place from the ledger and the trials' folders.
+"""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from retable import checkpoint
+from retable.files import write_json
+from retable.ledger import AlreadyDone, Attempt, Fenced, LeaseHeld, Ledger
+from retable.plan import Plan, PlannedTrial
+from retable.run import Assignment
+
+FINISHED = frozenset({"done", "collapsed"})
+RENEW_SECONDS = 10.0
+
+
+class Observer(Protocol):
+    """Who wants to know: the progress board, the tracker's shipper."""
+
+    def began(self, planned: PlannedTrial, assignment: Assignment) -> None: ...
+
+    def ended(self, planned: PlannedTrial, state: str, message: str) -> None: ...
+
+
+@dataclass
+class Execution:
+    """The state of one run of a plan.
+
+    Attributes:
+        results: folder of the ledger, the trials and the tables.
+        data: root of the data set.
+        observers: told of each attempt's begin and end, in this process.
+        states: signature -> waiting, running, done, collapsed, failed, stopped, held (by another process), or
+            blocked (a required trial did not finish).
+        messages: signature -> why a trial is failed, held or blocked.
+    """
+
+    plan: Plan[Any]
+    results: Path
+    data: Path
+    ledger: Ledger
+    observers: tuple[Observer, ...] = ()
+    states: dict[str, str] = field(default_factory=dict)
+    messages: dict[str, str] = field(default_factory=dict)
+    stopping: bool = False
+    _attempts: dict[str, Attempt] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._planned = {planned.signature: planned for planned in self.plan.trials}
+        self.ledger.declare(
+            self.plan.study.name,
+            self.plan.scale.name,
+            [(p.signature, dict(p.trial.identity), p.name) for p in self.plan.trials],
+        )
+        for signature in self._planned:
+            self._adopt(signature)
+            known = self.ledger.trial(signature)
+            self.states[signature] = known.state if known.state in FINISHED else "waiting"
+
+    def folder(self, signature: str) -> Path:
+        """The trial's folder."""
+        return self.results / "trials" / signature
+
+    def next(self) -> PlannedTrial | None:
+        """A waiting trial whose requirements are finished; None if there is none now."""
+        if self.stopping:
+            return None
+        for planned in self.plan.trials:
+            if self.states[planned.signature] != "waiting":
+                continue
+            required = {self.states[signature] for signature in planned.requires}
+            if required & {"failed", "blocked", "held", "stopped"}:
+                self._give_up(planned, "blocked", "a trial that it requires did not finish")
+            elif required <= FINISHED:
+                return planned
+        return None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a trial is still to be handed out, now or once its requirements are finished."""
+        self.next()  # settles what is blocked
+        return not self.stopping and "waiting" in self.states.values()
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        """Signatures of the attempts under way."""
+        return tuple(self._attempts)
+
+    def begin(self, planned: PlannedTrial) -> Assignment | None:
+        """Take the trial's lease and prepare its folder; None if another process holds it."""
+        signature = planned.signature
+        try:
+            attempt = self.ledger.begin(signature)
+        except AlreadyDone:
+            self.states[signature] = self.ledger.trial(signature).state
+            return None
+        except LeaseHeld as held:
+            self._give_up(planned, "held", str(held))
+            return None
+        folder = self.folder(signature)
+        checkpoint.fence(folder, attempt.number)
+        write_json(
+            folder / "config.json",
+            {"signature": signature, "name": planned.name, **planned.trial.identity},
+        )
+        self._attempts[signature] = attempt
+        assignment = self.assignment(signature, attempt.number)
+        self.states[signature] = "running"
+        for observer in self.observers:
+            observer.began(planned, assignment)
+        return assignment
+
+    def assignment(self, signature: str, attempt: int) -> Assignment:
+        """What the workers of an attempt need to know."""
+        planned = self._planned[signature]
+        required = {needed: self.folder(needed) for needed in planned.requires}
+        return Assignment(planned.trial, self.folder(signature), self.data, attempt, required)
+
+    def end(self, assignment: Assignment, state: str | None, message: str = "") -> None:
+        """Record what became of an attempt.
+
+        Args:
+            state: what the loop returned; None if the attempt ended without saying (lost, killed, failed).
+            message: why, for a failure.
+        """
+        signature = assignment.trial.signature
+        attempt = self._attempts.pop(signature)
+        result = self._result(signature)
+        if result is not None:
+            state = result["state"]
+        elif state is None or state in FINISHED:
+            state, message = "failed", message or "the attempt ended without a result"
+        cause = None if state in FINISHED or state == "stopped" else "error"
+        try:
+            self.ledger.finish(attempt, state, result=result, cause=cause, message=message)
+        except Fenced as fenced:
+            state, message = "held", str(fenced)
+        self.states[signature] = state
+        if message:
+            self.messages[signature] = message
+        for observer in self.observers:
+            observer.ended(self._planned[signature], state, message)
+
+    def request_stop(self) -> None:
+        """Ask every running attempt to save and return, and hand out no more."""
+        self.stopping = True
+        for signature, attempt in self._attempts.items():
+            (self.folder(signature) / f"stop-{attempt.number}").touch()
+
+    @contextmanager
+    def leases_kept(self) -> Iterator[None]:
+        """Renew the running attempts' leases while the body runs, from a thread with its own connection."""
+        over = threading.Event()
+
+        def keep() -> None:
+            with Ledger(self.ledger.path) as ledger:
+                while not over.wait(RENEW_SECONDS):
+                    for attempt in list(self._attempts.values()):
+                        try:
+                            ledger.renew(attempt)
+                        except Fenced:
+                            continue  # `end` will find it fenced and say so
+
+        thread = threading.Thread(target=keep, name="leases", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def _give_up(self, planned: PlannedTrial, state: str, message: str) -> None:
+        self.states[planned.signature] = state
+        self.messages[planned.signature] = message
+        for observer in self.observers:
+            observer.ended(planned, state, message)
+
+    def _adopt(self, signature: str) -> None:
+        """A result without its ledger entry (a crash between the two, or a lost ledger) is entered now."""
+        result = self._result(signature)
+        if result is None or self.ledger.trial(signature).state in FINISHED:
+            return
+        try:
+            attempt = self.ledger.begin(signature)
+        except LeaseHeld:
+            return
+        self.ledger.finish(attempt, result["state"], result=result, cause=None, message="found in its folder")
+
+    def _result(self, signature: str) -> dict[str, Any] | None:
+        path = self.folder(signature) / "result.json"
+        if not path.exists():
+            return None
+        result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if result.get("signature") != signature:
+            raise ValueError(
+                f"{path} is the result of trial {result.get('signature')}, expected {signature}; "
+                "move the folder away and run again"
+            )
+        return result

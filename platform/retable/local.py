@@ -1,0 +1,28 @@
+"""The same plan in this process: no Ray, no gang. For the debugger, the tests and the tutorial."""
+
+import traceback
+
+import torch
+
+from retable import loop
+from retable.execution import Execution
+from retable.run import AssignedRun
+
+
+def run_plan(execution: Execution) -> None:
+    """Train what is missing, one trial after the other, on one worker."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with execution.leases_kept():
+        while (planned := execution.next()) is not None:
+            assignment = execution.begin(planned)
+            if assignment is None:
+                continue
+            try:
+                state = loop.train(assignment.trial, AssignedRun(assignment, 0, 1, device))
+            except KeyboardInterrupt:
+                execution.stopping = True
+                execution.end(assignment, "stopped", "interrupted")
+            except Exception:
+                execution.end(assignment, None, traceback.format_exc())
+            else:
+                execution.end(assignment, state)

@@ -1,0 +1,239 @@
+"""The only training loop: restore, step, log, snapshot, evaluate, stop. It knows no GAN."""
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+
+from retable import checkpoint
+from retable.ddp import Workers
+from retable.files import write_json
+from retable.metrics.protocol import Protocol
+from retable.outbox import Outbox
+from retable.pictures import grid_mp4, strip_png
+from retable.run import Best, Learner, Run, Score
+from retable.study import Trial
+
+LOG_EVERY = 10
+"""Iterations between two looks at the losses; each look waits for the device."""
+
+
+@dataclass
+class Progress:
+    """What the loop knows beside the learner; travels in every checkpoint.
+
+    Attributes:
+        history: iteration of each snapshot -> its metrics by protocol name.
+        train_seconds: wall seconds in steps, over all attempts.
+        evaluation_seconds: wall seconds in evaluation, over all attempts.
+    """
+
+    history: dict[int, dict[str, float]] = field(default_factory=dict)
+    train_seconds: float = 0.0
+    evaluation_seconds: float = 0.0
+
+    def best(self, best: Best) -> int | None:
+        """Iteration of the best snapshot (the first of equals); None before the first."""
+        sign = 1 if best.mode == "max" else -1
+        values = {
+            iteration: sign * value
+            for iteration, metrics in sorted(self.history.items())
+            for name, value in metrics.items()
+            if Protocol.parse(name).family == best.metric
+        }
+        return max(values, key=lambda iteration: values[iteration]) if values else None
+
+    def state(self) -> dict[str, Any]:
+        return {
+            **asdict(self),
+            "history": {str(iteration): metrics for iteration, metrics in self.history.items()},
+        }
+
+    @staticmethod
+    def of(state: Mapping[str, Any]) -> "Progress":
+        history = {int(iteration): dict(metrics) for iteration, metrics in state["history"].items()}
+        return Progress(history, state["train_seconds"], state["evaluation_seconds"])
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        start = time.monotonic()
+        yield
+        setattr(self, name, getattr(self, name) + time.monotonic() - start)
+
+
+def train(trial: Trial, run: Run) -> str:
+    """Train a trial to its end, from its newest checkpoint if there is one. Every rank of the gang calls it.
+
+    Rank 0 writes into the trial's folder: the outbox, checkpoints, samples, and at the end ``result.json``.
+
+    Returns:
+        ``done``, ``collapsed`` (a loss or weight was not finite; the best snapshot before it is the result), or
+        ``stopped`` (asked to; a checkpoint was saved and the next attempt goes on from it).
+
+    Raises:
+        ValueError: the batch can't be shared among the workers.
+        retable.checkpoint.Fenced: the attempt was replaced by a later one.
+    """
+    return _Loop(trial, run).train()
+
+
+class _Loop:
+    def __init__(self, trial: Trial, run: Run) -> None:
+        torch.set_flush_denormal(True)  # denormal numbers slow a collapsing GAN many times over
+        self.trial, self.run, self.config = trial, run, trial.config
+        self.workers = Workers(run.rank, run.world_size, run.device)
+        self.workers.indices(self.config.batch_size, self.config.accumulate)  # refuses before any compute
+        self.learner: Learner = self.config.build(trial.seed, run, self.workers)
+        self.progress = Progress()
+        self.outbox = Outbox(run.folder, run.attempt) if run.rank == 0 else None
+
+    def train(self) -> str:
+        try:
+            iteration = self._restore()
+            if iteration == 0:
+                self._log(0, self._evaluate(0, final=False), "evaluation")  # what an untrained one scores
+            while iteration < self.config.iterations:
+                until = self._next_stop(iteration)
+                finite = self._steps(iteration, until)
+                iteration = until
+                if not finite:
+                    return self._end(iteration, "collapsed")
+                if iteration % self.config.snapshot_every == 0 or iteration == self.config.iterations:
+                    if not self._snapshot(iteration):
+                        return self._end(iteration, "collapsed")
+                elif self.workers.agree(self.run.should_stop()):
+                    self._save(iteration)
+                    return "stopped"
+            return self._end(iteration, "done")
+        finally:
+            if self.outbox is not None:
+                self.outbox.close()
+
+    def _next_stop(self, iteration: int) -> int:
+        """The next iteration at which the losses are looked at: a multiple of LOG_EVERY, a snapshot, the end."""
+        every = self.config.snapshot_every
+        return min(
+            iteration + LOG_EVERY - iteration % LOG_EVERY,
+            iteration + every - iteration % every,
+            self.config.iterations,
+        )
+
+    def _steps(self, iteration: int, until: int) -> bool:
+        """Iterations iteration..until-1, then their last losses; False if one of those is not finite."""
+        with self.progress.timed("train_seconds"):
+            started = time.monotonic()
+            for at in range(iteration, until):
+                losses = self.learner.step(at)
+            values = self.workers.mean(losses)
+        speed = (until - iteration) / max(time.monotonic() - started, 1e-9)
+        self._log(until, {**values, "iterations_per_second": speed}, "train")
+        return all(map(math.isfinite, values.values()))
+
+    def _snapshot(self, iteration: int) -> bool:
+        """Evaluate and save; False, with nothing saved, if a weight is not finite."""
+        if not _finite(self.learner.state()):
+            return False
+        scores = self._evaluate(iteration, final=False)
+        self.progress.history[iteration] = scores
+        self._log(iteration, scores, "evaluation")
+        self._save(iteration)
+        self.run.report(iteration, scores)
+        return True
+
+    def _evaluate(self, iteration: int, *, final: bool) -> dict[str, float]:
+        with self.progress.timed("evaluation_seconds"):
+            return {name: s.value for name, s in self.learner.evaluate(iteration, final=final).items()}
+
+    def _save(self, iteration: int) -> None:
+        if self.outbox is None:
+            return
+        self.outbox.flush()
+        best = self.progress.best(self.learner.best)
+        checkpoint.save(
+            self.run.folder,
+            iteration,
+            {"learner": self.learner.state(), "progress": self.progress.state()},
+            signature=self.trial.signature,
+            attempt=self.run.attempt,
+            metrics=self.progress.history.get(iteration, {}),
+        )
+        checkpoint.prune(self.run.folder, keep=2, keep_iterations=() if best is None else (best,))
+
+    def _restore(self) -> int:
+        """Take up the newest sound checkpoint; rank 0 chooses it for all."""
+        newest = None
+        if self.run.rank == 0:
+            found = checkpoint.newest(self.run.folder, self.trial.signature)
+            newest = found.iteration if found else None
+        iteration = self.workers.from_first(-1 if newest is None else newest)
+        if iteration < 0:
+            return 0
+        self._load(iteration)
+        return iteration
+
+    def _load(self, iteration: int) -> None:
+        saved = checkpoint.at(self.run.folder, iteration, self.trial.signature)
+        state = checkpoint.load(saved, self.run.device)
+        self.learner.load_state(state["learner"])
+        self.progress = Progress.of(state["progress"])
+
+    def _end(self, iteration: int, state: str) -> str:
+        """The best snapshot's full scores and samples, then result.json, which makes the trial finished."""
+        best = self.progress.best(self.learner.best)
+        scores: Mapping[str, Score] = {}
+        if best is not None:
+            seconds = self.progress.train_seconds, self.progress.evaluation_seconds
+            history = dict(self.progress.history)
+            self._load(best)
+            self.progress = Progress(history, *seconds)
+            with self.progress.timed("evaluation_seconds"):
+                scores = self.learner.evaluate(best, final=True)
+            self._picture(best)
+        if self.outbox is not None:
+            self._log(iteration, {name: score.value for name, score in scores.items()}, "evaluation")
+            write_json(
+                self.run.folder / "result.json",
+                {
+                    "signature": self.trial.signature,
+                    "seed": self.trial.seed,
+                    "state": state,
+                    "best": best,
+                    "iterations": iteration,
+                    "collapsed_at": iteration if state == "collapsed" else None,
+                    "scores": {name: asdict(score) for name, score in scores.items()},
+                    "history": self.progress.state()["history"],
+                    "train_seconds": self.progress.train_seconds,
+                    "evaluation_seconds": self.progress.evaluation_seconds,
+                    "workers": self.run.world_size,
+                    "device": _device_name(self.run.device),
+                },
+            )
+        return state
+
+    def _picture(self, iteration: int) -> None:
+        clips = self.learner.samples() if self.run.rank == 0 else None
+        if clips is not None:
+            folder = self.run.folder / "samples"
+            grid_mp4(clips, folder / f"{iteration:08d}.mp4")
+            strip_png(clips[:8], folder / f"{iteration:08d}.png")
+
+    def _log(self, iteration: int, metrics: Mapping[str, float], kind: str) -> None:
+        if self.outbox is not None:
+            self.outbox.write(iteration, metrics, kind=kind)
+
+
+def _finite(state: object) -> bool:
+    """Whether every floating tensor in nested state is finite."""
+    if isinstance(state, torch.Tensor):
+        return not state.is_floating_point() or bool(torch.isfinite(state).all())
+    if isinstance(state, Mapping):
+        return all(_finite(value) for value in state.values())
+    return not isinstance(state, list | tuple) or all(_finite(value) for value in state)
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
