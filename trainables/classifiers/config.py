@@ -1,0 +1,70 @@
+"""What defines a C3D classifier scientifically. No torch here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from retable.data.spec import ClipSpec
+from retable.published import Label
+from retable.study import TrialConfig
+
+if TYPE_CHECKING:
+    from retable.ddp import Workers
+    from retable.run import Run
+    from trainables.classifiers.networks import C3D
+    from trainables.classifiers.step import C3DLearner
+
+
+@dataclass(frozen=True, kw_only=True)
+class C3DConfig(TrialConfig):
+    """C3D trained from scratch on a data set's train split; the defaults are the paper's sizes for 112×112 clips.
+
+    Attributes:
+        widths: output channels of the eight convolutions.
+        fc: features of each of the two hidden linear layers, which FID compares.
+        data: clips that it is trained on; their size and frames are the network's input.
+        lr: Adam's learning rate at the first iteration, decayed linearly to 0.
+        dropout: probability of dropping a feature of fc6 and fc7.
+    """
+
+    trainable: ClassVar[str] = "c3d"
+    iterations: int = 20_000
+    batch_size: int = 30
+    snapshot_every: int = 2_000
+    widths: tuple[int, ...] = (64, 128, 256, 256, 512, 512, 512, 512)
+    fc: int = 4096
+    data: ClipSpec = field(default_factory=lambda: ClipSpec(size=112))
+    lr: float = 1e-4
+    dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.fc < 1 or min(self.widths, default=0) < 1:
+            raise ValueError(f"fc and widths must be at least 1, but got {self.fc=} and {self.widths=}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), but got {self.dropout}")
+        if self.lr <= 0:
+            raise ValueError(f"lr must be positive, but got {self.lr}")
+
+    def labels(self) -> Mapping[str, Label]:
+        """Flat parameters for tables and the tracker."""
+        own = {"size": self.data.size, "fc": self.fc, "lr": self.lr, "dropout": self.dropout}
+        return {**super().labels(), **own}
+
+    def build(self, seed: int, run: "Run", workers: "Workers") -> "C3DLearner":
+        """The learner of this config on this worker."""
+        from trainables.classifiers.step import C3DLearner
+
+        return C3DLearner(self, seed, run, workers)
+
+    def network(self, classes: int) -> "C3D":
+        """A fresh network for that many classes."""
+        from trainables.classifiers.networks import C3D
+
+        return C3D(classes, self.widths, self.fc, self.data.frames, self.data.size)
+
+    def classifier(self, state: Mapping[str, Any]) -> "C3D":
+        """The network of a trained learner's state, as the metrics ask for it."""
+        network = self.network(len(state["network"]["fc8.bias"]))
+        network.load_state_dict(state["network"])
+        return network
