@@ -40,7 +40,7 @@ class TrialConfig:
                 raise ValueError(f"{name} must be at least 1, but got {getattr(self, name)}")
         if self.batch_size % self.accumulate:
             raise ValueError(
-                f"accumulate must divide batch_size, but got {self.accumulate=} and {self.batch_size=}"
+                f"accumulate must divide batch_size, but got accumulate={self.accumulate} and batch_size={self.batch_size}"
             )
 
     def canonical(self) -> Self:

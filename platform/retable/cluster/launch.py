@@ -7,22 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SETTINGS = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AUTH_MODE": "token",  # without it a cluster's job API runs anybody's code
-    "RAY_TRAIN_V2_ENABLED": "1",
-    "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": "60",  # Ray's default takes 600 s to notice a hung rank
-    "RAY_TRAIN_COLLECTIVE_TIMEOUT_S": "300",
-    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours: it saves before it stops
-    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-}
-for _name, _value in SETTINGS.items():
-    os.environ.setdefault(_name, _value)
+import ray
 
-import ray  # noqa: E402  (reads the settings above when it is imported)
+from retable.cluster import SETTINGS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,9 @@
 """One trial on Ray Train: a gang of workers that run the loop together."""
 
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from collections.abc import Mapping
 from typing import Any
 
 import torch.distributed as dist

@@ -16,12 +16,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from retable.cluster.launch import Gang, checked_slots, connected  # first: it makes Ray's settings
-
-# isort: split
 from ray import tune
 from ray.tune.search import Searcher
 
+from retable.cluster.launch import Gang, checked_slots, connected
 from retable.cluster.train import failure_file, train_gang
 from retable.execution import Execution
 from retable.plan import PlannedTrial

@@ -1,0 +1,154 @@
+"""The loop with a learner that is two numbers: what it saves, resumes, reports and refuses."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+from retable import loop, outbox
+from retable.ddp import Workers
+from retable.run import AssignedRun, Assignment, Best, Run, Score
+from retable.streams import stream
+from retable.study import Trial, TrialConfig
+
+NAME = "accuracy8x1_bilinear32_test_data-123456"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Walk(TrialConfig):
+    trainable: ClassVar[str] = "walk"
+    iterations: int = 25
+    batch_size: int = 2
+    snapshot_every: int = 10
+    poison: int | None = None
+
+    def build(self, seed: int, run: Run, workers: Workers) -> "Walker":
+        return Walker(self, seed)
+
+
+class Walker:
+    best: ClassVar[Best] = Best("accuracy", "max")
+
+    def __init__(self, config: Walk, seed: int) -> None:
+        self.config, self.seed = config, seed
+        self.place = torch.zeros(2)
+
+    def step(self, iteration: int) -> Mapping[str, torch.Tensor]:
+        self.place = (
+            self.place + torch.from_numpy(stream(self.seed, "step", iteration).normal(size=2)).float()
+        )
+        if iteration == self.config.poison:
+            self.place = self.place * torch.nan
+        return {"loss": self.place.sum()}
+
+    def evaluate(self, iteration: int, *, final: bool) -> Mapping[str, Score]:
+        value = {10: 0.5, 20: 0.75}.get(iteration, 0.25)
+        return {NAME: Score(value, 0.1 if final else None, 3 if final else 1)}
+
+    def samples(self) -> np.ndarray | None:
+        return None
+
+    def state(self) -> dict[str, Any]:
+        return {"place": self.place}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self.place = state["place"]
+
+
+def run_of(folder: Path, config: Walk = Walk(), attempt: int = 1) -> AssignedRun:
+    assignment = Assignment(Trial(config, 3, "data"), folder, folder, attempt, {})
+    return AssignedRun(assignment, 0, 1, torch.device("cpu"))
+
+
+def train(folder: Path, config: Walk = Walk(), attempt: int = 1) -> str:
+    return loop.train(Trial(config, 3, "data"), run_of(folder, config, attempt))
+
+
+def result(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    return content
+
+
+def test_the_best_snapshot_is_the_result(tmp_path: Path) -> None:
+    assert train(tmp_path) == "done"
+    got = result(tmp_path)
+    assert (got["state"], got["best"], got["iterations"]) == ("done", 20, 25)
+    assert got["scores"] == {NAME: {"value": 0.75, "std": 0.1, "repeats": 3}}
+    assert got["history"] == {"10": {NAME: 0.5}, "20": {NAME: 0.75}, "25": {NAME: 0.25}}
+
+
+def test_the_outbox_has_losses_and_every_evaluation_once(tmp_path: Path) -> None:
+    train(tmp_path)
+    points, _ = outbox.read(tmp_path)
+    assert [p.iteration for p in points if p.key == "loss"] == [10, 20, 25]
+    scores = [(p.iteration, p.value) for p in points if p.key == NAME]
+    assert scores[:4] == [(0, 0.25), (10, 0.5), (20, 0.75), (25, 0.25)]
+
+
+class Interrupted(Exception):
+    """Stands for a kill between two iterations."""
+
+
+@pytest.mark.parametrize("at", [3, 10, 17, 20, 24])
+def test_a_killed_trial_resumes_to_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    train(tmp_path / "whole")
+    step = Walker.step
+
+    def killed(self: Walker, iteration: int) -> Mapping[str, torch.Tensor]:
+        if iteration == at:
+            raise Interrupted
+        return step(self, iteration)
+
+    monkeypatch.setattr(Walker, "step", killed)
+    with pytest.raises(Interrupted):
+        train(tmp_path / "killed")
+    monkeypatch.setattr(Walker, "step", step)
+    assert train(tmp_path / "killed", attempt=2) == "done"
+    whole, killed_points = (
+        {
+            (p.key, p.iteration): p.value
+            for p in outbox.read(tmp_path / name)[0]
+            if p.key != "iterations_per_second"
+        }
+        for name in ("whole", "killed")
+    )
+    assert whole == killed_points
+    assert result(tmp_path / "whole")["scores"] == result(tmp_path / "killed")["scores"]
+
+
+def test_a_loss_that_is_not_finite_ends_the_trial_with_its_last_good_snapshot(tmp_path: Path) -> None:
+    assert train(tmp_path, Walk(poison=23)) == "collapsed"
+    got = result(tmp_path)
+    assert (got["state"], got["collapsed_at"], got["best"]) == ("collapsed", 25, 20)
+    assert got["scores"][NAME]["value"] == 0.75
+
+
+def test_a_collapse_before_the_first_snapshot_has_no_score(tmp_path: Path) -> None:
+    assert train(tmp_path, Walk(poison=4)) == "collapsed"
+    assert (result(tmp_path)["scores"], result(tmp_path)["best"]) == ({}, None)
+
+
+def test_asked_to_stop_it_saves_and_goes_on_later(tmp_path: Path) -> None:
+    config = Walk(snapshot_every=25)
+    run = run_of(tmp_path, config)
+    run.assignment.stop_request.touch()
+    assert loop.train(Trial(config, 3, "data"), run) == "stopped"
+    assert not (tmp_path / "result.json").exists()
+    assert (tmp_path / "checkpoints" / "00000010").is_dir()
+    assert train(tmp_path, config, attempt=2) == "done"
+
+
+def test_a_batch_that_cannot_be_shared_is_refused_before_any_compute(tmp_path: Path) -> None:
+    run = replace(run_of(tmp_path), world_size=3)
+    with pytest.raises(
+        ValueError, match="must be a multiple of the workers, but got batch_size=2, accumulate=1, workers=3"
+    ):
+        loop.train(Trial(Walk(), 3, "data"), run)
+    assert list(tmp_path.iterdir()) == []
