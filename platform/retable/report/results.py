@@ -1,0 +1,110 @@
+"""What became of each trial, as far as a report needs it: read from the ``result.json`` in the trials' folders."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from retable.run import Score
+
+FINISHED = frozenset({"done", "collapsed"})
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome of one trial.
+
+    Attributes:
+        state: ``done``, ``collapsed``, ``missing``, ``unreadable``, or what the ledger says (``failed``,
+            ``running``, …). Only the scores of a ``done`` trial enter a table.
+        scores: by protocol name.
+        iteration: the best snapshot, at which the scores were taken.
+        wall_seconds: time in training and evaluation, over all attempts.
+        worker_seconds: the same times the workers of the last attempt.
+        note: what there is to say, such as ``collapsed at 400`` or why it failed.
+    """
+
+    signature: str
+    state: str
+    seed: int | None = None
+    scores: Mapping[str, Score] = field(default_factory=dict)
+    iteration: int | None = None
+    wall_seconds: float | None = None
+    worker_seconds: float | None = None
+    note: str = ""
+
+    @property
+    def words(self) -> str:
+        """The state in a table's words."""
+        if self.state == "collapsed":
+            return self.note or self.state
+        return "not run" if self.state in {"missing", "waiting"} else self.state
+
+
+def load_results(
+    results: Path,
+    signatures: Iterable[str],
+    states: Mapping[str, str] = _NONE,
+    messages: Mapping[str, str] = _NONE,
+) -> dict[str, Result]:
+    """The trials' outcomes. Reads ``trials/<signature>/result.json`` and nothing else.
+
+    A file that can't be read makes its own trial ``unreadable``; it hides no other.
+
+    Args:
+        results: the folder of the ledger and the trials.
+        states: what the ledger says of trials without a result, by signature.
+        messages: why, by signature.
+    """
+    return {
+        signature: _load(
+            results / "trials" / signature / "result.json",
+            signature,
+            Result(signature, states.get(signature, "missing"), note=messages.get(signature, "")),
+        )
+        for signature in signatures
+    }
+
+
+def _load(path: Path, signature: str, otherwise: Result) -> Result:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        # The ledger may know of a finished trial whose folder was moved away: there is no number to show.
+        return Result(signature, "missing") if otherwise.state in FINISHED else otherwise
+    try:
+        return _parse(text, signature)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return Result(signature, "unreadable", note=f"{path}: {type(error).__name__}: {error}")
+
+
+def _parse(text: str, signature: str) -> Result:
+    content = json.loads(text, parse_constant=_refuse)
+    if content["signature"] != signature:
+        raise ValueError(f"it is the result of trial {content['signature']}, expected {signature}")
+    if content["state"] not in FINISHED:
+        raise ValueError(f"state must be one of {sorted(FINISHED)}, but got {content['state']!r}")
+    wall = float(content["train_seconds"]) + float(content["evaluation_seconds"])
+    return Result(
+        signature=signature,
+        state=content["state"],
+        seed=int(content["seed"]),
+        scores={name: _score(score) for name, score in content["scores"].items()},
+        iteration=None if content["best"] is None else int(content["best"]),
+        wall_seconds=wall,
+        worker_seconds=wall * int(content["workers"]),
+        note=f"collapsed at {content['collapsed_at']}" if content["state"] == "collapsed" else "",
+    )
+
+
+def _score(content: Mapping[str, float | None]) -> Score:
+    value, std, repeats = content["value"], content["std"], content["repeats"]
+    if value is None or repeats is None:
+        raise ValueError(f"a score must have a value and repeats, but got {dict(content)}")
+    return Score(float(value), None if std is None else float(std), int(repeats))
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"a score must be finite, but got {constant}")

@@ -1,0 +1,126 @@
+"""Cells as the paper prints them: rows × columns of text, ours with the paper's number beside it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from retable.plan import Plan
+from retable.published import PublishedNumber
+from retable.report.cells import NO_NUMBER, FilledCell
+from retable.report.table import cells_frame
+from retable.report.text import duration, measured, signed
+from retable.study import C
+
+
+@dataclass(frozen=True)
+class CellText:
+    """One place of a table in words. A part that there is nothing to say for is empty.
+
+    Attributes:
+        ours: value ± spread, or what became of the cell.
+        paper: the published number, marked with the note that belongs to it.
+        difference: from the paper's number, or why there is none.
+    """
+
+    ours: str = ""
+    paper: str = ""
+    difference: str = ""
+
+    def __str__(self) -> str:
+        beside = "; ".join(part for part in (self.paper, self.difference) if part)
+        return f"{self.ours} ({beside})" if self.ours and beside else self.ours or beside
+
+
+@dataclass(frozen=True)
+class WideTable:
+    """One table of a study, ready to be printed or exported.
+
+    Attributes:
+        title: number and caption, with the scale.
+        rows: row label -> its cells, in the order of the columns.
+        notes: what a reader needs to know: spreads, seeds, protocols, cost, the paper's own notes.
+        tidy: the numbers behind it (`retable.report.table.cells_frame`).
+    """
+
+    number: str
+    title: str
+    columns: tuple[str, ...]
+    rows: Mapping[str, tuple[CellText, ...]]
+    notes: tuple[str, ...]
+    tidy: pd.DataFrame
+
+    def frame(self) -> pd.DataFrame:
+        """The texts; the first column, which has no name, holds the row labels."""
+        texts = [[label, *map(str, cells)] for label, cells in self.rows.items()]
+        return pd.DataFrame(texts, columns=["", *self.columns], dtype="string")
+
+
+def wide_tables(plan: Plan[C], cells: Sequence[FilledCell[C]]) -> list[WideTable]:
+    """The plan's tables, from its filled cells."""
+    return [_wide(plan, number, [one for one in cells if one.cell.table == number]) for number in plan.tables]
+
+
+def _wide(plan: Plan[C], number: str, cells: Sequence[FilledCell[C]]) -> WideTable:
+    table = plan.study.table(number)
+    published = (one.cell.published for one in cells)
+    footnotes = list(dict.fromkeys(number.note for number in published if number and number.note))
+    rows: dict[str, dict[str, CellText]] = {}
+    for one in cells:
+        rows.setdefault(one.cell.row, {})[one.cell.column] = _text(one, footnotes)
+    columns = tuple(column.label for column in table.columns)
+    return WideTable(
+        number=number,
+        title=f"Table {number}. {table.caption} [{plan.scale.name} scale]",
+        columns=columns,
+        rows={row: tuple(texts[column] for column in columns) for row, texts in rows.items()},
+        notes=(*_notes(plan, cells), *(f"[{mark}] {note}" for mark, note in enumerate(footnotes, start=1))),
+        tidy=cells_frame(plan, cells),
+    )
+
+
+def _text(filled: FilledCell[C], footnotes: Sequence[str]) -> CellText:
+    published = filled.cell.published
+    paper = "" if published is None else _paper(published, footnotes)
+    if filled.state == "quoted":
+        return CellText(paper=paper)
+    if not filled.summaries:
+        return CellText(filled.state, paper)
+    values = [
+        measured(summary.value, summary.std_repeats, summary.std_seeds)
+        + (f" by {protocol}" if len(filled.summaries) > 1 else "")
+        for protocol, summary in filled.summaries.items()
+    ]
+    ours = " and ".join(values) + ("" if filled.state == "done" else f" [{filled.state}]")
+    return CellText(ours, paper, _difference(filled))
+
+
+def _paper(published: PublishedNumber, footnotes: Sequence[str]) -> str:
+    number = "none" if published.value is None else measured(published.value, published.std)
+    return f"paper {number}" + (f" [{footnotes.index(published.note) + 1}]" if published.note else "")
+
+
+def _difference(filled: FilledCell[C]) -> str:
+    if filled.difference is not None:
+        return f"difference {signed(filled.difference, next(iter(filled.summaries.values())).value)}"
+    return "" if filled.why_no_difference == NO_NUMBER else filled.why_no_difference
+
+
+def _notes(plan: Plan[C], cells: Sequence[FilledCell[C]]) -> list[str]:
+    seeds = ", ".join(map(str, plan.seeds))
+    notes = [f"{plan.scale.name} scale on {plan.scale.data} data, training seeds: {seeds}."]
+    summaries = [summary for one in cells for summary in one.summaries.values()]
+    notes.append("± is the standard deviation over evaluation repeats.")
+    if any(summary.std_seeds is not None for summary in summaries):
+        notes.append("seeds ± is the sample standard deviation over training seeds.")
+    if protocols := sorted({protocol for one in cells for protocol in one.summaries}):
+        notes.append(f"Measured by {', '.join(protocols)}.")
+    trials = {outcome.signature: outcome for one in cells for outcome in one.outcomes}
+    spent = [outcome for outcome in trials.values() if outcome.wall_seconds is not None]
+    wall = sum(outcome.wall_seconds or 0.0 for outcome in spent)
+    workers = sum(outcome.worker_seconds or 0.0 for outcome in spent)
+    notes.append(
+        f"{len(spent)} of {len(trials)} trials took {duration(wall)} of wall time together, "
+        f"{duration(workers)} counted for each worker."
+    )
+    return notes

@@ -1,0 +1,97 @@
+import io
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from retable.plan import Plan
+from retable.report.cells import filled_cells
+from retable.report.render import print_tables
+from retable.report.results import Result
+from retable.report.wide import CellText, wide_tables
+from retable.run import Score
+
+if TYPE_CHECKING:
+    from tests.retable.report.conftest import Example, Recipe
+
+GOLDEN = """\
+Table 9. Layers enabled one by one [smoke scale]
+
+          IS                           FID
+ ────────────────────────────────────────────────────────────────
+ Naive    1.93 ± 0.04                  812.3 ± 9.0
+          paper 12.79 ± 0.10 [1]       paper 7822 ± 27
+          not comparable: smoke data   not comparable: smoke data
+ Full     collapsed at 7               collapsed at 7
+          paper none [2]               paper 3715 ± 19
+ Others   paper 8.31 ± 0.09
+
+smoke scale on embedded data, training seeds: 0.
+± is the standard deviation over evaluation repeats.
+Measured by fid2048x10_c3d-1a2b3c_acc0.983_bilinear112_r10-train_data-5d6e7f,
+is2048x10_c3d-1a2b3c_acc0.983_bilinear112_s1_data-5d6e7f.
+2 of 2 trials took 1.5 min of wall time together, 3.0 min counted for each worker.
+[1] taken from table 5
+[2] not measured by the paper
+"""
+
+
+def printed(plan: "Plan[Recipe]", results: dict[str, Result]) -> str:
+    stream = io.StringIO()
+    console = Console(file=stream, width=100)
+    print_tables(wide_tables(plan, filled_cells(plan, results)), console)
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+
+
+def cells(
+    example: "Example", scale: str, seeds: tuple[int, ...], results: dict[str, Result]
+) -> list[CellText]:
+    plan = example.plan(scale, seeds)
+    (table,) = wide_tables(plan, filled_cells(plan, results, {"is": example.is_protocol}))
+    return [cell for row in table.rows.values() for cell in row]
+
+
+def test_golden(example: "Example") -> None:
+    scores = {example.is_protocol: Score(1.93, 0.04, 10), example.fid_protocol: Score(812.3, 9.0, 10)}
+    text = printed(example.plan(), example.done("Naive", scores) | example.collapsed("Full"))
+    assert text == GOLDEN
+
+
+def test_a_cell_on_one_line(example: "Example") -> None:
+    scores = {example.is_protocol: Score(1.93, 0.04, 10)}
+    texts = [str(cell) for cell in cells(example, "smoke", (0,), example.done("Naive", scores))]
+    assert texts == [
+        "1.93 ± 0.04 (paper 12.79 ± 0.10 [1]; not comparable: smoke data)",
+        "no fid score (paper 7822 ± 27)",
+        "not run (paper none [2])",
+        "not run (paper 3715 ± 19)",
+        "paper 8.31 ± 0.09",
+        "",
+    ]
+
+
+def test_seeds_and_the_difference(example: "Example") -> None:
+    results = example.done("Naive", {example.is_protocol: Score(14.0, 0.3, 10)})
+    results |= example.done("Naive", {example.is_protocol: Score(15.0, 0.3, 10)}, seed=1)
+    cell = cells(example, "paper", (0, 1, 2), results)[0]
+    assert cell.ours == "14.50 ± 0.30, seeds ± 0.71 [2 done, 1 not run]"
+    assert cell.difference == "difference +1.71"
+
+
+def test_protocols_that_differ_stand_side_by_side(example: "Example") -> None:
+    other = example.is_protocol.replace("1a2b3c", "ffffff")
+    results = example.done("Naive", {example.is_protocol: Score(14.0)})
+    results |= example.done("Naive", {other: Score(15.0)}, seed=1)
+    cell = cells(example, "paper", (0, 1), results)[0]
+    assert cell.ours == f"14.00 by {example.is_protocol} and 15.00 by {other}"
+    assert cell.difference == "protocols differ between seeds: not averaged"
+
+
+def test_what_is_printed_can_neither_style_nor_steer_the_terminal(example: "Example") -> None:
+    row = replace(example.table.rows[0], label="\x1b[2J[red]Naive[/red]\u202e", model="Naive")
+    table = replace(example.table, rows=(row,))
+    plan = replace(example.plan(), study=replace(example.study, tables=(table,)))
+    text = printed(plan, {})
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "[2J[red]Naive[/red]" in text

@@ -1,0 +1,87 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from retable.report.results import Result, load_results
+from retable.run import Score
+
+IS = "is2048x10_c3d-1a2b3c_acc0.983_bilinear112_s1_data-5d6e7f"
+CONTENT = {
+    "signature": "abc",
+    "seed": 3,
+    "state": "done",
+    "best": 400,
+    "iterations": 1000,
+    "collapsed_at": None,
+    "scores": {IS: {"value": 1.93, "std": 0.04, "repeats": 10}},
+    "history": {"400": {IS: 1.9}},
+    "train_seconds": 50.0,
+    "evaluation_seconds": 10.5,
+    "workers": 2,
+    "device": "CPU",
+}
+
+
+def load(results: Path, text: str, **states: str) -> Result:
+    path = results / "trials" / "abc" / "result.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(text, encoding="utf-8")
+    return load_results(results, ["abc"], states)["abc"]
+
+
+def test_a_finished_trial(tmp_path: Path) -> None:
+    assert load(tmp_path, json.dumps(CONTENT)) == Result(
+        signature="abc",
+        state="done",
+        seed=3,
+        scores={IS: Score(1.93, 0.04, 10)},
+        iteration=400,
+        wall_seconds=60.5,
+        worker_seconds=121.0,
+    )
+
+
+def test_a_collapsed_trial_says_when(tmp_path: Path) -> None:
+    content = {**CONTENT, "state": "collapsed", "collapsed_at": 620}
+    assert load(tmp_path, json.dumps(content)).words == "collapsed at 620"
+
+
+def test_a_trial_that_collapsed_before_its_first_snapshot(tmp_path: Path) -> None:
+    content = {**CONTENT, "state": "collapsed", "collapsed_at": 20, "best": None, "scores": {}}
+    result = load(tmp_path, json.dumps(content))
+    assert (result.iteration, result.scores) == (None, {})
+
+
+def test_the_folder_is_believed_before_the_ledger(tmp_path: Path) -> None:
+    assert load(tmp_path, json.dumps(CONTENT), abc="running").state == "done"
+
+
+def test_without_a_result_the_ledger_speaks(tmp_path: Path) -> None:
+    states = {"b": "failed", "c": "running", "d": "done"}
+    results = load_results(tmp_path, ["a", "b", "c", "d"], states, {"b": "out of memory"})
+    assert [results[name].words for name in "abc"] == ["not run", "failed", "running"]
+    assert results["b"].note == "out of memory"
+    assert results["d"].state == "missing"  # its folder is gone, and its number with it
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"signature": "abc", "sta', "JSONDecodeError"),
+        ("[]", "TypeError"),
+        (json.dumps({**CONTENT, "signature": "def"}), "result of trial def, expected abc"),
+        (json.dumps({**CONTENT, "state": "running"}), "state must be one of"),
+        (json.dumps({**CONTENT, "scores": {IS: {"value": float("nan"), "std": None, "repeats": 1}}}), "NaN"),
+        (
+            json.dumps({**CONTENT, "scores": {IS: {"value": None, "std": None, "repeats": 1}}}),
+            "must have a value",
+        ),
+        (json.dumps({name: CONTENT[name] for name in CONTENT if name != "workers"}), "workers"),
+    ],
+)
+def test_a_file_that_cant_be_believed_gives_no_number(tmp_path: Path, text: str, reason: str) -> None:
+    result = load(tmp_path, text)
+    assert (result.state, result.scores) == ("unreadable", {})
+    assert reason in result.note
+    assert "result.json" in result.note
