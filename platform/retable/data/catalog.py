@@ -1,0 +1,168 @@
+"""What is in a data set: which files its lists name, which of them can be used, and a fingerprint of it all."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from retable.data.cache import cache_folder
+from retable.data.errors import DataError
+from retable.data.layout import Listed, read_layout
+from retable.data.probes import Found, find
+from retable.data.readers import Progress, Readers
+
+TOLERATED = 0.01  # share of a data set that may be unusable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Video(Found):
+    """A listed file and what was found in it. Further problems are ``unknown label`` and ``too short``.
+
+    Attributes:
+        path: ``Class/v.mp4``.
+        split: ``train`` or ``test``.
+        label: its class's number, from 0; None if that is unknown.
+    """
+
+    path: str
+    split: str
+    label: int | None
+
+
+@dataclass(frozen=True)
+class Usable:
+    """The videos of a split that training may use, in an order that only their content decides, and the rest."""
+
+    videos: tuple[Video, ...]
+    skipped: tuple[Video, ...]
+
+    @property
+    def notice(self) -> str:
+        """What was skipped, in a sentence; empty if nothing was."""
+        if not self.skipped:
+            return ""
+        reasons = ", ".join(f"{n} {problem}" for problem, n in _problems(self.skipped).items())
+        total = len(self.videos) + len(self.skipped)
+        return f"{len(self.skipped)} of {total} {self.skipped[0].split} videos are skipped: {reasons}"
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """A data set's classes and listed videos.
+
+    Attributes:
+        root: its folder, as it was given.
+        folder: where its class folders lie.
+        classes: by label.
+    """
+
+    root: Path
+    folder: Path
+    classes: tuple[str, ...]
+    videos: tuple[Video, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of the content, 16 hex digits of SHA-256 over classes, splits, labels and file hashes.
+
+        Names, order, times and places of files do not enter; a missing file counts as an empty hash.
+        """
+        content = {
+            "classes": self.classes,
+            "videos": sorted([v.split, -1 if v.label is None else v.label, v.sha256] for v in self.videos),
+        }
+        text = json.dumps(content, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def refusal(self) -> str | None:
+        """Why this data set must not be trained on, or None.
+
+        More than 1% of it or a whole class of a split can't be used: results would no longer be of this data set.
+        """
+        bad = [video for video in self.videos if video.problem]
+        advice = f"mend the files that `retable data check {self.root}` lists, or take them off the lists"
+        if not self.videos:
+            return f"{self.root} lists no videos"
+        if len(bad) > TOLERATED * len(self.videos):
+            reasons = ", ".join(f"{n} {problem}" for problem, n in _problems(bad).items())
+            return (
+                f"{len(bad)} of {len(self.videos)} videos of {self.root} can't be used ({reasons}), "
+                f"and more than {TOLERATED:.0%} may not be skipped; {advice}"
+            )
+        for split in ("train", "test"):
+            listed = {v.label for v in self.videos if v.split == split and v.label is not None}
+            kept = {v.label for v in self.videos if v.split == split and not v.problem}
+            for label in sorted(listed - kept):
+                name = self.classes[label]
+                return f"no {split} video of the class {name} of {self.root} can be used; {advice}"
+        return None
+
+    def usable(self, split: str) -> Usable:
+        """The split's usable videos, ordered by label and content, and those to be skipped.
+
+        Raises:
+            DataError: more than 1% of the set or a whole class is unusable, or the split lists nothing.
+        """
+        if refusal := self.refusal():
+            raise DataError(refusal)
+        listed = [video for video in self.videos if video.split == split]
+        if not listed:
+            raise DataError(f"{self.root} has no {split!r} videos; its splits are 'train' and 'test'")
+        good = sorted((v for v in listed if not v.problem), key=lambda v: (v.label or 0, v.sha256, v.path))
+        return Usable(tuple(good), tuple(v for v in listed if v.problem))
+
+    def without(self, unreadable: Mapping[str, str]) -> "Catalog":
+        """This catalog with the files of these hashes counted as unreadable, for the reasons given."""
+        videos = tuple(
+            replace(v, problem="unreadable", note=unreadable[v.sha256]) if v.sha256 in unreadable else v
+            for v in self.videos
+        )
+        return replace(self, videos=videos)
+
+
+def scan(
+    root: Path,
+    *,
+    frames: int = 16,
+    fold: int = 1,
+    cache: Path | None = None,
+    readers: Readers | None = None,
+    progress: Progress | None = None,
+) -> Catalog:
+    """Find out what is in a UCF101-shaped folder, decoding each file once; the next scan looks at changed files only.
+
+    Args:
+        root: the data set (retable.data.layout says which layouts are understood). Nothing is written there.
+        frames: a video with fewer is too short.
+        fold: which train and test lists.
+        cache: cache folder; the user's own by default.
+        readers: the processes that read.
+        progress: told about files that are being read.
+
+    Raises:
+        DataError: the lists are missing or can't be understood.
+    """
+    layout = read_layout(root, fold)
+    key = hashlib.sha256(str(layout.videos.resolve()).encode()).hexdigest()[:16]
+    memory = cache_folder(cache) / "catalogs" / f"{key}.json"
+    paths = sorted({line.path for line in layout.listed})
+    found = find(layout.videos, paths, memory, readers or Readers(), progress)
+    videos = tuple(_video(line, found[line.path], frames) for line in layout.listed)
+    return Catalog(root, layout.videos, layout.classes, videos)
+
+
+def _video(line: Listed, found: Found, frames: int) -> Video:
+    video = Video(**asdict(found), **asdict(line))
+    if line.label is None:
+        return replace(
+            video, problem="unknown label", note="its class is not in classInd.txt under that number"
+        )
+    if not found.problem and found.frames < frames:
+        return replace(video, problem="too short", note=f"{found.frames} frames, and {frames} are needed")
+    return video
+
+
+def _problems(videos: Iterable[Video]) -> Mapping[str, int]:
+    return dict(sorted(Counter(video.problem or "" for video in videos).items()))

@@ -1,0 +1,68 @@
+"""`retable data check`: what is wrong with a data set, and would training start on it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from retable.data.catalog import Catalog, Video, scan
+from retable.data.readers import Progress, Readers
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is wrong with a data set.
+
+    Attributes:
+        bad: videos that can't be used.
+        noted: videos that can, though not by decord.
+        refusal: why training would not start, or None.
+    """
+
+    catalog: Catalog
+    bad: tuple[Video, ...]
+    noted: tuple[Video, ...]
+    refusal: str | None
+
+    @property
+    def summary(self) -> str:
+        """The outcome in a few sentences."""
+        total, bad, noted = len(self.catalog.videos), len(self.bad), len(self.noted)
+        sentences = [
+            f"{total} videos of {len(self.catalog.classes)} classes: {total - bad} can be used, {bad} can't.",
+            f"{noted} are read with PyAV.",
+            f"Fingerprint {self.catalog.fingerprint}.",
+        ]
+        if self.refusal:
+            sentences.append(f"Training would not start: {self.refusal}.")
+        elif bad:
+            sentences.append("Training skips what can't be used.")
+        return " ".join(sentences)
+
+
+def check(
+    root: Path,
+    *,
+    frames: int = 16,
+    fold: int = 1,
+    cache: Path | None = None,
+    readers: Readers | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Scan a data set and list what is wrong with it. Takes and raises what `scan` does."""
+    catalog = scan(root, frames=frames, fold=fold, cache=cache, readers=readers, progress=progress)
+    bad = tuple(v for v in catalog.videos if v.problem)
+    noted = tuple(v for v in catalog.videos if v.note and not v.problem)
+    return Report(catalog, bad, noted, catalog.refusal())
+
+
+def rendered(report: Report) -> Table:
+    """The report as a table: a line for each file that has a problem or a note, and the summary below."""
+    table = Table(title=Text(f"{report.catalog.root}"), caption=Text(report.summary), caption_justify="left")
+    for heading in ("file", "split", "problem", "detail"):
+        table.add_column(heading, overflow="fold")
+    for video in (*report.bad, *report.noted):  # Text: a file's name may look like markup
+        cells = (video.path, video.split, video.problem or "none", video.note or "")
+        table.add_row(*map(Text, cells))
+    return table

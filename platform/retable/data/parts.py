@@ -1,0 +1,63 @@
+"""One video, decoded: what a reader process writes and a shard is put together from."""
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image
+
+from retable.data.video import Decoder, Frames, chunks
+
+
+def write_part(path: Path, out: Path, *, decoder: Decoder, width: int, height: int, square: bool) -> int:
+    """Decode, crop and resize a video into an Arrow file with one record batch, a row a frame.
+
+    Args:
+        path: the video.
+        out: the Arrow file: ``frame``, the bytes of a uint8 (3, height, width), and its ``crc32``.
+        decoder: who reads it.
+        width: of the frames written, in pixels.
+        height: of the frames written, in pixels.
+        square: whether to crop the centre square before resizing.
+
+    Returns:
+        The number of frames.
+    """
+    pixels = np.concatenate([_resized(chunk, width, height, square) for chunk in chunks(path, decoder)])
+    row = 3 * height * width
+    frames = pa.FixedSizeBinaryArray.from_buffers(pa.binary(row), len(pixels), [None, pa.py_buffer(pixels)])
+    batch = pa.record_batch([frames, pa.array(map(zlib.crc32, pixels), pa.uint32())], schema=part_schema(row))
+    with pa.OSFile(str(out), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return len(pixels)
+
+
+def part_schema(row: int) -> pa.Schema:
+    """The columns of a part, and of a shard; `row` is a frame's bytes."""
+    return pa.schema([("frame", pa.binary(row)), ("crc32", pa.uint32())])
+
+
+def centre_square(frames: Frames) -> Frames:
+    """The centre squares of frames (T, H, W, 3)."""
+    height, width = frames.shape[1:3]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return frames[:, top : top + side, left : left + side]
+
+
+def resize(frame: Frames, width: int, height: int) -> Frames:
+    """A frame (H, W, 3) in another size, by Pillow's bicubic filter (retable.data.spec.RESIZE).
+
+    The filter (a = -0.5) widens with the reduction, that is, it is antialiased, and works in fixed point: the
+    same bytes on every machine.
+    """
+    image = Image.fromarray(np.ascontiguousarray(frame))
+    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
+
+
+def _resized(frames: Frames, width: int, height: int, square: bool) -> Frames:
+    """Frames (T, H, W, 3) -> (T, 3, height, width)."""
+    frames = centre_square(frames) if square else frames
+    small = np.stack([resize(frame, width, height) for frame in frames])
+    return np.ascontiguousarray(small.transpose(0, 3, 1, 2))

@@ -1,0 +1,124 @@
+"""What is in each file of a data set. Every file is decoded once, by a reader process, and remembered."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, cast
+
+from retable.data.cache import locked
+from retable.data.readers import Progress, Readers
+from retable.files import write_json
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a reader found in a file. Without a problem, frames, width and height are positive.
+
+    Attributes:
+        sha256: of the file's bytes, hex; empty if it could not be read.
+        problem: ``missing``, ``empty``, ``truncated``, ``not a video``, ``damaged`` or ``unreadable`` (a reader died
+            or hung over it, or was not let in); None if there is none.
+        note: details of the problem, or why PyAV and not decord should read the file.
+    """
+
+    sha256: str = ""
+    frames: int = 0
+    width: int = 0
+    height: int = 0
+    decoder: str = "decord"
+    problem: str | None = None
+    note: str | None = None
+
+
+Stamp = list[int]
+"""Size in bytes and modification time in nanoseconds."""
+
+
+def find(
+    folder: Path, paths: Sequence[str], memory: Path, readers: Readers, progress: Progress | None = None
+) -> dict[str, Found]:
+    """What is in the files, by path.
+
+    Args:
+        folder: what the paths are relative to.
+        paths: files to look at.
+        memory: JSON file of what was found before, kept up to date. A file whose size and time are unchanged is
+            not read again. Two processes with the same memory do the work once.
+        readers: the processes that read.
+        progress: told about files that are being read.
+    """
+    found: dict[str, Found] = {}
+    stamps: dict[str, Stamp] = {}
+    for path in paths:
+        try:
+            status = (folder / path).stat()
+        except FileNotFoundError:
+            found[path] = Found(problem="missing", note="the lists name it and there is no such file")
+            continue
+        stamps[path] = [status.st_size, status.st_mtime_ns]
+    with locked(memory.with_suffix(".lock")):
+        found |= _recall(memory, stamps)
+        unread = [path for path in paths if path not in found]
+        if not unread:
+            return found
+        requests = [{"task": "probe", "path": str(folder / path)} for path in unread]
+        with _remembering(memory, stamps, found):
+            for done, (number, answer) in enumerate(readers.answers(requests), 1):
+                found[unread[number]] = _found(folder / unread[number], answer)
+                if progress:
+                    progress(done, len(unread))
+    return found
+
+
+def _recall(memory: Path, stamps: Mapping[str, Stamp]) -> dict[str, Found]:
+    if not memory.is_file():
+        return {}
+    try:
+        content = json.loads(memory.read_bytes())
+    except ValueError:  # damaged: look again
+        return {}
+    if content["tools"] != _tools():
+        return {}
+    return {
+        path: Found(**entry["found"])
+        for path, entry in content["files"].items()
+        if entry["stamp"] == stamps.get(path)
+    }
+
+
+@contextmanager
+def _remembering(memory: Path, stamps: Mapping[str, Stamp], found: Mapping[str, Found]) -> Iterator[None]:
+    """Write down what was found, also by a scan that is interrupted."""
+    try:
+        yield
+    finally:
+        files = {
+            path: {"stamp": stamp, "found": asdict(found[path])}
+            for path, stamp in stamps.items()
+            # A reader may have died of something that was not the file's fault: it gets another chance.
+            if path in found and found[path].problem != "unreadable"
+        }
+        write_json(memory, {"tools": _tools(), "files": files})
+
+
+def _tools() -> list[str]:
+    """Another decoder may see other problems."""
+    return [f"{name} {metadata.version(name)}" for name in ("av", "decord")]
+
+
+def _found(path: Path, answer: Mapping[str, object]) -> Found:
+    if "error" not in answer:
+        return Found(**cast(dict[str, Any], answer))
+    return Found(sha256=_hash(path), problem="unreadable", note=str(answer["error"]))
+
+
+def _hash(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:  # the reader's own error says why
+        return ""

@@ -1,0 +1,85 @@
+"""The program of a reader process: one JSON request a line in, one JSON answer a line out.
+
+Files that nobody has looked at yet go through decoders written in C. They do so here, where a crash, a hang or a
+runaway allocation costs one process and one file (retable.data.readers is the other side).
+"""
+
+import hashlib
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+MEMORY = 8 << 30  # bytes of address space; a header can claim a billion pixels
+
+
+# Each task imports what it needs: a reader that renders needs no decoder.
+
+
+def probe_file(*, path: str) -> Mapping[str, object]:
+    """Hash a file and see what it holds."""
+    from retable.data.video import VideoProblem, probe
+
+    with Path(path).open("rb") as file:
+        answer: dict[str, object] = {"sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    try:
+        return answer | asdict(probe(Path(path)))
+    except VideoProblem as problem:
+        return answer | {"problem": problem.kind, "note": str(problem)}
+
+
+def decode_file(
+    *, path: str, out: str, decoder: Any, width: int, height: int, square: bool
+) -> Mapping[str, object]:
+    """Decode, crop and resize a file into one part of a shard."""
+    from retable.data.parts import write_part
+
+    frames = write_part(Path(path), Path(out), decoder=decoder, width=width, height=height, square=square)
+    return {"frames": frames}
+
+
+def render_clip(*, path: str, name: str, group: int, clip: int) -> Mapping[str, object]:
+    """Render one clip of the embedded set."""
+    from retable.data.embedded import write_clip
+
+    write_clip(Path(path), name, group, clip)
+    return {}
+
+
+TASKS: Mapping[str, Callable[..., Mapping[str, object]]] = {
+    "probe": probe_file,
+    "decode": decode_file,
+    "render": render_clip,
+}
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    # The decoders write to standard output when they feel like it: keep the real one for answers.
+    with os.fdopen(os.dup(1), "w") as answers:
+        os.dup2(2, 1)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if sys.platform == "linux":
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        answers.write("ready\n")
+        answers.flush()
+        for line in sys.stdin:
+            request = json.loads(line)
+            # Should the parent be gone when this hangs, nobody else would end it.
+            signal.alarm(int(request.pop("seconds")) + 10)
+            try:
+                answer = TASKS[request.pop("task")](**request)
+            except Exception as error:  # noqa: BLE001 - told to the parent, which decides
+                answer = {"error": f"{type(error).__name__}: {error}", "errno": getattr(error, "errno", None)}
+            signal.alarm(0)
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""What a clip is: plain data, so that it can be a field of a trial's config. No torch here."""
+
+import hashlib
+import json
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+RESIZE = "pillow bicubic, antialiased, 8 bit, frame by frame"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipSpec:
+    """How a clip is cut from a video.
+
+    Attributes:
+        frames: consecutive frames in a clip.
+        size: height and width of a clip, in pixels.
+        crop: ``reference`` resizes a frame to round(size × 4/3) × size, whatever its shape, and crops a square at
+            a random x, as the TGANv2 code does (192 px: x in 4..60 of a 256 × 192 frame). ``paper`` crops the
+            centre square first and then resizes it, as its text says (240 × 240, then 192).
+        flip: mirror half of the clips horizontally.
+    """
+
+    frames: int = 16
+    size: int = 192
+    crop: Literal["reference", "paper"] = "reference"
+    flip: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("frames", "size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, but got {getattr(self, name)}")
+        if self.crop not in ("reference", "paper"):
+            raise ValueError(f"crop must be 'reference' or 'paper', but got {self.crop!r}")
+
+    @property
+    def stored(self) -> tuple[int, int]:
+        """Width and height of the frames that clips are cropped from."""
+        return (round(self.size * 4 / 3) if self.crop == "reference" else self.size), self.size
+
+    @property
+    def slack(self) -> int:
+        """Columns by which a stored frame is wider than a clip."""
+        return self.stored[0] - self.size
+
+    @property
+    def lefts(self) -> range:
+        """Left edges that a random crop draws from: the reference keeps 1/16 of the slack off either side."""
+        margin = self.slack // 16
+        return range(margin, self.slack - margin + 1)
+
+    def starts(self, frames: int) -> int:
+        """Number of first frames that a random clip draws from, for a video of so many frames.
+
+        The reference never draws the last one that would fit (and would fail on a video with no other).
+        """
+        fitting = frames - self.frames + 1
+        return max(fitting - 1, 1) if self.crop == "reference" else fitting
+
+
+def fingerprint(catalog_fingerprint: str, spec: ClipSpec, without: Collection[str] = ()) -> str:
+    """Identity of the clips themselves, for protocols: 16 hex digits of SHA-256.
+
+    Args:
+        catalog_fingerprint: what is in the data set.
+        spec: how clips are cut from it. The filter that resizes frames (`RESIZE`) is part of the identity.
+        without: sha256 of files that the catalog counts as good and that could not be decoded here.
+    """
+    identity = {
+        "catalog": catalog_fingerprint,
+        "resize": RESIZE,
+        "spec": asdict(spec),
+        "without": sorted(without),
+    }
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
