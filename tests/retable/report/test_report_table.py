@@ -3,6 +3,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import pytest
 
 from retable.report.cells import filled_cells
 from retable.report.table import DTYPES, cells_frame
@@ -19,17 +20,15 @@ def test_one_line_for_each_cell_with_its_params(example: "Example") -> None:
     frame = cells_frame(plan, filled_cells(plan, results))
     assert len(frame) == 6
     assert {name: str(dtype) for name, dtype in frame.dtypes.items() if name in DTYPES} == DTYPES
-    assert frame.loc[0, ["row", "column", "state", "protocol"]].tolist() == [
-        "Naive",
-        "IS",
-        "done",
-        example.is_protocol,
-    ]
-    assert frame.loc[0, ["value", "std_repeats", "n_seeds", "published"]].tolist() == [1.5, 0.3, 2, 12.79]
-    assert abs(frame.loc[0, "std_seeds"] - 0.5**0.5) < 1e-12
-    assert frame.loc[0, ["wall_seconds", "worker_seconds"]].tolist() == [120.0, 240.0]
-    assert frame.loc[0, "signatures"] == f"{example.signature('Naive', 0)} {example.signature('Naive', 1)}"
-    assert frame.loc[0, "best_snapshots"] == "10 10"
+    first = dict(frame.iloc[0])
+    assert (first["row"], first["column"], first["state"]) == ("Naive", "IS", "done")
+    assert first["protocol"] == example.is_protocol
+    assert (first["value"], first["std_repeats"], first["n_seeds"]) == (1.5, 0.3, 2)
+    assert first["std_seeds"] == pytest.approx(0.5**0.5)
+    assert first["published"] == 12.79
+    assert (first["wall_seconds"], first["worker_seconds"]) == (120.0, 240.0)
+    assert first["signatures"] == f"{example.signature('Naive', 0)} {example.signature('Naive', 1)}"
+    assert first["best_snapshots"] == "10 10"
 
 
 def test_params_keep_their_types_where_a_row_has_none(example: "Example") -> None:
