@@ -22,19 +22,29 @@ from typing import Any, Self, get_args
 from retable.fence import Fenced
 from retable.files import DiskFull, make_folder
 from retable.owner import Owner, boot_id
-from retable.record import FINISHED, AlreadyDone, Attempt, End, LeaseHeld, TrialRecord, UnknownTrial
+from retable.record import (
+    FINISHED,
+    AlreadyDone,
+    Attempt,
+    End,
+    LeaseHeld,
+    State,
+    TrialRecord,
+    UnknownTrial,
+)
 
 __all__ = [
+    "FINISHED",
     "AlreadyDone",
     "Attempt",
+    "End",
     "Fenced",
     "LeaseHeld",
     "Ledger",
     "LedgerError",
-    "TrialRecord",
-    "UnknownTrial",
+    "State",
 ]
-
+__all__ += ["TrialRecord", "UnknownTrial"]
 
 BUSY_SECONDS = 60.0
 
