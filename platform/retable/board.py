@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from retable import outbox
-from retable.execution import FINISHED, Execution
+from retable.execution import Execution
+from retable.ledger import FINISHED
 from retable.metrics.protocol import Protocol
 from retable.plan import PlannedTrial
 from retable.run import Assignment
@@ -55,7 +56,11 @@ class _Bar:
         scores = " ".join(f"{family} {value:.3g}" for family, value in sorted(self.scores.items()))
         if self.iteration == 0:
             return "starting its workers" if not self.scores else scores
-        return f"{self.speed:.2g} it/s  {scores}" if self.iteration < self.total else f"final evaluation  {scores}"
+        return (
+            f"{self.speed:.2g} it/s  {scores}"
+            if self.iteration < self.total
+            else f"final evaluation  {scores}"
+        )
 
 
 class Board:
@@ -161,4 +166,6 @@ class Board:
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+    return (
+        f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+    )

@@ -27,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ("table", "print and export the tables of what has been trained"),
     ):
         command = verbs.add_parser(verb, help=about)
-        command.add_argument("study", type=Path, help="the study's file, such as studies/subsampling_ablation.py")
+        command.add_argument(
+            "study", type=Path, help="the study's file, such as studies/subsampling_ablation.py"
+        )
         _add_options(command)
     data = verbs.add_parser("data", help="look at data sets").add_subparsers(dest="data_verb", required=True)
     check = data.add_parser("check", help="list the files of a data set that training can't use")
@@ -44,9 +46,15 @@ def main_study(study: Study[Any], arguments: Sequence[str] | None = None) -> int
     parser = argparse.ArgumentParser(description=f"{study.paper}. Running the same command again resumes.")
     _add_options(parser)
     verbs = parser.add_mutually_exclusive_group()
-    verbs.add_argument("--plan", dest="verb", action="store_const", const="plan", help="print what would run; stop")
-    verbs.add_argument("--report", dest="verb", action="store_const", const="table", help="print the tables only")
-    verbs.add_argument("--status", dest="verb", action="store_const", const="status", help="print each trial's state")
+    verbs.add_argument(
+        "--plan", dest="verb", action="store_const", const="plan", help="print what would run; stop"
+    )
+    verbs.add_argument(
+        "--report", dest="verb", action="store_const", const="table", help="print the tables only"
+    )
+    verbs.add_argument(
+        "--status", dest="verb", action="store_const", const="status", help="print each trial's state"
+    )
     given = parser.parse_args(arguments)
     return _guarded(lambda console: _dispatch(study, given.verb or "run", given, console))
 
@@ -62,17 +70,22 @@ def load_study(path: Path) -> Study[Any]:
         raise ValueError(f"a study is a Python file that exports STUDY, but {path} is no such file")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    study = getattr(module, "STUDY", None)
-    if not isinstance(study, Study):
-        raise ValueError(f"{path} must export STUDY, a retable.study.Study, but has {type(study).__name__}")
-    return study
+    if isinstance(study := getattr(module, "STUDY", None), Study):
+        return study
+    raise ValueError(f"{path} must export STUDY, a retable.study.Study, but has {type(study).__name__}")
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--scale", default="smoke", help="smoke (minutes), toy (hours) or paper (default: smoke)")
-    parser.add_argument("--tables", type=_words, help="numbers of the tables, such as 5,9 (default: the scale's)")
+    parser.add_argument(
+        "--scale", default="smoke", help="smoke (minutes), toy (hours) or paper (default: smoke)"
+    )
+    parser.add_argument(
+        "--tables", type=_words, help="numbers of the tables, such as 5,9 (default: the scale's)"
+    )
     parser.add_argument("--seeds", type=_seeds, help="training seeds: 0,1,2 (default: the scale's)")
-    parser.add_argument("--out", type=Path, default=Path("results"), help="folder of results (default: results)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("results"), help="folder of results (default: results)"
+    )
     parser.add_argument("--data", type=Path, help="folder of the data set (default: by the scale)")
     parser.add_argument("--workers", type=_positive, help="most workers of one trial (default: what fits)")
     parser.add_argument("--address", help="a running Ray cluster, such as auto or ray://host:10001")

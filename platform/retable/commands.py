@@ -1,5 +1,6 @@
 """What the command line does: plan, run, status, table, and checking a data set."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,9 +12,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from retable.board import LINE_SECONDS
 from retable.data.sets import locate
 from retable.plan import Plan, make_plan
-from retable.report import export, render, results, table, wide
+from retable.report.cells import filled_cells
+from retable.report.export import export
+from retable.report.render import print_tables
+from retable.report.results import load_results
+from retable.report.wide import wide_tables
 from retable.scale import Scale
 from retable.study import Study
 
@@ -52,7 +58,7 @@ class Request:
 def show_plan(request: Request, console: Console) -> int:
     """Print the trials that would run. Renders no data, starts no Ray, changes no file."""
     plan = request.plan(_fingerprint_if_here(request, console))
-    states = _states(request, plan)
+    states, _ = _ledger_states(request)
     rows = Table(title=f"{request.study.paper}, scale {request.scale.name}: trials", title_justify="left")
     for heading in ("signature", "trial", "seed", "iterations", "state", "fills"):
         rows.add_column(heading, overflow="fold")
@@ -86,22 +92,21 @@ def show_status(request: Request, console: Console) -> int:
         console.print(f"{path} does not exist: nothing was run with --out {request.results}")
         return 0
     rows = Table(title=f"{request.study.name}, scale {request.scale.name}", title_justify="left")
-    for heading in ("signature", "trial", "state", "attempts", "iteration", "message"):
+    for heading in ("signature", "trial", "state", "attempts", "worker-hours", "message"):
         rows.add_column(heading, overflow="fold")
     with Ledger(path) as ledger:
         known = {record.signature: record for record in ledger.trials()}
-        for planned in plan.trials:
-            record = known.get(planned.signature)
-            attempts = ledger.attempts(planned.signature) if record else ()
-            last = attempts[-1] if attempts else None
-            rows.add_row(
-                planned.signature,
-                planned.name,
-                record.state if record else "missing",
-                str(len(attempts)),
-                f"{_iteration(request, planned.signature)}/{planned.trial.config.iterations}",
-                (last.message or "") if last else "",
-            )
+    for planned in plan.trials:
+        record = known.get(planned.signature)
+        attempts = record.attempts if record else ()
+        rows.add_row(
+            planned.signature,
+            f"{planned.trial.config.trainable} {planned.name}",
+            record.state if record else "missing",
+            str(len(attempts)),
+            f"{record.worker_seconds / 3600:.2f}" if record else "",
+            attempts[-1].message.strip() if attempts else "",
+        )
     console.print(rows)
     return 0
 
@@ -123,12 +128,14 @@ def check_data(folder: Path, frames: int, console: Console) -> int:
 
 def run(request: Request, console: Console) -> int:
     """Train what is missing, then print and export the tables."""
-    from retable.execution import FINISHED
+    from retable.ledger import FINISHED
 
     scale = request.scale
-    console.print(Text(f"{request.study.paper}", style="bold"), f"· scale {scale.name} · results in {request.results}")
+    console.print(
+        Text(f"{request.study.paper}", style="bold"), f"· scale {scale.name} · results in {request.results}"
+    )
     root, plan = _prepared(request, console)
-    states = _states(request, plan)
+    states, _ = _ledger_states(request)
     missing = [planned for planned in plan.trials if states.get(planned.signature) not in FINISHED]
     console.print(
         f"{len(plan.trials)} trials fill the cells of table(s) {', '.join(plan.tables)}; "
@@ -136,40 +143,118 @@ def run(request: Request, console: Console) -> int:
     )
     final = _train(request, plan, root, console) if missing else states
     code = _report(request, plan, console)
-    unfinished = {p.name: final.get(p.signature, "missing") for p in plan.trials if final.get(p.signature) not in FINISHED}
+    unfinished = {
+        p.name: final.get(p.signature, "missing")
+        for p in plan.trials
+        if final.get(p.signature) not in FINISHED
+    }
     if not unfinished:
         return code
-    console.print(Text("Not finished: " + ", ".join(f"{name} ({state})" for name, state in unfinished.items())))
+    console.print(
+        Text("Not finished: " + ", ".join(f"{name} ({state})" for name, state in unfinished.items()))
+    )
     console.print("Run the same command again to go on; what is finished is not trained again.")
     return 130 if "stopped" in unfinished.values() else 1
 
 
 def _prepared(request: Request, console: Console) -> tuple[Path, Plan[Any]]:
-    """The data set on this machine with its shards built, and the plan over it."""
+    """The data set on this machine in the form that training reads, and the plan over it."""
     from retable.data.catalog import scan
-    from retable.data.shards import build
 
     with _counting(console, f"Data set {request.scale.data}") as progress:
         root = locate(request.scale.data, request.data, progress)
-    with _counting(console, "Reading its videos") as progress:
+    with _counting(console, "Looking at its videos") as progress:
         catalog = scan(root, progress=progress)
-    for split in ("train", "test"):
-        if notice := catalog.usable(split).notice:
-            console.print(Text(notice, style="yellow"))
     plan = request.plan(catalog.fingerprint)
+    notices: dict[str, None] = {}
+    for planned in plan.trials:
+        with _counting(console, "Decoding its videos") as progress:
+            notices[planned.trial.config.prepare(root, progress)] = None
+    for notice in filter(None, notices):
+        console.print(Text(notice, style="yellow"))
     return root, plan
 
 
 def _train(request: Request, plan: Plan[Any], root: Path, console: Console) -> dict[str, str]:
-    raise NotImplementedError
+    """Train what is missing. Returns each trial's state."""
+    from retable.board import Board
+    from retable.execution import Execution
+    from retable.ledger import Ledger
+    from retable.showing import Showing
+
+    request.results.mkdir(parents=True, exist_ok=True)
+    board = Board(console)
+    with Ledger(request.results / "ledger.db") as ledger, Showing(request.results, plan, console) as showing:
+        execution = Execution(plan, request.results.resolve(), root, ledger, (board, showing))
+        showing.reconcile({record.signature: record.state for record in ledger.trials()})
+        with board.watching(execution):
+            if request.local:
+                from retable import local
+
+                local.run_plan(execution)
+            else:
+                from retable.cluster.tune import run_plan
+
+                run_plan(execution, request.workers, request.address)
+        return execution.states
 
 
 def _report(request: Request, plan: Plan[Any], console: Console) -> int:
-    states, messages = _states(request, plan), _messages(request, plan)
-    outcomes = results.load_results(request.results, (p.signature for p in plan.trials), states, messages)
-    frame = table.cells_frame(plan, outcomes)
-    tables = wide.wide_tables(plan, frame)
-    render.print_tables(tables, console)
-    written = export.export(tables, frame, request.results / "tables")
-    console.print(f"Written: {len(written)} files in {request.results / 'tables'}")
+    """Print and export the tables."""
+    states, messages = _ledger_states(request)
+    outcomes = load_results(request.results, (p.signature for p in plan.trials), states, messages)
+    tables = wide_tables(plan, filled_cells(plan, outcomes))
+    print_tables(tables, console)
+    written = export(tables, request.results / "tables")
+    console.print(f"{len(written)} files are in {request.results / 'tables'}.")
     return 0
+
+
+def _fingerprint_if_here(request: Request, console: Console) -> str:
+    """The data set's fingerprint if it is on this machine, without rendering or fetching anything."""
+    from retable.data.catalog import scan
+    from retable.data.sets import here
+
+    root = here(request.scale.data, request.data)
+    if root is None:
+        console.print(
+            Text(
+                f"The data set {request.scale.data} is not on this machine: signatures are provisional, and what is "
+                "done can't be told.",
+                style="yellow",
+            )
+        )
+        return ABSENT
+    with _counting(console, "Looking at its videos") as progress:
+        return scan(root, progress=progress).fingerprint
+
+
+def _ledger_states(request: Request) -> tuple[dict[str, str], dict[str, str]]:
+    """What the ledger says of each trial: its state, and the message of its last attempt."""
+    from retable.ledger import Ledger
+
+    path = request.results / "ledger.db"
+    if not path.exists():
+        return {}, {}
+    with Ledger(path) as ledger:
+        records = ledger.trials()
+        states: dict[str, str] = {record.signature: record.state for record in records}
+        return states, {r.signature: r.attempts[-1].message for r in records if r.attempts}
+
+
+@contextmanager
+def _counting(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar that appears with the first item; on a log, a line every few seconds."""
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=None, visible=False)
+        said = time.monotonic() - LINE_SECONDS + 1
+
+        def tell(done: int, total: int) -> None:
+            nonlocal said
+            progress.update(task, completed=done, total=total, visible=True)
+            if not console.is_terminal and (time.monotonic() - said > LINE_SECONDS or done == total):
+                said = time.monotonic()
+                console.print(f"{what}: {done} of {total}", highlight=False)
+
+        yield tell

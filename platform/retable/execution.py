@@ -7,18 +7,17 @@ decided in one place from the ledger and the trials' folders.
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from retable import checkpoint
 from retable.files import write_json
-from retable.ledger import AlreadyDone, Attempt, Fenced, LeaseHeld, Ledger
+from retable.ledger import FINISHED, AlreadyDone, Attempt, Fenced, LeaseHeld, Ledger
 from retable.plan import Plan, PlannedTrial
 from retable.run import Assignment
 
-FINISHED = frozenset({"done", "collapsed"})
 RENEW_SECONDS = 10.0
 
 
@@ -94,11 +93,11 @@ class Execution:
         """Signatures of the attempts under way."""
         return tuple(self._attempts)
 
-    def begin(self, planned: PlannedTrial) -> Assignment | None:
-        """Take the trial's lease and prepare its folder; None if another process holds it."""
+    def begin(self, planned: PlannedTrial, workers: int = 1) -> Assignment | None:
+        """Take the trial's lease for a gang of that size and prepare its folder; None if another process holds it."""
         signature = planned.signature
         try:
-            attempt = self.ledger.begin(signature)
+            attempt = self.ledger.begin(signature, workers=workers)
         except AlreadyDone:
             self.states[signature] = self.ledger.trial(signature).state
             return None
@@ -133,6 +132,7 @@ class Execution:
         """
         signature = assignment.trial.signature
         attempt = self._attempts.pop(signature)
+        assignment.stop_request.unlink(missing_ok=True)
         result = self._result(signature)
         if result is not None:
             state = result["state"]
@@ -157,17 +157,14 @@ class Execution:
 
     @contextmanager
     def leases_kept(self) -> Iterator[None]:
-        """Renew the running attempts' leases while the body runs, from a thread with its own connection."""
+        """Renew the running attempts' leases while the body runs, from a thread."""
         over = threading.Event()
 
         def keep() -> None:
-            with Ledger(self.ledger.path) as ledger:
-                while not over.wait(RENEW_SECONDS):
-                    for attempt in list(self._attempts.values()):
-                        try:
-                            ledger.renew(attempt)
-                        except Fenced:
-                            continue  # `end` will find it fenced and say so
+            while not over.wait(RENEW_SECONDS):
+                for attempt in list(self._attempts.values()):
+                    with suppress(Fenced):  # `end` will find it so and say it
+                        self.ledger.renew(attempt)
 
         thread = threading.Thread(target=keep, name="leases", daemon=True)
         thread.start()

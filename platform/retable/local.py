@@ -22,7 +22,7 @@ def run_plan(execution: Execution) -> None:
             except KeyboardInterrupt:
                 execution.stopping = True
                 execution.end(assignment, "stopped", "interrupted")
-            except Exception:
+            except Exception:  # noqa: BLE001  (whatever it is, the next trial is still to be trained)
                 execution.end(assignment, None, traceback.format_exc())
             else:
                 execution.end(assignment, state)

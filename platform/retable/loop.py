@@ -13,7 +13,7 @@ from retable import checkpoint
 from retable.ddp import Workers
 from retable.files import write_json
 from retable.metrics.protocol import Protocol
-from retable.outbox import Outbox
+from retable.outbox import Kind, Outbox
 from retable.pictures import grid_mp4, strip_png
 from retable.run import Best, Learner, Run, Score
 from retable.study import Trial
@@ -221,7 +221,7 @@ class _Loop:
             grid_mp4(clips, folder / f"{iteration:08d}.mp4")
             strip_png(clips[:8], folder / f"{iteration:08d}.png")
 
-    def _log(self, iteration: int, metrics: Mapping[str, float], kind: str) -> None:
+    def _log(self, iteration: int, metrics: Mapping[str, float], kind: Kind) -> None:
         if self.outbox is not None:
             self.outbox.write(iteration, metrics, kind=kind)
 

@@ -55,6 +55,21 @@ class TrialConfig:
         """Configs of the trials that must be finished first, such as the classifier behind IS and FID."""
         return ()
 
+    def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
+        """Bring the data set into the form that training reads; called on the driver before any worker starts.
+
+        Args:
+            data: root of the data set.
+            progress: told (done, in all).
+
+        Returns:
+            What the user should know, such as files that are skipped; empty if nothing.
+
+        Raises:
+            retable.data.errors.DataError: the data set can't be trained on.
+        """
+        return ""
+
     def build(self, seed: int, run: "Run", workers: "Workers") -> "Learner":
         """The learner of this config on this worker. Imports torch only when called.
 

@@ -36,6 +36,21 @@ class ImpossibleShapeError(ValueError):
     """The cluster can never hold the gang that was asked for."""
 
 
+def gang_for(nodes: Sequence[Mapping[str, float]], workers: int | None) -> Gang:
+    """The shape of gang that suits the nodes: a GPU for each worker where there are any, with its share of the CPUs.
+
+    Args:
+        workers: most workers of one trial; None for two on CPUs, where one of a trial's workers alone leaves the
+            other core idle while it starts, and one on GPUs, where trials side by side need no communication.
+    """
+    with_gpus = [node for node in nodes if node.get("GPU", 0) >= 1]
+    if with_gpus:
+        cpus = min(max(node.get("CPU", 1) // node["GPU"], 1) for node in with_gpus)
+        return Gang(workers=workers or 1, cpus=cpus, gpus=1)
+    one = Gang(workers=1)
+    return Gang(workers=workers or max(1, min(2, slots(nodes, one))))
+
+
 def slots(nodes: Sequence[Mapping[str, float]], gang: Gang) -> int:
     """How many workers of that shape the nodes can hold at once; workers don't span nodes.
 

@@ -19,7 +19,7 @@ from typing import Any
 from ray import tune
 from ray.tune.search import Searcher
 
-from retable.cluster.launch import Gang, checked_slots, connected
+from retable.cluster.launch import Gang, checked_slots, connected, gang_for
 from retable.cluster.train import failure_file, train_gang
 from retable.execution import Execution
 from retable.plan import PlannedTrial
@@ -29,10 +29,14 @@ TUNE_SIDE = [{"CPU": 0, "memory": 2**20}]
 """What a trial's Tune side reserves: Ray refuses an empty bundle, so a sliver of memory and no CPU."""
 
 
-def run_plan(execution: Execution, gang: Gang, address: str | None = None) -> None:
+def run_plan(execution: Execution, workers: int | None = None, address: str | None = None) -> None:
     """Train what is missing, as many gangs at a time as the cluster holds.
 
     The first Ctrl-C asks running trials to save and return; a second one ends them at once.
+
+    Args:
+        workers: most workers of one trial; None for what suits the cluster.
+        address: a running Ray cluster; None for one of our own, which ends with the run.
 
     Raises:
         ImpossibleShapeError: the cluster can never hold such a gang; nothing was started.
@@ -40,6 +44,7 @@ def run_plan(execution: Execution, gang: Gang, address: str | None = None) -> No
     """
     scratch = execution.results.resolve() / "ray"
     with connected(address, scratch) as nodes:
+        gang = gang_for(nodes, workers)
         searcher = PlanSearcher(execution, gang, checked_slots(nodes, gang))
         with execution.leases_kept(), _stopped_by_interrupt(execution):
             try:
@@ -73,7 +78,7 @@ def _trial(
     return {"iteration": assignment.trial.config.iterations}
 
 
-class PlanSearcher(Searcher):
+class PlanSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
     """Hands Tune the plan's trials, each once its requirements are finished and its gang fits.
 
     Trials go in the plan's order, so that small gangs can't keep a large one waiting for ever.
@@ -92,7 +97,7 @@ class PlanSearcher(Searcher):
             workers = self.gang_size(planned)
             if sum(size for _, size in self._live.values()) + workers > self.slots:
                 return None
-            assignment = self.execution.begin(planned)
+            assignment = self.execution.begin(planned, workers)
             if assignment is not None:
                 self._live[trial_id] = assignment, workers
                 return {"signature": planned.signature, "attempt": assignment.attempt, "workers": workers}
@@ -129,6 +134,10 @@ class PlanSearcher(Searcher):
         for trial_id in list(self._live):
             assignment, _ = self._live.pop(trial_id)
             self.execution.end(assignment, "stopped", "interrupted")
+
+    def __getstate__(self) -> dict[str, object]:
+        """Nothing: Tune pickles its searcher into files that are never read."""
+        return {}
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the ledger is the record, and Tune's restore is never used."""

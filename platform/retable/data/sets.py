@@ -18,17 +18,37 @@ def locate(name: str, given: Path | None = None, progress: Callable[[int, int], 
     Raises:
         FileNotFoundError: the folder is not there, or nobody said where the data set is.
     """
-    variable = f"RETABLE_{name.upper()}"
-    if given is None and variable in os.environ:
-        given = Path(os.environ[variable])
-    if given is not None:
-        if not given.is_dir():
-            raise FileNotFoundError(f"the data set {name} should be at {given}, but that is no folder")
-        return given
+    named = _named(name, given)
+    if named is not None:
+        return named
     if name == EMBEDDED:
         from retable.data.embedded import ensure_embedded
 
         return ensure_embedded(progress=progress)
     raise FileNotFoundError(
-        f"this scale reads the data set {name}; say where it is with --data DIR or {variable}=DIR"
+        f"this scale reads the data set {name}; say where it is with --data DIR or {_variable(name)}=DIR"
     )
+
+
+def here(name: str, given: Path | None = None) -> Path | None:
+    """Root folder of a data set that is on this machine already, or None. Renders nothing.
+
+    Raises:
+        FileNotFoundError: the folder that the user named is not there.
+    """
+    from retable.data.embedded import rendered_before
+
+    return _named(name, given) or (rendered_before() if name == EMBEDDED else None)
+
+
+def _named(name: str, given: Path | None) -> Path | None:
+    """The folder that the user named, by option or by environment variable."""
+    if given is None and _variable(name) in os.environ:
+        given = Path(os.environ[_variable(name)])
+    if given is not None and not given.is_dir():
+        raise FileNotFoundError(f"the data set {name} should be at {given}, but that is no folder")
+    return given
+
+
+def _variable(name: str) -> str:
+    return f"RETABLE_{name.upper()}"

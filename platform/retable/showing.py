@@ -1,0 +1,82 @@
+"""Shows a run's trials in MLflow while they train. What fails here is told and changes no result."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.text import Text
+
+from retable.plan import Plan, PlannedTrial
+from retable.provenance import provenance
+from retable.run import Assignment
+from retable.shipper import Shipper
+from retable.tracking import Tracker, TrialRun, default_uri
+
+CLOSE_SECONDS = 60.0
+
+
+class Showing:
+    """An observer of an execution: each trial that begins or ends is told to the tracker's shipper."""
+
+    def __init__(self, results: Path, plan: Plan[Any], console: Console) -> None:
+        self._plan, self._results, self._console = plan, results, console
+        self._tracker = Tracker(default_uri(results), plan.study.name, results)
+        self._shipper = Shipper(self._tracker, lambda message: console.print(Text(message, style="yellow")))
+        self._provenance = provenance().tags()
+
+    def began(self, planned: PlannedTrial, assignment: Assignment) -> None:
+        """Deliver what the attempt writes, from now on."""
+        self._shipper.watch(self._run_of(planned, {"attempt": str(assignment.attempt)}))
+
+    def ended(self, planned: PlannedTrial, state: str, message: str) -> None:
+        """The rest of an attempt's points, its pictures and its final state go out."""
+        if state not in {"held", "blocked"}:
+            self._shipper.finish(planned.signature, state, self._protocols(planned.signature))
+
+    def reconcile(self, states: Mapping[str, str]) -> None:
+        """End the runs of trials that are not running any more, because their driver was killed."""
+        self._shipper.reconcile(self._plan.study.name, self._plan.scale.name, states)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pending = self._shipper.close(CLOSE_SECONDS)
+        if pending:
+            self._console.print(
+                Text(
+                    f"{pending} points and files are not in MLflow at {self._tracker.place} yet; they are kept in "
+                    f"{self._results / 'trials'} and go out with the next run.",
+                    style="yellow",
+                )
+            )
+
+    def _run_of(self, planned: PlannedTrial, tags: Mapping[str, str]) -> TrialRun:
+        trial = planned.trial
+        return TrialRun(
+            study=self._plan.study.name,
+            scale=self._plan.scale.name,
+            signature=trial.signature,
+            name=planned.name,
+            folder=self._results.resolve() / "trials" / trial.signature,
+            parameters={**trial.config.labels(), "trainable": trial.config.trainable, "seed": trial.seed},
+            tags={
+                "cells": "; ".join(planned.places),
+                "seed": str(trial.seed),
+                "data": trial.data,
+                **self._provenance,
+                **tags,
+            },
+        )
+
+    def _protocols(self, signature: str) -> dict[str, str]:
+        """The protocols under which the trial was scored, as a tag."""
+        path = self._results / "trials" / signature / "result.json"
+        if not path.exists():
+            return {}
+        return {"protocols": " ".join(json.loads(path.read_text(encoding="utf-8"))["scores"])}

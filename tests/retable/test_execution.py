@@ -1,0 +1,152 @@
+"""What is trained, what never again, and what a failure costs: with the local runner and a model of one number."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from retable import local
+from retable.execution import Execution
+from retable.ledger import Ledger
+from retable.owner import Owner
+from retable.plan import Plan, PlannedTrial, make_plan
+from retable.run import Assignment
+
+
+class Notes:
+    """An observer that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.began_names: list[str] = []
+        self.ended_states: dict[str, str] = {}
+
+    def began(self, planned: PlannedTrial, assignment: Assignment) -> None:
+        self.began_names.append(planned.name)
+
+    def ended(self, planned: PlannedTrial, state: str, message: str) -> None:
+        self.ended_states[planned.name] = state
+
+
+class Study:
+    """One study over one folder of results, run as often as a test likes."""
+
+    def __init__(self, walking: ModuleType, results: Path) -> None:
+        self.results = results
+        self.plan: Plan = make_plan(walking.STUDY, walking.STUDY.scales["smoke"], "data")
+
+    def run(self, stop_at: str | None = None) -> tuple[Execution, Notes]:
+        notes = Notes()
+        with Ledger(self.results / "ledger.db") as ledger:
+            execution = Execution(self.plan, self.results, self.results, ledger, (notes,))
+            local.run_plan(execution)
+        return execution, notes
+
+    def signature(self, name: str) -> str:
+        return next(p.signature for p in self.plan.trials if p.name.startswith(name))
+
+
+@pytest.fixture
+def study(walking: ModuleType, tmp_path: Path) -> Study:
+    return Study(walking, tmp_path)
+
+
+@pytest.fixture
+def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    folder = tmp_path / "faults"
+    folder.mkdir()
+    monkeypatch.setenv("WALKING_FAULTS", str(folder))
+    return folder
+
+
+def test_requirements_first_then_each_trial_once(study: Study) -> None:
+    execution, notes = study.run()
+    assert notes.began_names == ["judge", "s_t=1 batch_size=4", "s_t=2 batch_size=4", "s_t=3 batch_size=3"]
+    assert set(execution.states.values()) == {"done"}
+
+
+def test_the_second_run_trains_nothing(study: Study) -> None:
+    study.run()
+    execution, notes = study.run()
+    assert notes.began_names == []
+    assert set(execution.states.values()) == {"done"}
+
+
+def test_a_failed_trial_is_told_and_the_next_run_goes_on_from_its_checkpoint(
+    study: Study, faults: Path
+) -> None:
+    (faults / "error-2").touch()
+    execution, notes = study.run()
+    failed = study.signature("s_t=2")
+    assert execution.states[failed] == "failed"
+    assert "ArithmeticError: asked to fail at iteration 25" in execution.messages[failed]
+    assert sorted(notes.ended_states.values()) == ["done", "done", "done", "failed"]
+    execution, notes = study.run()
+    assert notes.began_names == ["s_t=2 batch_size=4"]
+    with Ledger(study.results / "ledger.db") as ledger:
+        assert [a.state for a in ledger.attempts(failed)] == ["failed", "done"]
+    history = json.loads((execution.folder(failed) / "result.json").read_text())["history"]
+    assert list(history) == ["10", "20", "30", "40"]
+
+
+def test_what_requires_a_failed_trial_is_not_begun(study: Study, faults: Path) -> None:
+    (faults / "error-0").touch()
+    judge = study.plan.trials[0]
+    with Ledger(study.results / "ledger.db") as ledger:
+        execution = Execution(study.plan, study.results, study.results, ledger)
+        assert execution.begin(judge) is not None
+        assert execution.next() is None  # the others wait for the judge
+        assert execution.waiting
+        execution.end(execution.assignment(judge.signature, 1), None, "it broke")
+        assert execution.next() is None
+        assert not execution.waiting
+        assert sorted(execution.states.values()) == ["blocked", "blocked", "blocked", "failed"]
+
+
+def test_a_result_without_its_ledger_entry_is_entered_and_not_trained_again(study: Study) -> None:
+    study.run()
+    for file in study.results.glob("ledger.db*"):
+        file.unlink()
+    _, notes = study.run()
+    assert notes.began_names == []
+    with Ledger(study.results / "ledger.db") as ledger:
+        assert {record.state for record in ledger.trials()} == {"done"}
+
+
+def test_a_folder_with_another_trials_result_is_refused(study: Study) -> None:
+    study.run()
+    one, two = study.signature("s_t=1"), study.signature("s_t=2")
+    os.replace(study.results / "trials" / one / "result.json", study.results / "trials" / two / "result.json")
+    with pytest.raises(
+        ValueError, match=rf"is the result of trial {one}, expected {two}; move the folder away"
+    ):
+        study.run()
+
+
+def test_a_trial_that_another_process_holds_is_left_to_it(study: Study) -> None:
+    held = study.signature("s_t=3")
+    with Ledger(study.results / "ledger.db") as ledger:
+        execution = Execution(study.plan, study.results, study.results, ledger)
+        # A host that can't be asked whether its process lives: only time ends such a lease.
+        ledger.begin(held, owner=replace(Owner.current(), host="elsewhere", boot="another", namespace="another"))
+    execution, notes = study.run()
+    assert execution.states[held] == "held"
+    assert "is worked on by" in execution.messages[held]
+    assert "s_t=3 batch_size=3" not in notes.began_names
+
+
+def test_a_stop_request_saves_hands_out_no_more_and_is_gone_with_the_attempt(study: Study) -> None:
+    with Ledger(study.results / "ledger.db") as ledger:
+        execution = Execution(study.plan, study.results, study.results, ledger)
+        assignment = execution.begin(study.plan.trials[0])
+        assert assignment is not None
+        execution.request_stop()
+        assert assignment.stop_request.exists()
+        assert execution.next() is None
+        execution.end(assignment, "stopped")
+        assert not assignment.stop_request.exists()
+    _, notes = study.run()
+    assert len(notes.began_names) == 4
