@@ -184,6 +184,7 @@ def prune(folder: Path, keep: int, keep_iterations: Collection[int]) -> list[int
     Returns:
         The iterations removed.
     """
+    _remove_leftovers(folder / "checkpoints")
     paths = _newest_first(folder)
     whole, removed = 0, []
     for path in paths if len(paths) > max(keep, 2) else ():
@@ -265,6 +266,6 @@ def _quarantine(path: Path, why: Corrupt) -> str:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """What saves left that were killed."""
+    """What was left by a save or a pruning that was killed."""
     for leftover in folder.glob(f".*{TEMPORARY}"):
         shutil.rmtree(leftover)

@@ -67,8 +67,9 @@ def new_folder(path: Path) -> Iterator[Path]:
         OSError: `path` is there already and not empty.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
-    make_folder(temporary)
+    make_folder(path.parent)
     try:
+        temporary.mkdir()
         yield temporary
         for file in temporary.iterdir():
             sync(file)
