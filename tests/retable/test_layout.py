@@ -9,7 +9,10 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_standard_library_platform_is_found_from_the_root() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "import platform; print(platform.system())"], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-c", "import platform; print(platform.system())"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() in {"Linux", "Darwin", "Windows"}
