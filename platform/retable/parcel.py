@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from threading import Lock
@@ -30,20 +30,21 @@ class Parcel:
 
     Attributes:
         state: the trial's final state in the ledger; None while it is being trained.
+        delivered: points, files and final states handed over by this process.
     """
 
-    def __init__(self, trial: TrialRun, saved: Mapping[str, Any] | None = None) -> None:
-        self.trial, self._lock = trial, Lock()
+    def __init__(self, trial: TrialRun, experiment: str, saved: Mapping[str, Any] | None = None) -> None:
+        self.trial, self.experiment, self._lock = trial, experiment, Lock()
         saved = saved or {}
         self.training: str = saved.get("training") or secrets.token_hex(8)
         self.state: str | None = saved.get("state")
+        self.delivered = 0
         self._start_ms: int = saved.get("start_ms") or _now_ms()
         self._end_ms: int = saved.get("end_ms") or _now_ms()
         self._place: str | None = saved.get("place")
         self._run_id: str | None = saved.get("run_id")
         self._position = outbox.Position.from_json(saved["position"]) if saved else outbox.Position()
         self._files: dict[str, str] = dict(saved.get("files", {}))
-        self._protocols: set[str] = set(saved.get("protocols", ()))
         self._ended: bool = saved.get("ended", False)
         self._opened = (
             False  # whether the tracker's run was looked at since this process started, or since a failure
@@ -57,30 +58,30 @@ class Parcel:
         return trial.folder / FOLDER / name
 
     @staticmethod
-    def of(trial: TrialRun) -> "Parcel":
+    def of(trial: TrialRun, experiment: str) -> "Parcel":
         """The parcel of that trial, begun by an earlier process or new."""
         path = Parcel.path(trial)
         saved = json.loads(path.read_bytes()) if path.exists() else None
         if saved and not trial.attempt:
             trial = replace(trial, attempt=saved["trial"]["attempt"])
-        return Parcel(trial, saved)
+        return Parcel(trial, experiment, saved)
 
     @staticmethod
-    def load(path: Path) -> "Parcel":
-        """A parcel from its file, which may have moved with the folder of results."""
-        saved = json.loads(path.read_bytes())
-        artifacts = tuple(saved["trial"]["artifacts"])
-        return Parcel(
-            TrialRun(**{**saved["trial"], "folder": path.parents[1], "artifacts": artifacts}), saved
-        )
+    def all(results: Path) -> Iterator["Parcel"]:
+        """The parcels that earlier processes left in a folder of results, wherever that lies now."""
+        for path in sorted(results.glob(f"trials/*/{FOLDER}/*.json")):
+            saved = json.loads(path.read_bytes())
+            artifacts = tuple(saved["trial"]["artifacts"])
+            trial = TrialRun(**{**saved["trial"], "folder": path.parents[1], "artifacts": artifacts})
+            yield Parcel(trial, saved["experiment"], saved)
 
     def begin(self, trial: TrialRun) -> None:
         """The trial is being trained: the first time, or again."""
         self._tell(trial, None)
 
-    def end(self, state: str) -> None:
+    def end(self, state: str, tags: Mapping[str, str] | None = None) -> None:
         """The trial has that final state in the ledger. Saying so again changes nothing."""
-        self._tell(self.trial, state)
+        self._tell(replace(self.trial, tags={**self.trial.tags, **(tags or {})}), state)
 
     def _tell(self, trial: TrialRun, state: str | None) -> None:
         with self._lock:
@@ -92,30 +93,26 @@ class Parcel:
             self._opened = self._ended = False
             self._save()
 
-    def deliver(self, tracker: Tracker) -> bool:
-        """Hand over all that is there now.
-
-        Returns:
-            Whether anything was delivered.
+    def deliver(self, tracker: Tracker) -> None:
+        """Hand over all that is there now, and count it in `delivered`.
 
         Raises:
             Exception: whatever the tracker raises; what was delivered before is remembered.
         """
         if self._opened and self._ended:
-            return False
+            return
         state = self.state  # looked at first: what comes before the end is written before it
         if not self._opened:
             self._open(tracker)
         assert self._run_id is not None
         try:
-            sent = self._send_points(tracker, self._run_id) + self._send_files(tracker, self._run_id)
+            self._send_points(tracker, self._run_id)
+            self._send_files(tracker, self._run_id)
             if state is not None and not self._ended:
                 self._send_end(tracker, self._run_id, state)
-                sent += 1
         except Exception:
             self._opened = False  # the run may have been deleted: look again
             raise
-        return sent > 0
 
     def pending(self, tracker: Tracker) -> int:
         """Points and files still to be delivered there, and one for a final state."""
@@ -136,7 +133,7 @@ class Parcel:
         )
         with self._lock:
             if (self._place, self._run_id) != (here, run_id):  # a new run: all of it again
-                self._position, self._files, self._protocols = outbox.Position(), {}, set()
+                self._position, self._files = outbox.Position(), {}
                 self._looked.clear()
                 self._ended = False
             self._place, self._run_id = here, run_id
@@ -150,24 +147,20 @@ class Parcel:
         with self._lock:
             self._ended = state == self.state
             self._save()
+        self.delivered += 1
 
-    def _send_points(self, tracker: Tracker, run_id: str) -> int:
-        sent = 0
+    def _send_points(self, tracker: Tracker, run_id: str) -> None:
         while True:
             points, position = outbox.read(self.trial.folder, self._position, limit=BATCH)
             if not points:
-                return sent
+                return
             tracker.log(run_id, points)
-            protocols = self._protocols | {point.key for point in points if point.kind == "evaluation"}
-            if protocols != self._protocols:
-                tracker.tag(run_id, "protocols", " ".join(sorted(protocols)))
             with self._lock:
-                self._position, self._protocols = position, protocols
+                self._position = position
                 self._save()
-            sent += len(points)
+            self.delivered += len(points)
 
-    def _send_files(self, tracker: Tracker, run_id: str) -> int:
-        sent = 0
+    def _send_files(self, tracker: Tracker, run_id: str) -> None:
         for file in self._artifacts():
             path = self.trial.folder / file
             looks = path.stat()
@@ -179,9 +172,8 @@ class Parcel:
                 with self._lock:
                     self._files[file] = digest
                     self._save()
-                sent += 1
+                self.delivered += 1
             self._looked[file] = (looks.st_mtime_ns, looks.st_size)
-        return sent
 
     def _artifacts(self) -> list[str]:
         """The artifacts that are there, relative to the trial's folder."""
@@ -194,6 +186,7 @@ class Parcel:
         write_json(
             Parcel.path(self.trial),
             {
+                "experiment": self.experiment,
                 "trial": told,
                 "training": self.training,
                 "state": self.state,
@@ -203,7 +196,6 @@ class Parcel:
                 "run_id": self._run_id,
                 "position": self._position.to_json(),
                 "files": self._files,
-                "protocols": sorted(self._protocols),
                 "ended": self._ended,
             },
         )

@@ -6,13 +6,18 @@ nothing else: what could not be delivered stays in the trials' folders, and goes
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 
-from retable.parcel import FOLDER, Parcel
-from retable.tracking import ALIVE, Tracker, TrialRun
+from retable.parcel import Parcel
+from retable.tracking import ALIVE, Tracker, TrialRun, default_uri
 
 PAUSE_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 60.0
+PATIENCE = 3  # rounds that deliver nothing before the last one is the last
+
+Key = tuple[str, str, str]  # study, scale, signature
 
 
 class Shipper:
@@ -24,14 +29,16 @@ class Shipper:
         """Start the thread; nothing is contacted before there is a trial.
 
         Args:
-            on_error: told, in the thread, once when deliveries begin to fail and once when they go on.
+            on_error: told, in the thread, once when deliveries keep failing and once when they go on.
             pause_seconds: between two looks at the outboxes; doubled at each failure, up to a minute.
         """
         self.tracker, self._on_error, self._pause = tracker, on_error, pause_seconds
-        self._parcels: dict[tuple[str, str, str], Parcel] = {}
+        self._parcels: dict[Key, Parcel] = {}
         self._ledgers: dict[tuple[str, str], Mapping[str, str]] = {}
         self._changed, self._closing = threading.Event(), threading.Event()
-        self._failing = False
+        self._failures = 0  # in this round
+        self._bad_rounds = 0  # in a row
+        self._reason = ""  # of the last failure
         self._thread = threading.Thread(target=self._work, name="shipper", daemon=True)
         self._thread.start()
 
@@ -41,23 +48,22 @@ class Shipper:
         Args:
             state: its final state in the ledger, if it has one already; None if it is being trained.
         """
-        parcel = self._parcels.get(_key(trial)) or Parcel.of(trial)
+        parcel = self._parcels.get(_key(trial)) or Parcel.of(trial, self.tracker.experiment)
         if state is None:
             parcel.begin(trial)
         else:
             parcel.end(state)
-        self.add(parcel)
+        self._add(parcel)
 
-    def add(self, parcel: Parcel) -> None:
-        """Deliver a parcel as it stands."""
-        self._parcels[_key(parcel.trial)] = parcel
-        self._changed.set()
+    def finish(self, signature: str, state: str, tags: Mapping[str, str] | None = None) -> None:
+        """The trial's attempt has ended, and the ledger has its state. Unknown trials are let be.
 
-    def finish(self, signature: str, state: str) -> None:
-        """The trial's attempt has ended, and the ledger has its state. Unknown trials are let be."""
+        Args:
+            tags: what is known only now, such as the protocols that it was scored by.
+        """
         for key, parcel in list(self._parcels.items()):
             if key[2] == signature:
-                parcel.end(state)
+                parcel.end(state, tags)
         self._changed.set()
 
     def release(self, signature: str) -> None:
@@ -67,13 +73,26 @@ class Shipper:
                 del self._parcels[key]
 
     def reconcile(self, study: str, scale: str, states: Mapping[str, str]) -> None:
-        """End the runs of trials that are not running (any more); their driver may have been killed.
+        """Bring the tracker in line with the ledger after earlier processes, which may have been killed.
+
+        What they left undelivered of the study's trials goes out, and runs that show as running are ended unless
+        the trial is.
 
         Args:
             states: signature -> state of every trial in the ledger.
         """
+        for parcel in Parcel.all(self.tracker.results):
+            if (parcel.trial.study, parcel.trial.scale) == (study, scale):
+                self.take_over(parcel, states)
         self._ledgers[study, scale] = states
         self._changed.set()
+
+    def take_over(self, parcel: Parcel, states: Mapping[str, str]) -> None:
+        """Deliver what an earlier process left of a trial, unless it is being trained: then its own driver does."""
+        state = parcel.state or states.get(parcel.trial.signature, "stopped")
+        if _key(parcel.trial) not in self._parcels and state not in ALIVE:
+            parcel.end(state)
+            self._add(parcel)
 
     def pending(self) -> int:
         """Points, files and final states that were not delivered yet."""
@@ -100,38 +119,67 @@ class Shipper:
         self._thread.join(timeout)
         return self.pending()
 
+    def _add(self, parcel: Parcel) -> None:
+        self._parcels[_key(parcel.trial)] = parcel
+        self._changed.set()
+
     def _work(self) -> None:
-        pause = self._pause
+        fruitless = 0  # rounds in a row that failed and delivered nothing
         while True:
-            self._changed.wait(pause)
+            closing = self._closing.is_set()
+            self._changed.wait(0 if closing else min(self._pause * 2**fruitless, LONGEST_PAUSE_SECONDS))
             self._changed.clear()
             closing = self._closing.is_set()  # before the round: the last one sees all that came before
-            delivered, failed = self._round(closing)
-            if closing and (not failed or not delivered):
+            delivered = self._round(closing)
+            fruitless = fruitless + 1 if self._failures and not delivered else 0
+            if closing and (not self._failures or fruitless >= PATIENCE):
                 return
-            pause = self._pause if delivered or not failed else min(2 * pause, LONGEST_PAUSE_SECONDS)
-            if closing:
-                pause = 0
 
-    def _round(self, closing: bool) -> tuple[bool, bool]:
-        """Deliver what each trial has. Returns whether anything was delivered and whether something failed."""
-        delivered = False
-        key = None
+    def _round(self, closing: bool) -> bool:
+        """Deliver what each trial has. Returns whether that was anything."""
+        self._failures, before = 0, self._delivered
+        for key, parcel in list(self._parcels.items()):
+            with self._failures_counted():
+                parcel.deliver(self.tracker)
+                continue
+            if key in self._parcels:
+                self._parcels[key] = self._parcels.pop(key)  # the others go first next time
+            if self._failures == 2:
+                break  # it is the server, not a trial of which it refuses something
+        else:
+            with self._failures_counted():
+                self._reconcile()
+                if closing:
+                    self._end_studies()
+        self._tell()
+        return self._delivered > before
+
+    @property
+    def _delivered(self) -> int:
+        return sum(parcel.delivered for parcel in list(self._parcels.values()))
+
+    @contextmanager
+    def _failures_counted(self) -> Iterator[None]:
+        """A block that may fail in any way: training goes on, and so must this thread."""
         try:
-            self._reconcile()
-            for key, parcel in list(self._parcels.items()):
-                delivered |= parcel.deliver(self.tracker)
-            if closing:
-                self._end_studies()
-        except Exception as error:  # noqa: BLE001 - whatever it is: training goes on, and so must this thread
-            self._failed(error)
-            if key in self._parcels:  # the others go first next time: the fault may be this trial's alone
-                self._parcels[key] = self._parcels.pop(key)
-            return delivered, True
-        if self._failing:
-            self._failing = False
-            self._on_error(f"MLflow at {self.tracker.place} takes everything again.")
-        return delivered, False
+            yield
+        except Exception as error:  # noqa: BLE001 - counted, told, and tried again
+            self._failures += 1
+            self._reason = self.tracker.redacted(f"{type(error).__name__}: {error}".splitlines()[0])[:300]
+
+    def _tell(self) -> None:
+        """Tell the user of an outage and of its end. One failed call is nobody's business: it is tried again."""
+        if self._failures:
+            self._bad_rounds += 1
+            if self._bad_rounds == 2:
+                self._on_error(
+                    f"MLflow at {self.tracker.place} does not take everything ({self._reason}). Training goes on; what "
+                    "is not delivered stays in the trials' folders and goes out when it answers, or with the next run."
+                )
+        elif self._bad_rounds:
+            if self._bad_rounds > 1:
+                self._on_error(f"MLflow at {self.tracker.place} takes everything again.")
+            self._bad_rounds = 0
 
     def _reconcile(self) -> None:
         for (study, scale), states in list(self._ledgers.items()):
@@ -150,43 +198,31 @@ class Shipper:
     def _parcels_of(self, study: str, scale: str) -> list[Parcel]:
         return [parcel for key, parcel in list(self._parcels.items()) if key[:2] == (study, scale)]
 
-    def _failed(self, error: Exception) -> None:
-        if self._failing:
-            return
-        self._failing = True
-        reason = self.tracker.redacted(f"{type(error).__name__}: {error}".splitlines()[0])[:300]
-        self._on_error(
-            f"MLflow at {self.tracker.place} does not take everything ({reason}). Training goes on; what is not "
-            "delivered stays in the trials' folders and goes out when it answers, or with the next run."
-        )
-
 
 def ship_all(
-    tracker: Tracker,
-    states: Mapping[str, str],
-    on_error: Callable[[str], None],
-    timeout: float,
+    results: Path, states: Mapping[str, str], on_error: Callable[[str], None], timeout: float
 ) -> int:
-    """Deliver what earlier runs left in the tracker's folder of results. Needs no study.
+    """Deliver what earlier processes left in a folder of results, of every study.
 
     Args:
         states: signature -> state of every trial in the ledger.
-        timeout: most seconds to take.
+        timeout: most seconds to take for each study.
 
     Returns:
         Points, files and final states that could not be delivered.
     """
-    shipper = Shipper(tracker, on_error)
-    for path in sorted(tracker.results.glob(f"trials/*/{FOLDER}/*.json")):
-        parcel = Parcel.load(path)
-        state = states.get(parcel.trial.signature, "stopped")
-        if parcel.state is None and state not in ALIVE:
-            parcel.end(state)
-        shipper.add(parcel)
-    return shipper.drain(timeout)
+    parcels = list(Parcel.all(results))
+    pending = 0
+    for experiment in sorted({parcel.experiment for parcel in parcels}):
+        shipper = Shipper(Tracker(default_uri(results), experiment, results), on_error)
+        for parcel in parcels:
+            if parcel.experiment == experiment:
+                shipper.take_over(parcel, states)
+        pending += shipper.drain(timeout)
+    return pending
 
 
-def _key(trial: TrialRun) -> tuple[str, str, str]:
+def _key(trial: TrialRun) -> Key:
     return trial.study, trial.scale, trial.signature
 
 

@@ -141,7 +141,7 @@ class Tracker:
             **self._identity(trial.study, trial.scale),
             "retable.signature": trial.signature,
             "retable.training": training,
-            "mlflow.parentRunId": parent,
+            "mlflow.parentRunId": parent.info.run_id,
         }
         run = self._known(known)
         if run is None:
@@ -195,7 +195,9 @@ class Tracker:
     def end_study(self, study: str, scale: str, states: Sequence[str], end_ms: int) -> None:
         """End the run of a study at a scale, after its trials: failed or stopped if one of them is."""
         worst = max(states, key=lambda state: ("FINISHED", "KILLED", "FAILED").index(_status(state)))
-        self._end(self._parent(study, scale, running=False), worst, end_ms)
+        parent = self._parent(study, scale, running=False)
+        if parent.info.status != _status(worst):
+            self._end(parent.info.run_id, worst, end_ms)
         del self._parents[study, scale]
 
     def reconcile(self, study: str, scale: str, states: Mapping[str, str], end_ms: int) -> list[str]:
@@ -221,8 +223,8 @@ class Tracker:
         self._client.set_tag(run_id, "retable.state", state)
         self._client.set_terminated(run_id, _status(state), end_ms)
 
-    def _parent(self, study: str, scale: str, *, running: bool) -> str:
-        """The id of the study's run at that scale, found or made."""
+    def _parent(self, study: str, scale: str, *, running: bool) -> "MlflowRun":
+        """The study's run at that scale, found or made."""
         tags = {**self._identity(study, scale), "retable.kind": "study"}
         run = self._parents.get((study, scale))
         if run is None:
@@ -234,7 +236,7 @@ class Tracker:
             self._client.update_run(run.info.run_id, status="RUNNING")
             run = self._client.get_run(run.info.run_id)
         self._parents[study, scale] = run
-        return str(run.info.run_id)
+        return run
 
     def _identity(self, study: str, scale: str) -> dict[str, str]:
         return {"retable.results": self._results_id, "retable.study": study, "retable.scale": scale}

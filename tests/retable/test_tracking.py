@@ -19,21 +19,35 @@ PARAMETERS = {"s_t": 2, "batch_size": 64, "S1": True, "lambda": 0.5}
 
 
 @pytest.fixture(scope="module")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database that was migrated once, to copy."""
-    results = tmp_path_factory.mktemp("template")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        assert Tracker(default_uri(results), "warm", results)._client.search_experiments()
-    return results / "mlflow.db"
+def first_contact(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A folder in which a fresh process made its first database, and what that process said."""
+    folder = tmp_path_factory.mktemp("first")
+    script = (
+        "from pathlib import Path; from retable.tracking import *; import sys; assert 'mlflow' not in sys.modules;"
+        "t = Tracker(default_uri(Path('results')), 'e', Path('results')); t._experiment_id;"
+        "from mlflow.telemetry.utils import is_telemetry_disabled; assert is_telemetry_disabled()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PYTHONPATH": str(Path(__file__).parents[2] / "platform"), "PATH": "/usr/bin:/bin"},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return folder, done
 
 
 @pytest.fixture
-def results(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def results(
+    tmp_path: Path,
+    first_contact: tuple[Path, subprocess.CompletedProcess[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     folder = tmp_path / "my results"
     folder.mkdir()
-    shutil.copy(empty_database, folder / "mlflow.db")
+    shutil.copy(first_contact[0] / "results" / "mlflow.db", folder)  # migrated once: that takes seconds
     return folder
 
 
@@ -240,22 +254,12 @@ def test_two_drivers_may_make_the_database_together(tmp_path: Path, monkeypatch:
     assert len(parents) == 1
 
 
-def test_a_new_database_is_made_without_a_word(tmp_path: Path) -> None:
-    script = (
-        "from pathlib import Path; from retable.tracking import *; import sys; assert 'mlflow' not in sys.modules;"
-        "results = Path(sys.argv[1]); t = Tracker(default_uri(results), 'e', results); t._experiment_id;"
-        "from mlflow.telemetry.utils import is_telemetry_disabled; assert is_telemetry_disabled()"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path / "new" / "results")],
-        env={"PYTHONPATH": str(Path(__file__).parents[2] / "platform"), "PATH": "/usr/bin:/bin"},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_a_new_database_is_made_without_a_word(
+    first_contact: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, done = first_contact
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert [path.name for path in tmp_path.iterdir()] == ["new"]  # no ./mlruns
+    assert [path.name for path in folder.iterdir()] == ["results"]  # no ./mlruns
 
 
 def test_the_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
