@@ -13,18 +13,16 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+
+from retable.data.embedded import write_clip
+from retable.data.parts import write_part
+from retable.data.video import Decoder, VideoProblem, probe
 
 MEMORY = 8 << 30  # bytes of address space; a header can claim a billion pixels
 
 
-# Each task imports what it needs: a reader that renders needs no decoder.
-
-
 def probe_file(*, path: str) -> Mapping[str, object]:
     """Hash a file and see what it holds."""
-    from retable.data.video import VideoProblem, probe
-
     with Path(path).open("rb") as file:
         answer: dict[str, object] = {"sha256": hashlib.file_digest(file, "sha256").hexdigest()}
     try:
@@ -34,19 +32,15 @@ def probe_file(*, path: str) -> Mapping[str, object]:
 
 
 def decode_file(
-    *, path: str, out: str, decoder: Any, width: int, height: int, square: bool
+    *, path: str, out: str, decoder: Decoder, width: int, height: int, square: bool
 ) -> Mapping[str, object]:
     """Decode, crop and resize a file into one part of a shard."""
-    from retable.data.parts import write_part
-
     frames = write_part(Path(path), Path(out), decoder=decoder, width=width, height=height, square=square)
     return {"frames": frames}
 
 
 def render_clip(*, path: str, name: str, group: int, clip: int) -> Mapping[str, object]:
     """Render one clip of the embedded set."""
-    from retable.data.embedded import write_clip
-
     write_clip(Path(path), name, group, clip)
     return {}
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -41,7 +41,7 @@ class Readers:
     attempts: int = 2
     command: Sequence[str] = READER
 
-    def answers(self, requests: Sequence[Request]) -> Iterator[tuple[int, Mapping[str, object]]]:
+    def answers(self, requests: Sequence[Request]) -> Generator[tuple[int, Mapping[str, object]]]:
         """Answers as they come, each with the number of its request.
 
         An answer without the key ``error`` is the reader's own. ``{"error": …}`` says that the task failed, and

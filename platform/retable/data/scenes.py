@@ -62,9 +62,9 @@ MOVES: dict[str, Callable[[float, float], Pose]] = {
 
 # Half a thing's size, in frame heights: one frame of a pulse looks like one of a small or a large thing that spins.
 RADII = {
-    "Bounce": (0.24, 0.3),
-    "Orbit": (0.24, 0.3),
-    "Slide": (0.24, 0.3),
+    "Bounce": (0.26, 0.32),
+    "Orbit": (0.26, 0.32),
+    "Slide": (0.26, 0.32),
     "Pulse": (0.25, 0.29),
     "Spin": (0.17, 0.38),
 }
@@ -94,7 +94,7 @@ def draw(name: str, group: int, clip: int) -> Scene:
 
     own = stream(0, "embedded clip", kind, group, clip)
     length = int(own.integers(SHORTEST, LONGEST + 1))
-    base_x, base_y = own.uniform(-0.13, 0.13, 2)
+    base_x, base_y = own.uniform(-0.1, 0.1, 2)
     radius, angle = own.uniform(*RADII[motion]), own.uniform(0, math.tau)
     cycles = own.uniform() + np.arange(length) * own.choice((-1, 1)) / own.uniform(14, 20)
     amplitude = own.uniform()
