@@ -1,0 +1,24 @@
+"""Initial weights by Chainer's names and scales; biases start at zero. Fans include the kernel's area."""
+
+from typing import TypeAlias
+
+from torch import nn
+
+Layer: TypeAlias = nn.Linear | nn.Conv2d | nn.Conv3d
+
+
+def glorot_uniform_(layer: Layer, gain: float = 1.0) -> None:
+    """Weights uniform in ±gain·sqrt(6 / (fan_in + fan_out))."""
+    nn.init.xavier_uniform_(layer.weight, gain)
+    _zero_bias(layer)
+
+
+def lecun_normal_(layer: Layer) -> None:
+    """Weights normal with standard deviation sqrt(1 / fan_in)."""
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
+    _zero_bias(layer)
+
+
+def _zero_bias(layer: Layer) -> None:
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)

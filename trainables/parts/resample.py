@@ -1,0 +1,91 @@
+"""Convolutions joined with the resampling beside them: the same linear map with a fraction of the arithmetic.
+
+A 3-tap convolution next to a factor 2 (nearest-neighbour copies before it, or the mean of pairs after it) is one
+strided convolution with 4 taps, and taps that only ever meet padding can be left out. Results differ from those of the
+two steps by rounding only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache, reduce
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of a "same" convolution (an odd number of taps, stride 1) whose outputs may then be averaged in pairs.
+
+    Attributes:
+        size: of the input along this axis; even where pairs are averaged.
+        taps: of the kernel, 1 or 3.
+        halved: whether pairs of outputs are averaged.
+    """
+
+    size: int
+    taps: int
+    halved: bool = False
+
+    @property
+    def stride(self) -> int:
+        return 2 if self.halved else 1
+
+    @property
+    def padding(self) -> int:
+        return 0 if self._cut else self.taps // 2
+
+    @property
+    def _cut(self) -> bool:
+        """Whether the input is so short that the outer taps never meet it."""
+        return self.taps == 3 and self.size == self.stride
+
+    @property
+    def plain(self) -> bool:
+        """Whether the kernel stays as it is along this axis."""
+        return not (self.halved or self._cut)
+
+    def widen(self) -> Tensor:
+        """From the convolution's taps to those of the one that does it all: (taps, taps of the latter)."""
+        taps = torch.eye(self.taps, self.taps + self.halved)
+        if self.halved:
+            taps = (taps + taps.roll(1, dims=1)) / 2
+        return taps[:, 1:-1] if self._cut else taps
+
+
+def kernel_of(weight: Tensor, axes: Sequence[Axis]) -> Tensor:
+    """The kernel for the axes' strides and paddings.
+
+    Args:
+        weight: (O, C, K_1, ..., K_d) of the convolution that precedes the pooling.
+        axes: one for each of the d axes.
+    """
+    if all(axis.plain for axis in axes):
+        return weight
+    matrix = _matrix(tuple(axes)).to(weight.device)
+    with torch.autocast(weight.device.type, enabled=False):
+        return (weight.flatten(2) @ matrix).reshape(
+            *weight.shape[:2], *(axis.widen().shape[1] for axis in axes)
+        )
+
+
+def upsampled_conv2d(x_NCHW: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Nearest-neighbour upsampling by 2, then a 3×3 convolution with padding 1: (N, O, 2H, 2W).
+
+    It is the transpose of a convolution followed by pooling, but for the factor 4 of the mean.
+
+    Args:
+        x_NCHW: features.
+        weight: (O, C, 3, 3), of the convolution that follows the upsampling.
+        bias: (O,) or None.
+    """
+    axes = [Axis(2 * size, 3, halved=True) for size in x_NCHW.shape[2:]]
+    kernel = 4 * kernel_of(weight.flip(2, 3).transpose(0, 1), axes)
+    return F.conv_transpose2d(x_NCHW, kernel, bias, stride=2, padding=[axis.padding for axis in axes])
+
+
+@lru_cache
+def _matrix(axes: tuple[Axis, ...]) -> Tensor:
+    """The axes' maps as one, from flattened taps to flattened taps."""
+    return reduce(torch.kron, (axis.widen() for axis in axes))

@@ -1,0 +1,222 @@
+"""What defines a TGANv2 model, or one of its baselines, scientifically. No torch here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from retable.data.spec import ClipSpec
+from retable.metrics.evaluation import Evaluation
+from retable.published import Label
+from retable.study import TrialConfig
+
+if TYPE_CHECKING:
+    from retable.ddp import Workers
+    from retable.run import Run
+    from trainables.video_gan.step import VideoGANLearner
+
+PAPER_CLIPS = ClipSpec()
+CHOICES = {
+    "discriminator": ("multiscale", "3d", "3d+2d"),
+    "loss": ("per_level", "eq7"),
+    "pooling": ("reference", "paper"),
+    "precision": ("float32", "bfloat16"),
+}
+POSITIVE = (
+    "s_t",
+    "frames",
+    "z_dim",
+    "base_channels",
+    "clstm_channels",
+    "d_channels",
+    "reference_batch",
+    "n_dis",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoGANConfig(TrialConfig):
+    """TGANv2 (multiscale), and the baselines of §5.3 that have one discriminator at the full resolution.
+
+    The defaults are the paper's UCF101 runs (§5.2); symbols are its own.
+
+    Attributes:
+        s_t: frames of which a subsampling layer keeps one.
+        S1: whether the subsampling layer after level 1 is there; S2 and S3 likewise. The baselines have S1 only.
+        discriminator: ``multiscale`` judges four levels; ``3d`` and ``3d+2d`` are the baselines.
+        lam: λ, the weight of the zero-centred gradient penalty (Equation 10).
+        reference_batch: samples on each GPU of the paper's runs. Equation 10 is a sum over them while the other
+            losses are means, and gradients are averaged over GPUs; so the penalty here is λ · reference_batch times
+            the mean over all samples, whatever the number of workers.
+        loss: ``per_level`` averages a loss for each level, as the authors' code does; ``eq7`` judges the sum of the
+            levels' logits, as the paper's Equation 7 does.
+        resolution: height and width of clips in pixels: 16, 32 or a multiple of 64.
+        frames: T, frames of a clip.
+        z_dim: dimensions of the noise.
+        base_channels: channels of the last two Up blocks.
+        clstm_channels: channels of the ConvLSTM.
+        d_channels: channels of the first block of a discriminator.
+        pooling: what pooling does to an axis of size 1: the reference pads it, the paper leaves it alone.
+        lr: Adam's learning rate at the first iteration.
+        lr_decay: linearly to 0 over `iterations`.
+        beta1: Adam's decay of the mean gradient.
+        beta2: Adam's decay of the mean squared gradient.
+        adam_eps: the ε that Adam adds to the root of the uncorrected second moment, as Chainer does.
+        n_dis: discriminator updates for one of the generator, which comes with the first of them.
+        precision: of convolutions; sums, losses, weights and updates are float32.
+        data: how clips are cut; their frames and size are `frames` and `resolution`.
+        evaluation: how samples are scored.
+    """
+
+    trainable: ClassVar[str] = "video_gan"
+    iterations: int = 100_000
+    batch_size: int = 32
+    snapshot_every: int = 2_000
+    s_t: int = 2
+    S1: bool = True
+    S2: bool = True
+    S3: bool = True
+    discriminator: Literal["multiscale", "3d", "3d+2d"] = "multiscale"
+    lam: float = 0.5
+    reference_batch: int = 8
+    loss: Literal["per_level", "eq7"] = "per_level"
+    resolution: int = 192
+    frames: int = 16
+    z_dim: int = 256
+    base_channels: int = 32
+    clstm_channels: int = 1024
+    d_channels: int = 64
+    pooling: Literal["reference", "paper"] = "reference"
+    lr: float = 1e-4
+    lr_decay: bool = True
+    beta1: float = 0.0
+    beta2: float = 0.9
+    adam_eps: float = 8e-8
+    n_dis: int = 1
+    precision: Literal["float32", "bfloat16"] = "float32"
+    data: ClipSpec = PAPER_CLIPS
+    evaluation: Evaluation
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in POSITIVE:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, but got {getattr(self, name)}")
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} must be one of {choices}, but got {getattr(self, name)!r}")
+        if self.resolution not in (16, 32) and (self.resolution < 64 or self.resolution % 64):
+            raise ValueError(f"resolution must be 16, 32 or a multiple of 64, but got {self.resolution}")
+        for name in ("lam", "adam_eps"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be at least 0, but got {getattr(self, name)}")
+        if self.lr <= 0:
+            raise ValueError(f"lr must be positive, but got {self.lr}")
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be in [0, 1), but got {getattr(self, name)}")
+        if (self.data.frames, self.data.size) != (self.frames, self.resolution):
+            raise ValueError(
+                f"data must cut clips of frames={self.frames} and size={self.resolution}, but it has "
+                f"frames={self.data.frames} and size={self.data.size}; give both the same"
+            )
+        for left, stride in zip(self.frames_by_level, self.strides, strict=False):
+            if left > stride and left % stride:
+                raise ValueError(
+                    f"s_t must divide the frames that reach each subsampling layer, or the number kept depends on "
+                    f"the random offset, but got {self.s_t=} and {self.frames_by_level} frames by level"
+                )
+
+    @property
+    def strides(self) -> tuple[int, int, int]:
+        """Of the three subsampling layers: 1 where one is off, or has a single frame left to choose from."""
+        strides, left = [], self.frames
+        for on in (self.S1, self.S2, self.S3):
+            strides.append(self.s_t if on and left > 1 else 1)
+            left = -(-left // strides[-1])
+        return strides[0], strides[1], strides[2]
+
+    @property
+    def frames_by_level(self) -> tuple[int, int, int, int]:
+        """T_l of the training videos, such as 16, 8, 4, 2."""
+        first, second, third = self.strides
+        frames = self.frames, -(-self.frames // first)
+        two = -(-frames[1] // second)
+        return (*frames, two, -(-two // third))
+
+    @property
+    def offset_counts(self) -> tuple[int, int, int]:
+        """How many first frames each subsampling layer draws from: min(s_t, T_h), below Equation 9."""
+        first, second, third = (
+            min(stride, frames) for stride, frames in zip(self.strides, self.frames_by_level, strict=False)
+        )
+        return first, second, third
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The levels that are rendered and judged in training."""
+        return (1, 2, 3, 4) if self.discriminator == "multiscale" else (4,)
+
+    def canonical(self) -> Self:
+        """Every toggle that changes nothing off, and what only they use at its default."""
+        multiscale = self.discriminator == "multiscale"
+        judged = self if multiscale else replace(self, S2=False, S3=False, loss="per_level")
+        S1, S2, S3 = (stride > 1 for stride in judged.strides)
+        classifier = self.evaluation.classifier.canonical()
+        return replace(
+            judged,
+            s_t=self.s_t if S1 or S2 or S3 else 1,
+            S1=S1,
+            S2=S2,
+            S3=S3,
+            reference_batch=self.reference_batch if self.lam else 1,
+            evaluation=replace(self.evaluation, classifier=classifier),
+        )
+
+    def labels(self) -> Mapping[str, Label]:
+        """Flat parameters in the paper's words; `s_t` is 1 where no subsampling layer is on.
+
+        A toggle reads as it was declared, as the paper's tables have it (Table 2 ticks S3 at s_t = 4 though it changes
+        nothing, Table 10 does not); `canonical().labels()` is the same for all configs of one trial.
+        """
+        multiscale = self.discriminator == "multiscale"
+        toggles = (self.S1, self.S2 and multiscale, self.S3 and multiscale)
+        subsampled = self.s_t > 1 and any(toggles)
+        return {
+            **super().labels(),
+            "s_t": self.s_t if subsampled else 1,
+            **{f"S{layer}": int(on and subsampled) for layer, on in enumerate(toggles, start=1)},
+            "lambda": self.lam,
+            "reference_batch": self.reference_batch,
+            "discriminator": self.discriminator,
+            "loss": self.loss,
+            "conditional": 0,
+            "resolution": self.resolution,
+            "frames": self.frames,
+            "lr": self.lr,
+            "lr_decay": int(self.lr_decay),
+            "n_dis": self.n_dis,
+            "accumulate": self.accumulate,
+            "z_dim": self.z_dim,
+            "base_channels": self.base_channels,
+            "clstm_channels": self.clstm_channels,
+            "d_channels": self.d_channels,
+            "pooling": self.pooling,
+            "precision": self.precision,
+        }
+
+    def requires(self) -> tuple[TrialConfig, ...]:
+        """The classifier that IS and FID are taken with."""
+        return (self.evaluation.classifier,)
+
+    def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
+        """Decode the train split into shards; returns which videos are skipped."""
+        from retable.data.clips import Clips
+
+        return Clips(data, self.data, "train", 0, progress=progress).notice
+
+    def build(self, seed: int, run: "Run", workers: "Workers") -> "VideoGANLearner":
+        """The learner of this config on this worker."""
+        from trainables.video_gan.step import VideoGANLearner
+
+        return VideoGANLearner(self, seed, run, workers)

@@ -1,0 +1,234 @@
+"""TGANv2's generator: FC, ConvLSTM, Up blocks, a subsampling layer after each of levels 1 to 3, one rendering block a level.
+
+Shapes: N samples, T frames, C channels, H height, W width. Image blocks fold time into the batch, (N*T, C, H, W) with
+the frames of a sample side by side, so their batch statistics are over the frames that subsampling left.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from retable.ddp import SyncBatchNorm2d
+from trainables.parts.initial import glorot_uniform_, lecun_normal_
+from trainables.parts.layout import packed
+from trainables.parts.resample import upsampled_conv2d
+
+LEVELS = (1, 2, 3, 4)
+MULTIPLIERS = (16, 8, 4, 2, 1, 1)
+"""Channels of the Up blocks, in units of the base channels (Figure 3)."""
+
+
+def blocks_and_side(resolution: int) -> tuple[int, int]:
+    """Number of Up blocks, and side of the ConvLSTM's maps in pixels.
+
+    Raises:
+        ValueError: the resolution is neither a multiple of 64 nor 32 or 16.
+    """
+    if resolution in (16, 32):
+        return {16: 4, 32: 5}[resolution], 1
+    if resolution < 64 or resolution % 64:
+        raise ValueError(f"resolution must be 16, 32 or a multiple of 64, but got {resolution}")
+    return 6, resolution // 64
+
+
+def batch_norm(channels: int) -> SyncBatchNorm2d:
+    """Batch norm with Chainer's constants, synchronised over the workers."""
+    return SyncBatchNorm2d(channels, eps=2e-5, momentum=0.1)
+
+
+def subsample(x_MCHW: Tensor, samples: int, offset: int, stride: int) -> Tensor:
+    """Keep frames offset, offset + stride, … of each sample (Equations 8 and 9).
+
+    Args:
+        x_MCHW: (samples * T, C, H, W).
+    """
+    if stride == 1:
+        return x_MCHW
+    return x_MCHW.view(samples, -1, *x_MCHW.shape[1:])[:, offset::stride].flatten(0, 1)
+
+
+class ConvLSTM(nn.Module):
+    """A convolutional LSTM (§4.1) whose input is zero after the first step. Gates: input, forget, output, candidate.
+
+    Args:
+        literal: convolve the zero maps too, as the paper's operation counts do.
+    """
+
+    def __init__(self, channels: int, *, literal: bool = False) -> None:
+        super().__init__()
+        self.input = nn.Conv2d(channels, 4 * channels, 3, padding=1)
+        self.hidden = nn.Conv2d(channels, 4 * channels, 3, padding=1, bias=False)
+        self.literal = literal
+        for conv in (self.input, self.hidden):
+            lecun_normal_(conv)
+
+    def forward(self, x_NCHW: Tensor, frames: int) -> Tensor:
+        """The states h_0 … h_{T-1}, (N, T, C, H, W), from zero states and the input at t = 0."""
+        gates: Tensor = self.input(x_NCHW)
+        if self.literal:
+            gates = gates + self.hidden(torch.zeros_like(x_NCHW))
+        cell = torch.zeros_like(x_NCHW)
+        states: list[Tensor] = []
+        for t in range(frames):
+            if t > 0:
+                gates = self.hidden(states[-1]) + self._silence(x_NCHW)
+            admit, keep, emit, candidate = gates.chunk(4, dim=1)
+            cell = keep.sigmoid() * cell + admit.sigmoid() * candidate.tanh()
+            states.append(emit.sigmoid() * cell.tanh())
+        return torch.stack(states, dim=1)
+
+    def _silence(self, x_NCHW: Tensor) -> Tensor:
+        """The input convolution of a zero map, which is its bias everywhere."""
+        if self.literal:
+            gates: Tensor = self.input(torch.zeros_like(x_NCHW))
+            return gates
+        assert self.input.bias is not None
+        return self.input.bias[:, None, None]
+
+
+class Up(nn.Module):
+    """Twice the size: a pre-activation residual block that upsamples before its first convolution (Figure 4).
+
+    Args:
+        literal: upsample and convolve one after the other, as the paper's operation counts do.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, *, literal: bool = False) -> None:
+        super().__init__()
+        self.bn1 = batch_norm(channels_in)
+        self.conv1 = nn.Conv2d(channels_in, channels_out, 3, padding=1)
+        self.bn2 = batch_norm(channels_out)
+        self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1)
+        self.shortcut = nn.Conv2d(channels_in, channels_out, 1)
+        self.literal = literal
+        for conv in (self.conv1, self.conv2):
+            glorot_uniform_(conv, gain=2**0.5)
+        glorot_uniform_(self.shortcut)
+
+    def forward(self, x_MCHW: Tensor) -> Tensor:
+        h = F.relu(self.bn1(x_MCHW))
+        if self.literal:
+            h = self.conv1(F.interpolate(h, scale_factor=2.0))
+            shortcut = self.shortcut(F.interpolate(x_MCHW, scale_factor=2.0))
+        else:
+            h = upsampled_conv2d(h, self.conv1.weight, self.conv1.bias)
+            shortcut = F.interpolate(self.shortcut(x_MCHW), scale_factor=2.0)
+        out: Tensor = self.conv2(F.relu(self.bn2(h))) + shortcut
+        return out
+
+
+class Render(nn.Module):
+    """Features to RGB frames in (-1, 1): batch norm, ReLU, 3×3 convolution, tanh."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.bn = batch_norm(channels)
+        self.conv = nn.Conv2d(channels, 3, 3, padding=1)
+        lecun_normal_(self.conv)
+
+    def forward(self, x_MCHW: Tensor) -> Tensor:
+        out: Tensor = torch.tanh(self.conv(F.relu(self.bn(x_MCHW))))
+        return out
+
+
+class Generator(nn.Module):
+    """Noise to videos: sparse ones of all levels in training, one dense one afterwards.
+
+    Args:
+        resolution: height and width of level 4; level l has resolution / 2^(4-l). Below 64 there are fewer Up blocks
+            before level 1.
+        frames: T of level 1 in training.
+        strides: of the three subsampling layers.
+        levels: the levels that have a rendering block; the baselines have level 4 only (§5.3).
+        literal: run every layer as the paper writes it and counts it (Table 1), not in its cheaper equal form.
+
+    Raises:
+        ValueError: the resolution can't be had.
+    """
+
+    def __init__(
+        self,
+        *,
+        resolution: int = 192,
+        frames: int = 16,
+        strides: Sequence[int] = (1, 1, 1),
+        z_dim: int = 256,
+        base_channels: int = 32,
+        clstm_channels: int = 1024,
+        levels: Sequence[int] = LEVELS,
+        literal: bool = False,
+    ) -> None:
+        super().__init__()
+        blocks, self.side = blocks_and_side(resolution)
+        self.frames, self.strides, self.levels = frames, tuple(strides), tuple(levels)
+        widths = [clstm_channels, *(base_channels * m for m in MULTIPLIERS[-blocks:])]
+        self.fc = nn.Linear(z_dim, clstm_channels * self.side**2)
+        self.clstm = ConvLSTM(clstm_channels, literal=literal)
+        self.ups = nn.ModuleList(Up(c_in, c_out, literal=literal) for c_in, c_out in pairwise(widths))
+        self.renders = nn.ModuleDict({str(level): Render(widths[level - 5]) for level in self.levels})
+        lecun_normal_(self.fc)
+
+    def forward(self, z_NZ: Tensor, offsets: Sequence[int]) -> tuple[Tensor, ...]:
+        """The training videos (Equation 6).
+
+        Args:
+            z_NZ: noise in [-1, 1].
+            offsets: b_t of each of the three subsampling layers (Equation 9), shared by all samples.
+
+        Returns:
+            For each rendered level a video (N, 3, T_l, H_l, W_l) in (-1, 1).
+        """
+        samples = len(z_NZ)
+        h = self._first_map(z_NZ, self.frames)
+        videos = []
+        for level in LEVELS:
+            h = self._block(level, h)
+            if level in self.levels:
+                videos.append(_video(self.renders[str(level)](h), samples))
+            if level < LEVELS[-1]:
+                h = subsample(h, samples, offsets[level - 1], self.strides[level - 1])
+        return tuple(videos)
+
+    @torch.no_grad()
+    def generate(self, z_NZ: Tensor, *, level: int = 4, frames: int = 16) -> Tensor:
+        """Dense videos: no subsampling, running statistics, one rendering block (Equation 5).
+
+        Args:
+            z_NZ: noise in [-1, 1].
+            level: whose rendering block; a lower one gives the same videos at a lower resolution (§5.6).
+            frames: length; more than in training goes on with the ConvLSTM (§6.1.2).
+
+        Returns:
+            (N, 3, frames, H_level, W_level) in (-1, 1).
+
+        Raises:
+            RuntimeError: the generator is in training mode.
+            ValueError: that level is not rendered.
+        """
+        if self.training:
+            raise RuntimeError("a generator in training mode would use batch statistics; call eval() first")
+        if level not in self.levels:
+            raise ValueError(f"level must be one of the rendered {self.levels}, but got {level}")
+        h = self._first_map(z_NZ, frames)
+        for reached in range(1, level + 1):
+            h = self._block(reached, h)
+        return _video(self.renders[str(level)](h), len(z_NZ))
+
+    def _first_map(self, z_NZ: Tensor, frames: int) -> Tensor:
+        x_NCHW = self.fc(z_NZ).view(len(z_NZ), -1, self.side, self.side)
+        states: Tensor = self.clstm(x_NCHW, frames)
+        return packed(states.flatten(0, 1))
+
+    def _block(self, level: int, x_MCHW: Tensor) -> Tensor:
+        """The Up blocks between the level before (or the ConvLSTM) and this one."""
+        for up in self.ups[:-3] if level == 1 else (self.ups[level - 5],):
+            x_MCHW = up(x_MCHW)
+        return x_MCHW
+
+
+def _video(frames_MCHW: Tensor, samples: int) -> Tensor:
+    """(N*T, C, H, W) to (N, C, T, H, W)."""
+    return frames_MCHW.view(samples, -1, *frames_MCHW.shape[1:]).transpose(1, 2)

@@ -1,0 +1,30 @@
+"""The networks of a config, with fresh weights."""
+
+from trainables.video_gan.config import VideoGANConfig
+from trainables.video_gan.discriminator import Discriminator
+from trainables.video_gan.generator import Generator
+
+
+def build_generator(config: VideoGANConfig, *, literal: bool = False) -> Generator:
+    """The config's generator; `literal` runs it layer by layer as the paper counts its operations."""
+    return Generator(
+        resolution=config.resolution,
+        frames=config.frames,
+        strides=config.strides,
+        z_dim=config.z_dim,
+        base_channels=config.base_channels,
+        clstm_channels=config.clstm_channels,
+        levels=config.levels,
+        literal=literal,
+    )
+
+
+def build_discriminator(config: VideoGANConfig, *, literal: bool = False) -> Discriminator:
+    """The config's discriminator; `literal` runs it layer by layer as the paper counts its operations."""
+    return Discriminator(
+        levels=len(config.levels),
+        channels=config.d_channels,
+        two_stream=config.discriminator == "3d+2d",
+        pooling=config.pooling,
+        literal=literal,
+    )

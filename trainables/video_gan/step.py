@@ -1,0 +1,206 @@
+"""TGANv2 in training: one generated batch, judged once, from which both networks take their steps."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from retable.data.catalog import scan
+from retable.data.clips import Clips, to_model, to_uint8
+from retable.ddp import Workers, unwrapped
+from retable.metrics.evaluate import Evaluator
+from retable.run import Best, Run, Score
+from retable.streams import stream
+from retable.study import Trial
+from trainables.parts.adam import torch_eps
+from trainables.video_gan.config import VideoGANConfig
+from trainables.video_gan.critic import Critic, Verdict
+from trainables.video_gan.draws import judged_frames, noise, own_offsets, shared_offsets
+from trainables.video_gan.networks import build_discriminator, build_generator
+from trainables.video_gan.pyramid import pyramid
+
+PREVIEW = 36
+"""Clips to look at, 6 × 6 as the authors' previews."""
+PREVIEW_BATCH = 4
+
+
+class VideoGANLearner:
+    """TGANv2 and its baselines in training.
+
+    Args:
+        clips: the train split, if it is at hand.
+    """
+
+    best: ClassVar[Best] = Best("is", "max")
+
+    def __init__(
+        self,
+        config: VideoGANConfig,
+        seed: int,
+        run: Run,
+        workers: Workers,
+        *,
+        clips: Clips | None = None,
+    ) -> None:
+        torch.set_flush_denormal(True)
+        self.config, self.seed, self.run, self.workers = config, seed, run, workers
+        self.clips = Clips(run.data, config.data, "train", seed) if clips is None else clips
+        with _seeded(seed, "generator-weights"):
+            self.generator = workers.wrap(build_generator(config))
+        with _seeded(seed, "discriminator-weights"):
+            critic = Critic(
+                build_discriminator(config),
+                form=config.loss,
+                penalty=config.lam * config.reference_batch,
+                share=1 / config.accumulate,
+            )
+        self.critic = workers.wrap(critic)
+        self.generator_adam = self._adam(self.generator)
+        self.critic_adam = self._adam(self.critic)
+
+    def step(self, iteration: int) -> Mapping[str, Tensor]:
+        """One generator update and `n_dis` discriminator updates, from weights before either.
+
+        Returns:
+            loss_gen, loss_dis, loss_gp (with its weight), and the mean logits of real and generated videos by level.
+        """
+        for turn in range(1, self.config.n_dis):
+            self._update(iteration, turn)
+        return self._update(iteration, 0)
+
+    def evaluate(self, iteration: int, *, final: bool) -> Mapping[str, Score]:
+        """IS and FID of dense videos, from the same noise at every snapshot."""
+        del iteration
+        return self._evaluator.scores(self._dense, final=final)
+
+    def samples(self) -> np.ndarray:
+        """36 dense clips, uint8 (36, T, 3, H, W)."""
+        batches = [
+            self._generate("preview-z", 0, range(start, start + PREVIEW_BATCH))
+            for start in range(0, PREVIEW, PREVIEW_BATCH)
+        ]
+        return torch.cat([to_uint8(batch).cpu() for batch in batches]).numpy()
+
+    def state(self) -> dict[str, Any]:
+        """Weights, running statistics and Adam's moments; the random streams need no state."""
+        return {
+            "generator": unwrapped(self.generator).state_dict(),
+            "discriminator": unwrapped(self.critic).discriminator.state_dict(),
+            "generator_adam": self.generator_adam.state_dict(),
+            "discriminator_adam": self.critic_adam.state_dict(),
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take up a state that `state` gave."""
+        unwrapped(self.generator).load_state_dict(state["generator"])
+        unwrapped(self.critic).discriminator.load_state_dict(state["discriminator"])
+        self.generator_adam.load_state_dict(state["generator_adam"])
+        self.critic_adam.load_state_dict(state["discriminator_adam"])
+
+    def _update(self, iteration: int, turn: int) -> dict[str, Tensor]:
+        """Turn 0 updates both networks, later turns the discriminator only; each has its own batch."""
+        config, update = self.config, iteration * self.config.n_dis + turn
+        both = turn == 0
+        self.generator.train()
+        self.generator_adam.zero_grad()
+        self.critic_adam.zero_grad()
+        means: dict[str, Tensor] = {}
+        micros = self.workers.indices(config.batch_size, config.accumulate)
+        for micro, indices in enumerate(micros):
+            waiting = () if indices is micros[-1] else (self.generator, self.critic)
+            with self.workers.accumulating(*waiting):
+                fakes = self._fakes(update, micro, indices, graph=both)
+                verdict = self._judge(update, micro, indices, fakes)
+                if both:
+                    torch.autograd.backward(fakes, verdict.fake_gradients)
+                verdict.backward()
+            for name, value in _scalars(verdict, config.levels).items():
+                means[name] = means.get(name, 0) + value / len(micros)
+        if both:
+            self._take(self.generator_adam, iteration, iteration + 1)
+        self._take(self.critic_adam, iteration, update + 1)
+        return means
+
+    def _fakes(self, update: int, micro: int, indices: Sequence[int], *, graph: bool) -> tuple[Tensor, ...]:
+        """Training videos of that micro-batch, float32."""
+        config = self.config
+        offsets = shared_offsets(self.seed, update, micro, config.offset_counts)
+        z_NZ = self._noise("z", update, indices)
+        generator = self.generator if graph else unwrapped(self.generator)
+        with torch.set_grad_enabled(graph), self._precision():
+            return tuple(video.float() for video in generator(z_NZ, offsets))
+
+    def _judge(self, update: int, micro: int, indices: Sequence[int], fakes: Sequence[Tensor]) -> Verdict:
+        """The discriminator's verdict on that micro-batch's clips and generated videos."""
+        config, device = self.config, self.workers.device
+        clips, _ = self.clips.batch(update, indices)
+        offsets_NS = own_offsets(self.seed, update, indices, config.offset_counts).to(device)
+        reals = pyramid(to_model(clips.to(device)), config.strides, offsets_NS, config.levels)
+        judged = judged_frames(self.seed, update, micro, config.frames_by_level[-1])
+        frames_M = torch.tensor(judged, device=device).repeat_interleave(len(indices))
+        with self._precision():
+            verdict: Verdict = self.critic(reals, fakes, frames_M)
+            return verdict
+
+    def _take(self, adam: torch.optim.Adam, iteration: int, update: int) -> None:
+        """Step with the learning rate of that iteration and the ε of that update."""
+        config = self.config
+        for group in adam.param_groups:
+            group["lr"] = config.lr * (1 - iteration / config.iterations if config.lr_decay else 1)
+            group["eps"] = torch_eps(config.adam_eps, config.beta2, update)
+        adam.step()
+
+    def _dense(self, indices: Sequence[int], repeat: int) -> Tensor:
+        return self._generate("evaluation-z", repeat, indices)
+
+    def _generate(self, purpose: str, position: int, indices: Sequence[int]) -> Tensor:
+        generator = unwrapped(self.generator).eval()
+        return generator.generate(self._noise(purpose, position, indices), frames=self.config.frames)
+
+    def _noise(self, purpose: str, position: int, indices: Sequence[int]) -> Tensor:
+        return noise(self.seed, purpose, position, indices, self.config.z_dim).to(self.workers.device)
+
+    def _adam(self, module: nn.Module) -> torch.optim.Adam:
+        config = self.config
+        return torch.optim.Adam(
+            module.parameters(), lr=config.lr, betas=(config.beta1, config.beta2), fused=True
+        )
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        return torch.autocast(
+            self.workers.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"
+        )
+
+    @cached_property
+    def _evaluator(self) -> Evaluator:
+        config = self.config
+        data = scan(self.run.data, frames=config.frames).fingerprint
+        classifier = Trial(config.evaluation.classifier.canonical(), 0, data)
+        return Evaluator(config.evaluation, self.run.required(classifier.signature), self.clips, self.workers)
+
+
+def _scalars(verdict: Verdict, levels: Sequence[int]) -> dict[str, Tensor]:
+    """What a step reports: scalars on the device."""
+    logits = {"real": verdict.real_NL.mean(dim=0), "fake": verdict.fake_NL.mean(dim=0)}
+    return {
+        "loss_gen": verdict.loss_gen,
+        "loss_dis": verdict.loss_dis,
+        "loss_gp": verdict.loss_gp,
+        **{
+            f"logit_{whose}_{level}": mean_L[at]
+            for whose, mean_L in logits.items()
+            for at, level in enumerate(levels)
+        },
+    }
+
+
+@contextmanager
+def _seeded(seed: int, purpose: str) -> Iterator[None]:
+    """torch's own random numbers as a function of (seed, purpose), for initial weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(stream(seed, purpose).integers(2**63)))
+        yield
