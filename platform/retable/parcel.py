@@ -21,6 +21,7 @@ from retable.files import write_json
 from retable.tracking import Tracker, TrialRun
 
 BATCH = 1000
+SMALLEST_BATCH = 20
 FOLDER = "tracking"
 """Subfolder of a trial's folder with one parcel for each study and scale that shows the trial."""
 
@@ -44,6 +45,9 @@ class Parcel:
         self._place: str | None = saved.get("place")
         self._run_id: str | None = saved.get("run_id")
         self._position = outbox.Position.from_json(saved["position"]) if saved else outbox.Position()
+        self._unsent: list[outbox.Point] = []  # of those between _position and _next
+        self._next = self._position
+        self._batch = BATCH
         self._files: dict[str, str] = dict(saved.get("files", {}))
         self._ended: bool = saved.get("ended", False)
         self._opened = (
@@ -117,10 +121,15 @@ class Parcel:
     def pending(self, tracker: Tracker) -> int:
         """Points and files still to be delivered there, and one for a final state."""
         here = self._place == _place(tracker)
-        points, _ = outbox.read(self.trial.folder, self._position if here else None)
+        unsent = list(self._unsent)
+        points, _ = outbox.read(
+            self.trial.folder, (self._next if unsent else self._position) if here else None
+        )
         known = self._files if here else {}
         files = sum(known.get(file) != _digest(self.trial.folder / file) for file in self._artifacts())
-        return len(points) + files + (self.state is not None and not (here and self._ended))
+        return (
+            len(points) + len(unsent) * here + files + (self.state is not None and not (here and self._ended))
+        )
 
     def _open(self, tracker: Tracker) -> None:
         here, told = _place(tracker), (self.trial, self.state)
@@ -133,7 +142,7 @@ class Parcel:
         )
         with self._lock:
             if (self._place, self._run_id) != (here, run_id):  # a new run: all of it again
-                self._position, self._files = outbox.Position(), {}
+                self._position, self._files, self._unsent = outbox.Position(), {}, []
                 self._looked.clear()
                 self._ended = False
             self._place, self._run_id = here, run_id
@@ -151,14 +160,22 @@ class Parcel:
 
     def _send_points(self, tracker: Tracker, run_id: str) -> None:
         while True:
-            points, position = outbox.read(self.trial.folder, self._position, limit=BATCH)
-            if not points:
-                return
-            tracker.log(run_id, points)
+            if not self._unsent:
+                self._unsent, self._next = outbox.read(self.trial.folder, self._position, limit=BATCH)
+                if not self._unsent:
+                    return
+            while self._unsent:
+                batch = self._unsent[: self._batch]
+                self._batch = max(
+                    self._batch // 2, SMALLEST_BATCH
+                )  # unless this one is taken: the server is slow
+                tracker.log(run_id, batch)
+                self._batch = min(len(batch) * 2, BATCH)
+                del self._unsent[: len(batch)]
+                self.delivered += len(batch)
             with self._lock:
-                self._position = position
+                self._position = self._next
                 self._save()
-            self.delivered += len(points)
 
     def _send_files(self, tracker: Tracker, run_id: str) -> None:
         for file in self._artifacts():

@@ -235,6 +235,23 @@ def test_a_hung_server_does_not_hold_close_up(tracker: FakeTracker) -> None:
     assert tracker.stored["s/smoke/a"] == expected(range(30))
 
 
+def test_a_server_that_is_too_slow_for_a_batch_gets_smaller_ones(tracker: FakeTracker) -> None:
+    class Slow(FakeTracker):
+        def log(self, run_id: str, points: Sequence[Point]) -> None:
+            if len(points) > 60:
+                raise TimeoutError("no answer in 10 seconds")
+            super().log(run_id, points)
+
+    slow = Slow(tracker.results)
+    shipper = Shipper(slow, lambda message: None, PAUSE)
+    shipper.watch(trial(slow))
+    write(trial(slow), range(500))
+    shipper.finish("a", "done")
+    until(lambda: shipper.pending() == 0)
+    assert shipper.close(20) == 0
+    assert slow.stored["s/smoke/a"] == expected(range(500))  # none is sent twice by one process
+
+
 def test_one_refused_trial_does_not_hold_up_the_others(tracker: FakeTracker) -> None:
     class Refusing(FakeTracker):
         def open(self, trial: TrialRun, training: str, **rest: Any) -> str:
