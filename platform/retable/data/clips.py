@@ -1,6 +1,7 @@
 """Clips of a data set's videos. Which clip a sample is depends on nothing but (seed, iteration, sample index)."""
 
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,8 @@ class Clips:
         progress: told about videos that are being read.
 
     Attributes:
+        root: as given.
+        spec: as given.
         classes: names by label.
         fingerprint: identity of the clips: content of the data set, spec and resize filter, 16 hex digits.
         notice: which videos are skipped and why, in a sentence; empty if none is.
@@ -51,6 +54,7 @@ class Clips:
         videos = catalog.usable(split).videos
         shards = open_shards(videos, catalog.folder, spec, cache=cache, readers=readers, progress=progress)
         usable = catalog.without(shards.quarantined).usable(split)
+        self.root = root
         self.spec = spec
         self.seed = seed
         self.classes = catalog.classes
@@ -62,6 +66,12 @@ class Clips:
     def __len__(self) -> int:
         """Number of videos."""
         return len(self._videos)
+
+    def with_seed(self, seed: int) -> "Clips":
+        """The same videos, drawn with another seed. Nothing is opened again."""
+        other = copy(self)
+        other.seed = seed
+        return other
 
     def sample(self, iteration: int, index: int) -> tuple[Frames, int]:
         """The training clip of that iteration and global sample index: uint8 (T, 3, size, size) and its label.

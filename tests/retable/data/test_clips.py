@@ -60,7 +60,10 @@ def test_a_sample_depends_on_seed_iteration_and_index_alone(
     assert torch.equal(parts[[4, 5, 6, 7, 0, 1, 2, 3]], whole)
 
     assert not torch.equal(train.batch(4, range(8))[0], whole)
-    assert not torch.equal(Clips(embedded, SPEC, "train", 6, shared_cache).batch(3, range(8))[0], whole)
+    other = Clips(embedded, SPEC, "train", 6, shared_cache).batch(3, range(8))[0]
+    assert not torch.equal(other, whole)
+    assert torch.equal(train.with_seed(6).batch(3, range(8))[0], other)
+    assert torch.equal(train.batch(3, range(8))[0], whole)
 
 
 def test_every_video_is_drawn_about_as_often(train: Clips) -> None:
