@@ -10,7 +10,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
 from datetime import UTC, datetime
@@ -22,31 +22,13 @@ from typing import Any, Self, get_args
 from retable.fence import Fenced
 from retable.files import DiskFull, make_folder
 from retable.owner import Owner, boot_id
-from retable.record import (
-    FINISHED,
-    AlreadyDone,
-    Attempt,
-    End,
-    LeaseHeld,
-    State,
-    TrialRecord,
-    UnknownTrial,
-)
+from retable.record import FINISHED, AlreadyDone, Attempt, End, LeaseHeld, TrialRecord, UnknownTrial
 
-__all__ = [
-    "FINISHED",
-    "AlreadyDone",
-    "Attempt",
-    "End",
-    "Fenced",
-    "LeaseHeld",
-    "Ledger",
-    "LedgerError",
-    "State",
-]
+__all__ = ["FINISHED", "AlreadyDone", "Attempt", "End", "Fenced", "LeaseHeld", "Ledger", "LedgerError"]
 __all__ += ["TrialRecord", "UnknownTrial"]
 
 BUSY_SECONDS = 60.0
+POLL_SECONDS = 0.002
 
 MIGRATIONS = (
     """
@@ -101,9 +83,7 @@ class Ledger:
         make_folder(path.parent)
         self._lock = threading.RLock()
         with _in_words(path):
-            self._db = sqlite3.connect(
-                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
+            self._db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
         try:
             self._open()
@@ -266,10 +246,9 @@ class Ledger:
         self.close()
 
     def _open(self) -> None:
-        with self._guarded() as db:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
-            db.execute("PRAGMA foreign_keys = ON")
+        with self._guarded():
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+                self._execute(f"PRAGMA {pragma}")
             if self._schema() == len(MIGRATIONS):
                 return
         with self._writing() as db:
@@ -287,8 +266,19 @@ class Ledger:
             db.execute("INSERT INTO schema VALUES (?)", (len(MIGRATIONS),))
 
     def _schema(self) -> int:
-        tables = self._db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'schema'").fetchone()[0]
-        return self._db.execute("SELECT version FROM schema").fetchone()[0] if tables else 0
+        tables = self._execute("SELECT count(*) FROM sqlite_master WHERE name = 'schema'").fetchone()[0]
+        return self._execute("SELECT version FROM schema").fetchone()[0] if tables else 0
+
+    def _execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        """Execute, waiting while others write. SQLite's own waiting grows to 0.1 s a nap: one of many starves."""
+        end = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                return self._db.execute(statement, values)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                    raise
+            time.sleep(POLL_SECONDS)
 
     @contextmanager
     def _guarded(self) -> Iterator[sqlite3.Connection]:
@@ -300,13 +290,13 @@ class Ledger:
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction: all of it is on the disk afterwards, or nothing."""
         with self._guarded() as db, db:
-            db.execute("BEGIN IMMEDIATE")
+            self._execute("BEGIN IMMEDIATE")
             yield db
 
     def _update(self, attempt: Attempt, assignment: str, *values: object) -> None:
         wall, monotonic = time.time(), time.monotonic()
-        with self._guarded() as db:
-            changed = db.execute(
+        with self._guarded():
+            changed = self._execute(
                 f"UPDATE attempt SET {assignment}, renewed_wall = ?, renewed_monotonic = ?, seconds = max(seconds, "
                 "CASE WHEN boot = ? THEN ? - began_monotonic ELSE ? - began_wall END) "
                 "WHERE signature = ? AND number = ? AND state = 'running'",
@@ -320,8 +310,8 @@ class Ledger:
             )
 
     def _records(self, where: str, *values: object) -> list[TrialRecord]:
-        with self._guarded() as db:
-            rows = db.execute(
+        with self._guarded():
+            rows = self._execute(
                 "SELECT trial.signature, name, identity, attempt.* FROM trial LEFT JOIN attempt "
                 f"ON attempt.signature = trial.signature {where} ORDER BY trial.rowid, number",
                 values,
