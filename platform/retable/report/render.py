@@ -20,13 +20,13 @@ def print_tables(tables: Sequence[WideTable], console: Console) -> None:
 
 def rendered(table: WideTable) -> RenderableType:
     """The table with its notes, for any rich console."""
-    grid = Table(title=_text(table.title, "bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     grid.add_column("", overflow="fold")
     for column in table.columns:
         grid.add_column(_text(column), overflow="fold")
     for label, cells in table.rows.items():
         grid.add_row(_text(label), *map(_cell, cells))
-    return Group(grid, *(_text(note, "dim") for note in table.notes))
+    return Group(_text(table.title, "bold"), grid, *(_text(note, "dim") for note in table.notes))
 
 
 def _cell(cell: CellText) -> Text:

@@ -109,18 +109,28 @@ def _difference(filled: FilledCell[C]) -> str:
 def _notes(plan: Plan[C], cells: Sequence[FilledCell[C]]) -> list[str]:
     seeds = ", ".join(map(str, plan.seeds))
     notes = [f"{plan.scale.name} scale on {plan.scale.data} data, training seeds: {seeds}."]
-    summaries = [summary for one in cells for summary in one.summaries.values()]
+    if not plan.scale.comparable:
+        notes.append(
+            "Rows and columns have the paper's names; what was trained is smaller (params.* of the tidy files)."
+        )
     notes.append("± is the standard deviation over evaluation repeats.")
+    summaries = [summary for one in cells for summary in one.summaries.values()]
     if any(summary.std_seeds is not None for summary in summaries):
         notes.append("seeds ± is the sample standard deviation over training seeds.")
     if protocols := sorted({protocol for one in cells for protocol in one.summaries}):
         notes.append(f"Measured by {', '.join(protocols)}.")
-    trials = {outcome.signature: outcome for one in cells for outcome in one.outcomes}
-    spent = [outcome for outcome in trials.values() if outcome.wall_seconds is not None]
+    return [*notes, _cost(cells)]
+
+
+def _cost(cells: Sequence[FilledCell[C]]) -> str:
+    """What the table's trials took; one that fills several cells counts once."""
+    trials = {outcome.signature: outcome for one in cells for outcome in one.outcomes}.values()
+    spent = [outcome for outcome in trials if outcome.wall_seconds is not None]
+    if not spent:
+        return f"None of {len(trials)} trials has finished."
     wall = sum(outcome.wall_seconds or 0.0 for outcome in spent)
     workers = sum(outcome.worker_seconds or 0.0 for outcome in spent)
-    notes.append(
+    return (
         f"{len(spent)} of {len(trials)} trials took {duration(wall)} of wall time together, "
         f"{duration(workers)} counted for each worker."
     )
-    return notes

@@ -27,6 +27,7 @@ Table 9. Layers enabled one by one [smoke scale]
  Others   paper 8.31 ± 0.09
 
 smoke scale on embedded data, training seeds: 0.
+Rows and columns have the paper's names; what was trained is smaller (params.* of the tidy files).
 ± is the standard deviation over evaluation repeats.
 Measured by fid2048x10_c3d-1a2b3c_acc0.983_bilinear112_r10-train_data-5d6e7f,
 is2048x10_c3d-1a2b3c_acc0.983_bilinear112_s1_data-5d6e7f.
@@ -95,3 +96,11 @@ def test_what_is_printed_can_neither_style_nor_steer_the_terminal(example: "Exam
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert "[2J[red]Naive[/red]" in text
+
+
+def test_before_anything_has_run(example: "Example") -> None:
+    text = printed(example.plan("paper", (0, 1)), {})
+    assert "None of 4 trials has finished." in text
+    assert "paper scale on ucf101 data, training seeds: 0, 1." in text
+    assert "Measured by" not in text
+    assert "smaller" not in text
