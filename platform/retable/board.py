@@ -13,13 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from retable import outbox
+from retable.console import LINE_SECONDS
 from retable.execution import Execution
 from retable.ledger import FINISHED
 from retable.metrics.protocol import Protocol
 from retable.plan import PlannedTrial
 from retable.run import Assignment
-
-LINE_SECONDS = 5.0
 
 
 @dataclass

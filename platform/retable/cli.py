@@ -2,7 +2,6 @@
 
 import argparse
 import importlib.util
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from retable import commands
+from retable.console import open_console
 from retable.study import Study
 
 
@@ -118,7 +118,7 @@ def _guarded(command: Any) -> int:
     """Run a command; a mistake of the user's is told in one sentence, a mistake of ours with its traceback."""
     from retable.data.errors import DataError
 
-    console = Console(soft_wrap=not sys.stdout.isatty())
+    console = open_console()
     try:
         return int(command(console))
     except (ValueError, OSError, DataError) as error:

@@ -1,22 +1,19 @@
 """What the command line does: plan, run, status, table, and checking a data set."""
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from retable.board import LINE_SECONDS
+from retable.console import counting
 from retable.data.sets import locate
 from retable.plan import Plan, make_plan
 from retable.report.cells import filled_cells
 from retable.report.export import export
+from retable.report.plan import plan_tables
 from retable.report.render import print_tables
 from retable.report.results import load_results
 from retable.report.wide import wide_tables
@@ -59,20 +56,9 @@ def show_plan(request: Request, console: Console) -> int:
     """Print the trials that would run. Renders no data, starts no Ray, changes no file."""
     plan = request.plan(_fingerprint_if_here(request, console))
     states, _ = _ledger_states(request)
-    rows = Table(title=f"{request.study.paper}, scale {request.scale.name}: trials", title_justify="left")
-    for heading in ("signature", "trial", "seed", "iterations", "state", "fills"):
-        rows.add_column(heading, overflow="fold")
-    for planned in plan.trials:
-        config = planned.trial.config
-        rows.add_row(
-            planned.signature if plan.data != ABSENT else f"({planned.signature})",
-            f"{config.trainable} {planned.name}",
-            str(planned.trial.seed),
-            f"{config.iterations:,}",
-            states.get(planned.signature, "missing"),
-            "; ".join(planned.places) or "required by others",
-        )
-    console.print(rows)
+    console.print(Text(f"{request.study.paper}, scale {request.scale.name}", style="bold"))
+    for family in plan_tables(plan, states):
+        console.print(family, "")
     cells = [cell for cell in plan.cells() if cell.config is not None]
     done = sum(states.get(planned.signature) == "done" for planned in plan.trials)
     console.print(
@@ -120,7 +106,7 @@ def check_data(folder: Path, frames: int, console: Console) -> int:
     """List the files of a data set that training can't use; exit code 1 if training would refuse it."""
     from retable.data.check import check, rendered
 
-    with _counting(console, f"Reading the videos of {folder}") as progress:
+    with counting(console, f"Reading the videos of {folder}") as progress:
         report = check(folder, frames=frames, progress=progress)
     console.print(rendered(report))
     return 0 if report.refusal is None else 1
@@ -161,14 +147,14 @@ def _prepared(request: Request, console: Console) -> tuple[Path, Plan[Any]]:
     """The data set on this machine in the form that training reads, and the plan over it."""
     from retable.data.catalog import scan
 
-    with _counting(console, f"Data set {request.scale.data}") as progress:
+    with counting(console, f"Data set {request.scale.data}") as progress:
         root = locate(request.scale.data, request.data, progress)
-    with _counting(console, "Looking at its videos") as progress:
+    with counting(console, "Looking at its videos") as progress:
         catalog = scan(root, progress=progress)
     plan = request.plan(catalog.fingerprint)
     notices: dict[str, None] = {}
     for planned in plan.trials:
-        with _counting(console, "Decoding its videos") as progress:
+        with counting(console, "Decoding its videos") as progress:
             notices[planned.trial.config.prepare(root, progress)] = None
     for notice in filter(None, notices):
         console.print(Text(notice, style="yellow"))
@@ -186,7 +172,7 @@ def _train(request: Request, plan: Plan[Any], root: Path, console: Console) -> d
     board = Board(console)
     with Ledger(request.results / "ledger.db") as ledger, Showing(request.results, plan, console) as showing:
         execution = Execution(plan, request.results.resolve(), root, ledger, (board, showing))
-        showing.reconcile({record.signature: record.state for record in ledger.trials()})
+        showing.catch_up({record.signature: record.state for record in ledger.trials()})
         with board.watching(execution):
             if request.local:
                 from retable import local
@@ -225,7 +211,7 @@ def _fingerprint_if_here(request: Request, console: Console) -> str:
             )
         )
         return ABSENT
-    with _counting(console, "Looking at its videos") as progress:
+    with counting(console, "Looking at its videos") as progress:
         return scan(root, progress=progress).fingerprint
 
 
@@ -240,21 +226,3 @@ def _ledger_states(request: Request) -> tuple[dict[str, str], dict[str, str]]:
         records = ledger.trials()
         states: dict[str, str] = {record.signature: record.state for record in records}
         return states, {r.signature: r.attempts[-1].message for r in records if r.attempts}
-
-
-@contextmanager
-def _counting(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar that appears with the first item; on a log, a line every few seconds."""
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=None, visible=False)
-        said = time.monotonic() - LINE_SECONDS + 1
-
-        def tell(done: int, total: int) -> None:
-            nonlocal said
-            progress.update(task, completed=done, total=total, visible=True)
-            if not console.is_terminal and (time.monotonic() - said > LINE_SECONDS or done == total):
-                said = time.monotonic()
-                console.print(f"{what}: {done} of {total}", highlight=False)
-
-        yield tell

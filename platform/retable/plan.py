@@ -6,7 +6,7 @@ from typing import Generic
 
 from retable.published import Label
 from retable.scale import Scale
-from retable.study import C, Cell, Study, Trial, TrialConfig
+from retable.study import C, Cell, Study, Trial
 
 
 @dataclass(frozen=True)
@@ -115,19 +115,36 @@ def _with_requirements(trials: Iterable[Trial]) -> list[Trial]:
     return list(ordered)
 
 
+def differing_labels(trials: Sequence[Trial]) -> list[str]:
+    """The labels that are not the same for all of these trials, in the order in which their configs give them."""
+    values: dict[str, set[Label]] = {}
+    for trial in trials:
+        for key, value in trial.config.labels().items():
+            values.setdefault(key, set()).add(value)
+    return [key for key, found in values.items() if len(found) > 1]
+
+
 def _names(trials: Sequence[Trial]) -> dict[str, str]:
-    """For each signature, the labels that differ among the trials of its family, and the seed if several."""
+    """For each signature, the labels that differ among the trials of its family, and the seed if several do.
+
+    A toggle (0 or 1 in every trial) is named where it is on.
+    """
     names = {}
     for trial in trials:
         family = [other for other in trials if other.config.trainable == trial.config.trainable]
-        labels = trial.config.labels()
-        differing = [key for key in labels if len({_value(other.config, key) for other in family}) > 1]
-        words = [f"{key}={labels[key]}" for key in differing] or [trial.config.trainable]
+        words = [
+            word
+            for key in differing_labels(family)
+            if (word := _word(key, trial, {other.config.labels().get(key) for other in family}))
+        ]
         if len({other.seed for other in family}) > 1:
             words.append(f"seed={trial.seed}")
-        names[trial.signature] = " ".join(words)
+        names[trial.signature] = " ".join(words or [trial.config.trainable])
     return names
 
 
-def _value(config: TrialConfig, key: str) -> Label | None:
-    return config.labels().get(key)
+def _word(key: str, trial: Trial, values: set[Label | None]) -> str:
+    value = trial.config.labels().get(key)
+    if values <= {0, 1}:
+        return key if value else ""
+    return f"{key}={value}"

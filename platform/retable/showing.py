@@ -3,12 +3,13 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from rich.console import Console
 from rich.text import Text
 
+from retable.ledger import FINISHED
 from retable.plan import Plan, PlannedTrial
 from retable.provenance import provenance
 from retable.run import Assignment
@@ -16,6 +17,7 @@ from retable.shipper import Shipper
 from retable.tracking import Tracker, TrialRun, default_uri
 
 CLOSE_SECONDS = 60.0
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Showing:
@@ -29,16 +31,26 @@ class Showing:
 
     def began(self, planned: PlannedTrial, assignment: Assignment) -> None:
         """Deliver what the attempt writes, from now on."""
-        self._shipper.watch(self._run_of(planned, {"attempt": str(assignment.attempt)}))
+        attempt = {"attempt": str(assignment.attempt), **self._provenance}
+        self._shipper.watch(self._run_of(planned, attempt))
 
     def ended(self, planned: PlannedTrial, state: str, message: str) -> None:
         """The rest of an attempt's points, its pictures and its final state go out."""
-        if state not in {"held", "blocked"}:
+        if state == "held":
+            self._shipper.release(planned.signature)
+        elif state != "blocked":
             self._shipper.finish(planned.signature, state, self._protocols(planned.signature))
 
-    def reconcile(self, states: Mapping[str, str]) -> None:
-        """End the runs of trials that are not running any more, because their driver was killed."""
+    def catch_up(self, states: Mapping[str, str]) -> None:
+        """Deliver what earlier runs of this plan left, and end the runs of trials whose driver was killed.
+
+        Args:
+            states: signature -> state of every trial in the ledger.
+        """
         self._shipper.reconcile(self._plan.study.name, self._plan.scale.name, states)
+        for planned in self._plan.trials:
+            if states.get(planned.signature) in FINISHED:
+                self._shipper.watch(self._run_of(planned), states[planned.signature])
 
     def __enter__(self) -> Self:
         return self
@@ -56,7 +68,7 @@ class Showing:
                 )
             )
 
-    def _run_of(self, planned: PlannedTrial, tags: Mapping[str, str]) -> TrialRun:
+    def _run_of(self, planned: PlannedTrial, attempt: Mapping[str, str] = NOTHING) -> TrialRun:
         trial = planned.trial
         return TrialRun(
             study=self._plan.study.name,
@@ -65,13 +77,8 @@ class Showing:
             name=planned.name,
             folder=self._results.resolve() / "trials" / trial.signature,
             parameters={**trial.config.labels(), "trainable": trial.config.trainable, "seed": trial.seed},
-            tags={
-                "cells": "; ".join(planned.places),
-                "seed": str(trial.seed),
-                "data": trial.data,
-                **self._provenance,
-                **tags,
-            },
+            tags={"cells": "; ".join(planned.places), "seed": str(trial.seed), "data": trial.data},
+            attempt=attempt,
         )
 
     def _protocols(self, signature: str) -> dict[str, str]:

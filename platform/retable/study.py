@@ -166,6 +166,16 @@ class Table(Generic[C]):
     rows: tuple[Row[C], ...]
     columns: tuple[Column[C], ...]
 
+    def __post_init__(self) -> None:
+        for what, labels in (
+            ("rows", [r.label for r in self.rows]),
+            ("columns", [c.label for c in self.columns]),
+        ):
+            if len(set(labels)) < len(labels):
+                raise ValueError(
+                    f"the {what} of table {self.number} must have different labels, but got {labels}"
+                )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Study(Generic[C]):
@@ -203,7 +213,9 @@ class Study(Generic[C]):
         for row in table.rows[:limit]:
             for column in table.columns:
                 config = None if row.config is None else column.change(row.config)
-                model = column.model or row.model or row.label
+                model = (
+                    (config and column.model) or row.model or row.label
+                )  # others' rows have no model of ours
                 number = None
                 if published is not None:
                     number = published.find(

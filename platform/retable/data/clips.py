@@ -105,6 +105,19 @@ class Clips:
         return np.ascontiguousarray(clip[..., ::-1] if flip else clip), label
 
 
+def prepare(root: Path, spec: ClipSpec, progress: Progress | None = None) -> str:
+    """Decode what clips of that spec are cut from, train and test, unless it has been decoded before.
+
+    Returns:
+        Which videos are skipped and why; empty if none is.
+
+    Raises:
+        DataError: the data set can't be trained on.
+    """
+    notices = [Clips(root, spec, split, 0, progress=progress).notice for split in ("train", "test")]
+    return "; ".join(filter(None, notices))
+
+
 def to_model(clips: Tensor) -> Tensor:
     """uint8 (N, T, C, H, W) -> float32 (N, C, T, H, W), (u - 128) / 128, in [-1, 0.9921875]."""
     return (clips.transpose(1, 2).contiguous().float() - 128) / 128
