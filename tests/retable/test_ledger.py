@@ -298,9 +298,8 @@ def test_a_newer_schema_is_refused_unchanged(ledger: Ledger) -> None:
     opened.close()
 
 
-@pytest.mark.parametrize("size", [100, 10_000])
-def test_a_file_of_another_kind_is_refused(tmp_path: Path, size: int) -> None:
-    (tmp_path / "ledger.db").write_bytes(b"not a database; " * size)
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_bytes(b"not a database; " * 100)
     with pytest.raises(LedgerError, match="not a database; it is another kind of file"):
         Ledger(tmp_path / "ledger.db")
 
