@@ -1,0 +1,213 @@
+"""A study as a user runs it, on a Ray of its own: a killed rank, an error, a second run, and what is left behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from retable.data.embedded import ensure_embedded
+from retable.ledger import Ledger
+
+SCRIPT = Path(__file__).with_name("walking.py")
+DEADLINE = 300
+
+
+@dataclass
+class Place:
+    """A folder of results and the environment in which the study is run over it."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results"
+
+    def fault(self, name: str) -> None:
+        (self.folder / "faults" / name).touch()
+
+    def start(self, *options: str, results: str = "results") -> "subprocess.Popen[str]":
+        command = [
+            sys.executable,
+            str(SCRIPT),
+            "--data",
+            str(self.folder / "data"),
+            "--out",
+            results,
+            *options,
+        ]
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, *options: str, results: str = "results") -> tuple[int, str]:
+        process = self.start(*options, results=results)
+        try:
+            output, _ = process.communicate(timeout=DEADLINE)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGINT)
+            raise
+        return process.returncode, output
+
+    def states(self) -> dict[str, list[str]]:
+        with Ledger(self.results / "ledger.db") as ledger:
+            return {record.name: [a.state for a in record.attempts] for record in ledger.trials()}
+
+    def processes(self) -> list[str]:
+        """Command lines of living processes that carry this place's mark in their environment."""
+        mark = f"WALKING_FAULTS={self.environment['WALKING_FAULTS']}".encode()
+        found = []
+        for entry in Path("/proc").iterdir():
+            try:
+                if entry.name.isdigit() and mark in (entry / "environ").read_bytes().split(b"\0"):
+                    found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+            except OSError:
+                continue  # it ended while we looked, or is not ours
+        return found
+
+    def processes_after(self, seconds: float) -> list[str]:
+        """Those that are still there when they have had that long to end."""
+        until = time.monotonic() + seconds
+        while (left := self.processes()) and time.monotonic() < until:
+            time.sleep(0.2)
+        return left
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "faults").mkdir()
+    (folder / "data").symlink_to(ensure_embedded(folder / "cache", 2))
+    environment = {
+        **os.environ,
+        "RETABLE_CACHE": str(folder / "cache"),
+        "WALKING_FAULTS": str(folder / "faults"),
+    }
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    return Place(folder, environment)
+
+
+@pytest.fixture(scope="module")
+def first(place: Place) -> tuple[int, str]:
+    """The first run: one rank of s_t=2 is killed, and the code of s_t=1 raises."""
+    place.fault("kill-2")
+    place.fault("error-1")
+    return place.run("--workers", "2")
+
+
+def test_a_killed_rank_is_replaced_within_the_attempt(place: Place, first: tuple[int, str]) -> None:
+    assert place.states()["s_t=2 batch_size=4"] == ["done"], first[1]
+    (folder,) = (
+        f.parent
+        for f in place.results.glob("trials/*/config.json")
+        if json.loads(f.read_text())["config"]["s_t"] == 2
+    )
+    assert list(json.loads((folder / "result.json").read_text())["history"]) == ["10", "20", "30", "40"]
+
+
+def test_an_error_of_the_code_is_told_and_costs_the_others_nothing(
+    place: Place, first: tuple[int, str]
+) -> None:
+    code, output = first
+    assert code == 1
+    assert "ArithmeticError: asked to fail at iteration 25" in output
+    assert "Not finished: s_t=1 batch_size=4 (failed)" in output
+    assert "Run the same command again to go on" in output
+    assert place.states()["s_t=1 batch_size=4"] == ["failed"]
+    assert place.states()["s_t=3 batch_size=3"] == ["done"]
+
+
+def test_something_is_said_every_few_seconds(first: tuple[int, str]) -> None:
+    assert first[1].count("of 4 trials finished") > 3
+
+
+def test_nothing_is_left_running(place: Place, first: tuple[int, str]) -> None:
+    assert place.processes_after(20) == []
+    assert not (place.results / "ray").exists()
+
+
+def test_the_second_run_trains_what_is_missing_and_the_third_nothing(
+    place: Place, first: tuple[int, str]
+) -> None:
+    code, output = place.run("--workers", "1")
+    assert code == 0, output
+    assert place.states() == {
+        "judge": ["done"],
+        "s_t=1 batch_size=4": ["failed", "done"],
+        "s_t=2 batch_size=4": ["done"],
+        "s_t=3 batch_size=3": ["done"],
+    }
+    started = time.monotonic()
+    code, again = place.run()
+    assert code == 0, again
+    assert "4 are finished, 0 to train" in again
+    assert time.monotonic() - started < 60
+    assert again[again.index("Table 1") :] == output[output.index("Table 1") :]
+
+    # Workers, kills and restarts change nothing: one worker in one process gives the same table.
+    assert place.run("--local", results="local")[0] == 0
+    ray, local = (
+        pd.read_parquet(place.folder / name / "tables" / "table_1.parquet")["value"]
+        for name in ("results", "local")
+    )
+    pd.testing.assert_series_equal(ray, local, rtol=1e-6)
+
+
+def test_mlflow_has_each_trial_once_and_none_running(place: Place, first: tuple[int, str]) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{place.results}/mlflow.db")
+    experiment = client.get_experiment_by_name("walking")
+    runs = client.search_runs([experiment.experiment_id])
+    assert len(runs) == 5  # four trials and the study
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    walk = next(run for run in runs if run.data.params.get("s_t") == "2")
+    assert walk.data.tags["retable.cells"] == "1: 2, accuracy"
+    assert [m.step for m in client.get_metric_history(walk.info.run_id, "place")] == [10, 20, 30, 40]
+    assert "samples" in {file.path for file in client.list_artifacts(walk.info.run_id)}
+
+
+def test_a_gang_that_can_never_be_placed_is_refused(place: Place) -> None:
+    code, output = place.run("--workers", "1000", results="refused")
+    assert code == 2
+    assert "asked for 1000 workers of 1 CPUs" in output
+    assert "lower --workers or add nodes" in output
+    assert not list((place.folder / "refused").glob("trials/*"))
+    assert place.processes_after(20) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_study_goes_on_where_it_was(place: Place, kill: signal.Signals) -> None:
+    results = f"after-{kill.name}"
+    process = place.start("--workers", "2", results=results)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "done  judge" in line:
+            break
+    time.sleep(8)  # in the middle of the first walk's gang
+    process.send_signal(kill)
+    rest = process.stdout.read()
+    code = process.wait(DEADLINE)
+    assert place.processes_after(60) == []
+    if kill == signal.SIGINT:
+        assert code == 130, rest
+        assert "Run the same command again to go on" in rest
+    code, output = place.run("--workers", "2", results=results)
+    assert code == 0, output
+    assert "1 are finished, 3 to train" in output
+    with Ledger(place.folder / results / "ledger.db") as ledger:
+        assert {record.state for record in ledger.trials()} == {"done"}
