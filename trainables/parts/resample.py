@@ -48,7 +48,7 @@ class Axis:
 
     def widen(self) -> Tensor:
         """From the convolution's taps to those of the one that does it all: (taps, taps of the latter)."""
-        taps = torch.eye(self.taps, self.taps + self.halved)
+        taps = torch.eye(self.taps, self.taps + self.halved, device="cpu")
         if self.halved:
             taps = (taps + taps.roll(1, dims=1)) / 2
         return taps[:, 1:-1] if self._cut else taps
@@ -63,11 +63,10 @@ def kernel_of(weight: Tensor, axes: Sequence[Axis]) -> Tensor:
     """
     if all(axis.plain for axis in axes):
         return weight
-    matrix = _matrix(tuple(axes)).to(weight.device)
+    matrix = _matrix(tuple(axes), weight.device, weight.dtype)
+    shape = *weight.shape[:2], *(axis.widen().shape[1] for axis in axes)
     with torch.autocast(weight.device.type, enabled=False):
-        return (weight.flatten(2) @ matrix).reshape(
-            *weight.shape[:2], *(axis.widen().shape[1] for axis in axes)
-        )
+        return (weight.flatten(2) @ matrix).reshape(shape)
 
 
 def upsampled_conv2d(x_NCHW: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -86,6 +85,7 @@ def upsampled_conv2d(x_NCHW: Tensor, weight: Tensor, bias: Tensor | None) -> Ten
 
 
 @lru_cache
-def _matrix(axes: tuple[Axis, ...]) -> Tensor:
+def _matrix(axes: tuple[Axis, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
     """The axes' maps as one, from flattened taps to flattened taps."""
-    return reduce(torch.kron, (axis.widen() for axis in axes))
+    with torch.inference_mode(False):  # it is kept, and may be used in training first made in an evaluation
+        return reduce(torch.kron, (axis.widen() for axis in axes)).to(device, dtype)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from retable.ddp import SyncBatchNorm2d
 from trainables.parts.initial import glorot_uniform_, lecun_normal_
 from trainables.parts.layout import packed
-from trainables.parts.resample import upsampled_conv2d
+from trainables.parts.resample import Axis, kernel_of, upsampled_conv2d
 
 LEVELS = (1, 2, 3, 4)
 MULTIPLIERS = (16, 8, 4, 2, 1, 1)
@@ -67,14 +67,16 @@ class ConvLSTM(nn.Module):
 
     def forward(self, x_NCHW: Tensor, frames: int) -> Tensor:
         """The states h_0 … h_{T-1}, (N, T, C, H, W), from zero states and the input at t = 0."""
+        axes = [Axis(size, 3) for size in x_NCHW.shape[2:]]
+        kernel, padding = kernel_of(self.hidden.weight, axes), [axis.padding for axis in axes]
         gates: Tensor = self.input(x_NCHW)
-        if self.literal:
-            gates = gates + self.hidden(torch.zeros_like(x_NCHW))
         cell = torch.zeros_like(x_NCHW)
         states: list[Tensor] = []
+        if self.literal:
+            gates = gates + self.hidden(cell)
         for t in range(frames):
             if t > 0:
-                gates = self.hidden(states[-1]) + self._silence(x_NCHW)
+                gates = F.conv2d(states[-1], kernel, padding=padding) + self._silence(x_NCHW)
             admit, keep, emit, candidate = gates.chunk(4, dim=1)
             cell = keep.sigmoid() * cell + admit.sigmoid() * candidate.tanh()
             states.append(emit.sigmoid() * cell.tanh())
@@ -83,8 +85,8 @@ class ConvLSTM(nn.Module):
     def _silence(self, x_NCHW: Tensor) -> Tensor:
         """The input convolution of a zero map, which is its bias everywhere."""
         if self.literal:
-            gates: Tensor = self.input(torch.zeros_like(x_NCHW))
-            return gates
+            silence: Tensor = self.input(torch.zeros_like(x_NCHW))
+            return silence
         assert self.input.bias is not None
         return self.input.bias[:, None, None]
 
@@ -220,12 +222,12 @@ class Generator(nn.Module):
     def _first_map(self, z_NZ: Tensor, frames: int) -> Tensor:
         x_NCHW = self.fc(z_NZ).view(len(z_NZ), -1, self.side, self.side)
         states: Tensor = self.clstm(x_NCHW, frames)
-        return packed(states.flatten(0, 1))
+        return states.flatten(0, 1)
 
     def _block(self, level: int, x_MCHW: Tensor) -> Tensor:
         """The Up blocks between the level before (or the ConvLSTM) and this one."""
         for up in self.ups[:-3] if level == 1 else (self.ups[level - 5],):
-            x_MCHW = up(x_MCHW)
+            x_MCHW = up(packed(x_MCHW))
         return x_MCHW
 
 

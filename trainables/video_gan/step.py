@@ -46,6 +46,11 @@ class VideoGANLearner:
         *,
         clips: Clips | None = None,
     ) -> None:
+        if config.precision == "bfloat16" and workers.device.type == "cpu":
+            raise ValueError(
+                "precision='bfloat16' needs a GPU: on the CPU oneDNN's kernel gradients are not to be trusted in it; "
+                "use precision='float32'"
+            )
         torch.set_flush_denormal(True)
         self.config, self.seed, self.run, self.workers = config, seed, run, workers
         self.clips = Clips(run.data, config.data, "train", seed) if clips is None else clips
