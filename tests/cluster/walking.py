@@ -98,7 +98,11 @@ class Walker:
 
 
 BASE = Walk()
-ROWS = (Row("1", replace(BASE, s_t=1)), Row("2", replace(BASE, s_t=2)), Row("3", replace(BASE, s_t=3, batch_size=3)))
+ROWS = (
+    Row("1", replace(BASE, s_t=1)),
+    Row("2", replace(BASE, s_t=2)),
+    Row("3", replace(BASE, s_t=3, batch_size=3)),
+)
 STUDY = Study[Walk](
     name="walking",
     paper="A walk",

@@ -131,7 +131,9 @@ def test_a_trial_that_another_process_holds_is_left_to_it(study: Study) -> None:
     with Ledger(study.results / "ledger.db") as ledger:
         execution = Execution(study.plan, study.results, study.results, ledger)
         # A host that can't be asked whether its process lives: only time ends such a lease.
-        ledger.begin(held, owner=replace(Owner.current(), host="elsewhere", boot="another", namespace="another"))
+        ledger.begin(
+            held, owner=replace(Owner.current(), host="elsewhere", boot="another", namespace="another")
+        )
     execution, notes = study.run()
     assert execution.states[held] == "held"
     assert "is worked on by" in execution.messages[held]
