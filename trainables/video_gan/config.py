@@ -124,7 +124,7 @@ class VideoGANConfig(TrialConfig):
             if left > stride and left % stride:
                 raise ValueError(
                     f"s_t must divide the frames that reach each subsampling layer, or the number kept depends on "
-                    f"the random offset, but got {self.s_t=} and {self.frames_by_level} frames by level"
+                    f"the random offset, but got s_t={self.s_t} and {self.frames_by_level} frames by level"
                 )
 
     @property

@@ -1,0 +1,48 @@
+"""The family at each scale: what a paper's config becomes where days and GPUs are not at hand. No torch."""
+
+from dataclasses import replace
+
+from retable.data.spec import ClipSpec
+from retable.metrics.evaluation import Evaluation
+from trainables.classifiers.scales import SMALL
+from trainables.video_gan.config import VideoGANConfig
+
+
+def smoke(config: VideoGANConfig) -> VideoGANConfig:
+    """Minutes for a table: proves the path, learns next to nothing."""
+    return replace(
+        _small(config),
+        iterations=60,
+        snapshot_every=30,
+        batch_size=max(config.batch_size // 2, 1),
+        base_channels=4,
+        clstm_channels=64,
+        d_channels=8,
+        lr=4e-4,
+        evaluation=Evaluation(classifier=SMALL, samples=128, repeats=2, snapshot_samples=128, real_passes=1),
+    )
+
+
+def toy(config: VideoGANConfig) -> VideoGANConfig:
+    """Hours for a table on a laptop: samples take on colours, shapes and motion."""
+    return replace(
+        _small(config),
+        iterations=1_000,
+        snapshot_every=250,
+        base_channels=16,
+        clstm_channels=128,
+        d_channels=16,
+        lr=4e-4,
+        evaluation=Evaluation(classifier=SMALL, samples=1024, repeats=5, snapshot_samples=512, real_passes=2),
+    )
+
+
+def paper(config: VideoGANConfig) -> VideoGANConfig:
+    """The paper's own size."""
+    return config
+
+
+def _small(config: VideoGANConfig) -> VideoGANConfig:
+    """32 px; batches, frames, strides, losses and penalties stay the paper's."""
+    data = ClipSpec(frames=config.frames, size=32, crop=config.data.crop, flip=config.data.flip)
+    return replace(config, resolution=32, z_dim=64, data=data)
