@@ -7,11 +7,16 @@ two steps by rounding only.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import lru_cache
+from typing import TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+Matrix: TypeAlias = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -46,11 +51,11 @@ class Axis:
         """Whether the kernel stays as it is along this axis."""
         return not (self.halved or self._cut)
 
-    def widen(self) -> Tensor:
+    def widen(self) -> Matrix:
         """From the convolution's taps to those of the one that does it all: (taps, taps of the latter)."""
-        taps = torch.eye(self.taps, self.taps + self.halved, device="cpu")
+        taps = np.eye(self.taps, self.taps + self.halved)
         if self.halved:
-            taps = (taps + taps.roll(1, dims=1)) / 2
+            taps = (taps + np.roll(taps, 1, axis=1)) / 2
         return taps[:, 1:-1] if self._cut else taps
 
 
@@ -63,7 +68,8 @@ def kernel_of(weight: Tensor, axes: Sequence[Axis]) -> Tensor:
     """
     if all(axis.plain for axis in axes):
         return weight
-    matrix = _matrix(tuple(axes), weight.device, weight.dtype)
+    # Not kept as a tensor: one first made under inference mode, or of fake tensors, could not be used in training.
+    matrix = torch.tensor(_matrix(tuple(axes)), dtype=weight.dtype, device=weight.device)
     shape = *weight.shape[:2], *(axis.widen().shape[1] for axis in axes)
     with torch.autocast(weight.device.type, enabled=False):
         return (weight.flatten(2) @ matrix).reshape(shape)
@@ -85,7 +91,9 @@ def upsampled_conv2d(x_NCHW: Tensor, weight: Tensor, bias: Tensor | None) -> Ten
 
 
 @lru_cache
-def _matrix(axes: tuple[Axis, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+def _matrix(axes: tuple[Axis, ...]) -> Matrix:
     """The axes' maps as one, from flattened taps to flattened taps."""
-    with torch.inference_mode(False):  # it is kept, and may be used in training first made in an evaluation
-        return reduce(torch.kron, (axis.widen() for axis in axes)).to(device, dtype)
+    matrix: Matrix = np.ones((1, 1))
+    for axis in axes:
+        matrix = np.kron(matrix, axis.widen())
+    return matrix

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch._subclasses import FakeTensorMode
 
 from trainables.parts.resample import Axis, kernel_of, upsampled_conv2d
 
@@ -46,6 +47,8 @@ def test_kernels_first_made_elsewhere_can_be_trained() -> None:
     axes = [Axis(14, 3, halved=True), Axis(1, 3)]
     with torch.inference_mode(), torch.device("meta"):
         kernel_of(torch.zeros(1, 1, 3, 3, device="cpu"), axes)
+    with FakeTensorMode():
+        kernel_of(torch.zeros(1, 1, 3, 3), axes)
     weight = torch.ones(1, 1, 3, 3, requires_grad=True)
     (gradient,) = torch.autograd.grad(kernel_of(weight, axes).sum(), weight)
     assert gradient[0, 0].tolist() == [[0, 1, 0]] * 3
