@@ -1,7 +1,8 @@
 """What defines a C3D classifier scientifically. No torch here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from retable.data.spec import ClipSpec
@@ -50,6 +51,12 @@ class C3DConfig(TrialConfig):
         """Flat parameters for tables and the tracker."""
         own = {"size": self.data.size, "fc": self.fc, "lr": self.lr, "dropout": self.dropout}
         return {**super().labels(), **own}
+
+    def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
+        """Decode the clips before any worker starts."""
+        from retable.data.clips import prepare
+
+        return prepare(data, self.data, progress)
 
     def build(self, seed: int, run: "Run", workers: "Workers") -> "C3DLearner":
         """The learner of this config on this worker."""

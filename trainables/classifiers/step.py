@@ -27,8 +27,10 @@ class C3DLearner:
         self.config, self.seed, self.workers = config, seed, workers
         self.train = Clips(run.data, config.data, "train", seed)
         self.test = Clips(run.data, config.data, "test", seed)
-        torch.manual_seed(int(stream(seed, "c3d-weights").integers(2**63)))
-        self.network = workers.wrap(config.network(len(self.train.classes)))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(stream(seed, "c3d-weights").integers(2**63)))
+            network = config.network(len(self.train.classes))
+        self.network = workers.wrap(network)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=config.lr)
 
     def step(self, iteration: int) -> Mapping[str, Tensor]:
@@ -44,7 +46,7 @@ class C3DLearner:
             with self.workers.accumulating(*() if last == len(shares) else (self.network,)):
                 logits_NK, _ = self.network(x_NCTHW, self._masks(iteration, share))
                 part = functional.cross_entropy(logits_NK, labels_N) / len(shares)
-                part.backward()
+                torch.autograd.backward(part)
             loss = loss + part.detach()
             correct = correct + (logits_NK.argmax(dim=1) == labels_N).float().mean() / len(shares)
         self.optimizer.step()

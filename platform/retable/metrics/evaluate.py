@@ -1,7 +1,7 @@
 """IS and FID of a generator, by the protocol of its config, shared over the workers."""
 
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +52,9 @@ class Evaluator:
         self.evaluation, self.folder, self.clips = evaluation, classifier_folder, clips
         self.workers, self.batch = workers, batch
         self.extractor = FeatureExtractor.load(classifier_folder, evaluation.classifier, workers.device)
+        self._real: Gaussian | None = None
 
+    @torch.no_grad()
     def scores(self, generate: Generate, *, final: bool) -> dict[str, Score]:
         """IS and FID by protocol name, the same on all ranks; every rank calls it.
 
@@ -66,13 +68,18 @@ class Evaluator:
         """
         samples = self.evaluation.samples if final else self.evaluation.snapshot_samples
         repeats = range(1, self.evaluation.repeats + 1) if final else [SNAPSHOT]
+        if self._real is None:
+            passes = self.evaluation.real_passes
+            self._real = real_features(
+                self.extractor, self.clips, passes, self.folder, self.workers, self.batch
+            )
         inception, frechet = zip(
-            *(self._repeat(generate, repeat, samples) for repeat in repeats), strict=True
+            *(self._repeat(generate, repeat, samples, self._real) for repeat in repeats), strict=True
         )
         scores = {"is": _score(inception), "fid": _score(frechet)}
         return {self._protocol(family, samples, len(repeats)).name: score for family, score in scores.items()}
 
-    def _repeat(self, generate: Generate, repeat: int, samples: int) -> tuple[float, float]:
+    def _repeat(self, generate: Generate, repeat: int, samples: int, real: Gaussian) -> tuple[float, float]:
         """IS and FID of one repeat's samples."""
         logits, moments = [], None
         share = self.workers.share(samples)
@@ -86,13 +93,7 @@ class Evaluator:
         assert moments is not None  # there are no more workers than samples
         inception = inception_score(self.workers.gather(torch.cat(logits)), self.evaluation.splits)
         fake = moments.reduced(self.workers).gaussian()
-        return inception, frechet_distance(self._real, fake)
-
-    @cached_property
-    def _real(self) -> Gaussian:
-        return real_features(
-            self.extractor, self.clips, self.evaluation.real_passes, self.folder, self.workers, self.batch
-        )
+        return inception, frechet_distance(real, fake)
 
     def _protocol(self, family: str, samples: int, repeats: int) -> Protocol:
         protocol = partial(

@@ -9,6 +9,7 @@ whole, and the numbers agree up to rounding.
 import hashlib
 import json
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 
 import torch
@@ -51,7 +52,8 @@ def real_features(
 def _compute(
     extractor: FeatureExtractor, clips: Clips, passes: int, workers: Workers, batch: int
 ) -> Gaussian:
-    fixed = Clips(clips.root, clips.spec, "train", SEED)
+    fixed = copy(clips)
+    fixed.seed = SEED
     moments = None
     share = workers.share(passes * len(fixed))
     for start in range(0, len(share), batch):
