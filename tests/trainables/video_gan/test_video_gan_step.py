@@ -1,0 +1,204 @@
+"""The learner on clips made of numbers alone: what a step is, and that nothing but its keys decides it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from retable.data.clips import Clips
+from retable.data.spec import ClipSpec
+from retable.ddp import Workers
+from retable.metrics.evaluation import Evaluation
+from retable.run import Run
+from retable.streams import stream
+from trainables.classifiers.config import C3DConfig
+from trainables.video_gan.config import VideoGANConfig
+from trainables.video_gan.step import VideoGANLearner
+
+TINY = VideoGANConfig(
+    iterations=10,
+    batch_size=4,
+    snapshot_every=5,
+    resolution=16,
+    frames=8,
+    z_dim=6,
+    base_channels=2,
+    clstm_channels=4,
+    d_channels=2,
+    lr=1e-2,
+    data=ClipSpec(size=16, frames=8),
+    evaluation=Evaluation(classifier=C3DConfig()),
+)
+State = Mapping[str, Tensor]
+
+
+class NumberedClips:
+    """Stands for retable.data.clips.Clips: random pixels, keyed by iteration and index."""
+
+    def batch(self, iteration: int, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+        clips = [stream(0, "clip", iteration, i).integers(0, 256, (8, 3, 16, 16), np.uint8) for i in indices]
+        return torch.from_numpy(np.stack(clips)), torch.zeros(len(clips), dtype=torch.int64)
+
+
+class NowhereRun:
+    data = Path("/nowhere")
+
+
+def learner(config: VideoGANConfig = TINY, seed: int = 0) -> VideoGANLearner:
+    return VideoGANLearner(
+        config, seed, cast(Run, NowhereRun()), Workers(), clips=cast(Clips, NumberedClips())
+    )
+
+
+def trained(config: VideoGANConfig, steps: int = 3) -> tuple[VideoGANLearner, list[dict[str, float]]]:
+    model = learner(config)
+    scalars = [{k: float(v) for k, v in model.step(at).items()} for at in range(steps)]
+    return model, scalars
+
+
+def weights(model: VideoGANLearner) -> dict[str, Tensor]:
+    state = model.state()
+    return {
+        f"{net}.{key}": value.clone()
+        for net in ("generator", "discriminator")
+        for key, value in state[net].items()
+    }
+
+
+def equal(one: State, other: State) -> bool:
+    return all(torch.equal(value, other[key]) for key, value in one.items())
+
+
+def test_a_step_reports_losses_and_mean_logits() -> None:
+    model, scalars = trained(TINY, 1)
+    names = {f"logit_{whose}_{level}" for whose in ("real", "fake") for level in (1, 2, 3, 4)}
+    assert scalars[0].keys() == {"loss_gen", "loss_dis", "loss_gp", *names}
+    assert all(np.isfinite(list(scalars[0].values())))
+    assert not any(value.requires_grad for value in model.step(1).values())
+
+
+def test_everything_is_decided_by_seed_and_iteration() -> None:
+    torch.manual_seed(1)
+    one, scalars = trained(TINY)
+    torch.manual_seed(2)
+    np.random.default_rng(3).random()
+    again, same = trained(TINY)
+    assert scalars == same
+    assert equal(weights(one), weights(again))
+    assert not equal(weights(one), weights(learner(TINY, seed=1)))
+
+
+def test_a_resumed_trial_gives_the_same_bits() -> None:
+    whole, _ = trained(TINY, 4)
+    first, _ = trained(TINY, 2)
+    state = first.state()
+    saved = {key: {k: _copy(v) for k, v in part.items()} for key, part in state.items()}
+    resumed = learner(TINY)
+    resumed.load_state(saved)
+    resumed.step(2)
+    resumed.step(3)
+    assert equal(weights(whole), weights(resumed))
+
+
+def _copy(value: object) -> object:
+    if isinstance(value, Tensor):
+        return value.clone()
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    return [_copy(item) for item in value] if isinstance(value, list) else value
+
+
+def test_both_networks_move_and_only_the_discriminator_in_later_turns() -> None:
+    model = learner()
+    before = weights(model)
+    model._update(0, 1)
+    after = weights(model)
+    moved = {
+        key.split(".")[0] for key in before if "weight" in key and not torch.equal(before[key], after[key])
+    }
+    assert moved == {"discriminator"}
+    model.step(0)
+    assert not torch.equal(after["generator.fc.weight"], weights(model)["generator.fc.weight"])
+
+
+def test_learning_rate_decays_linearly_to_zero() -> None:
+    model = learner()
+    rates = []
+    for at in (0, 4, 9):
+        model.step(at)
+        rates.append(model.generator_adam.param_groups[0]["lr"])
+    assert rates == pytest.approx([1e-2, 0.6e-2, 0.1e-2])
+    constant = learner(replace(TINY, lr_decay=False))
+    constant.step(9)
+    assert constant.critic_adam.param_groups[0]["lr"] == 1e-2
+
+
+def test_adam_moves_every_weight_by_the_rate_at_first() -> None:
+    """β1 = 0: the first step is lr · g / (|g| + ε'), so ε must be tiny beside the gradients."""
+    model = learner()
+    before = weights(model)["discriminator.levels.3.linear.weight"]
+    model.step(0)
+    moved = (weights(model)["discriminator.levels.3.linear.weight"] - before).abs()
+    assert float(moved.median()) == pytest.approx(1e-2, rel=0.01)
+
+
+def test_the_penalty_is_the_papers_sum_over_its_own_batch() -> None:
+    """λ Σ_i over a reference batch is λ · reference_batch times the mean, whatever our batch."""
+    penalties = [
+        trained(replace(TINY, lam=lam, reference_batch=size), 1)[1][0]["loss_gp"]
+        for lam, size in ((0.5, 8), (4.0, 1), (0.5, 1), (0.0, 8))
+    ]
+    assert penalties[0] == pytest.approx(penalties[1])
+    assert penalties[0] == pytest.approx(8 * penalties[2])
+    assert penalties[3] == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"discriminator": "3d"},
+        {"discriminator": "3d", "s_t": 4},
+        {"discriminator": "3d+2d"},
+        {"discriminator": "3d+2d", "S1": False},
+        {"loss": "eq7", "s_t": 4},
+        {"pooling": "paper", "lam": 0.0},
+        {"n_dis": 2, "accumulate": 2},
+    ],
+)
+def test_every_variant_trains(changes: dict[str, object]) -> None:
+    config = replace(TINY, **changes)  # type: ignore[arg-type]
+    model, scalars = trained(config, 2)
+    assert all(np.isfinite(list(scalars[-1].values())))
+    assert len(scalars[-1]) == 3 + 2 * len(config.levels)
+    before = weights(learner(config))
+    assert all(
+        not torch.equal(value, before[key])
+        for key, value in weights(model).items()
+        if key.endswith("conv2.weight")
+    )
+
+
+def test_accumulation_averages_micro_batches() -> None:
+    """Without the coupling of batch norm in the fakes, the critic's scalars of two halves are the mean of the whole."""
+    whole, parts = (trained(replace(TINY, accumulate=n), 1)[1][0] for n in (1, 2))
+    assert parts["logit_real_4"] == pytest.approx(whole["logit_real_4"], rel=1e-4)
+    assert parts["loss_gp"] == pytest.approx(whole["loss_gp"], rel=1e-4)
+
+
+def test_previews_are_dense_and_always_of_the_same_noise() -> None:
+    model, _ = trained(TINY, 1)
+    clips = model.samples()
+    assert clips.shape == (36, 8, 3, 16, 16)
+    assert clips.dtype == np.uint8
+    assert np.array_equal(clips, model.samples())
+    assert len({clip.tobytes() for clip in clips}) == 36
+
+
+def test_bfloat16_is_refused_on_the_cpu() -> None:
+    with pytest.raises(ValueError, match="precision='bfloat16' needs a GPU"):
+        learner(replace(TINY, precision="bfloat16"))
