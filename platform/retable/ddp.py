@@ -34,14 +34,14 @@ class Workers:
     def wrap(self, module: M) -> M:
         """The module with gradients averaged over the workers (DDP), or itself for one worker.
 
-        Call the result once for each backward pass. Buffers are not broadcast: synchronised batch norm keeps
-        them equal on all workers.
+        Call the result once for each backward pass. Buffers are not broadcast after the start: synchronised batch
+        norm keeps them equal on all workers.
         """
         module = module.to(self.device)
         if self.size == 1:
             return module
         ids = [self.device.index or 0] if self.device.type == "cuda" else None
-        return cast(M, DistributedDataParallel(module, device_ids=ids, broadcast_buffers=False))
+        return cast(M, DistributedDataParallel(module, device_ids=ids, forward_sync_buffers=False))
 
     def accumulating(self, *modules: nn.Module) -> AbstractContextManager[Any]:
         """A context in which wrapped modules add up gradients locally; leave it for the last micro-batch."""
@@ -134,20 +134,20 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
     """Batch norm over (N, H, W) of all workers' equal parts; torch's own SyncBatchNorm refuses the CPU.
 
     Input (N, C, H, W), any range. One worker falls back to `nn.BatchNorm2d`. The biased variance normalises, the
-    unbiased one enters `running_var`, as in torch.
+    unbiased one enters `running_var`, as in torch. Statistics are float32, the output has the input's type.
     """
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         if not self.training or not dist.is_initialized() or dist.get_world_size() == 1:
             return super().forward(x_NCHW)
-        var, mean = torch.var_mean(x_NCHW, dim=(0, 2, 3), correction=0)
+        var, mean = torch.var_mean(x_NCHW.float(), dim=(0, 2, 3), correction=0)
         parts: Tensor = _GatherStatistics.apply(torch.stack([mean, var]))  # type: ignore[no-untyped-call]  # (workers, 2, C)
         mean = parts[:, 0].mean(0)
         var = parts[:, 1].mean(0) + (parts[:, 0] - mean).square().mean(0)
         self._track(mean.detach(), var.detach(), x_NCHW.numel() // x_NCHW.shape[1] * len(parts))
         scale = self.weight * torch.rsqrt(var + self.eps)
         shift = self.bias - mean * scale
-        return torch.addcmul(shift[:, None, None], x_NCHW, scale[:, None, None])
+        return torch.addcmul(shift[:, None, None], x_NCHW, scale[:, None, None]).to(x_NCHW.dtype)
 
     @torch.no_grad()
     def _track(self, mean: Tensor, var: Tensor, count: int) -> None:
