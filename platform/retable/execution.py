@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from retable import checkpoint
 from retable.files import write_json
 from retable.ledger import FINISHED, AlreadyDone, Attempt, Fenced, LeaseHeld, Ledger
 from retable.plan import Plan, PlannedTrial
+from retable.record import End
 from retable.run import Assignment
 
 RENEW_SECONDS = 10.0
@@ -140,7 +141,7 @@ class Execution:
             state, message = "failed", message or "the attempt ended without a result"
         cause = None if state in FINISHED or state == "stopped" else "error"
         try:
-            self.ledger.finish(attempt, state, result=result, cause=cause, message=message)
+            self.ledger.finish(attempt, cast(End, state), result=result, cause=cause, message=message)
         except Fenced as fenced:
             state, message = "held", str(fenced)
         self.states[signature] = state

@@ -4,6 +4,7 @@ What goes wrong is told by files in the folder that WALKING_FAULTS names, each t
 ``kill-<s_t>`` kills one rank, ``error-<s_t>`` raises. Ray's workers import this module by name.
 """
 
+import importlib
 import os
 import signal
 import time
@@ -111,6 +112,5 @@ STUDY = Study[Walk](
 )
 
 if __name__ == "__main__":
-    import walking  # by its name, so that Ray's workers find the classes
-
-    raise SystemExit(main_study(walking.STUDY))
+    study = importlib.import_module("walking").STUDY  # by its name, so that Ray's workers find the classes
+    raise SystemExit(main_study(study))

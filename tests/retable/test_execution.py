@@ -2,10 +2,10 @@
 
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -36,7 +36,7 @@ class Study:
 
     def __init__(self, walking: ModuleType, results: Path) -> None:
         self.results = results
-        self.plan: Plan = make_plan(walking.STUDY, walking.STUDY.scales["smoke"], "data")
+        self.plan: Plan[Any] = make_plan(walking.STUDY, walking.STUDY.scales["smoke"], "data")
 
     def run(self, stop_at: str | None = None) -> tuple[Execution, Notes]:
         notes = Notes()
@@ -55,7 +55,7 @@ def study(walking: ModuleType, tmp_path: Path) -> Study:
 
 
 @pytest.fixture
-def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "faults"
     folder.mkdir()
     monkeypatch.setenv("WALKING_FAULTS", str(folder))

@@ -12,6 +12,7 @@ def test_the_standard_library_platform_is_found_from_the_root() -> None:
         [sys.executable, "-c", "import platform; print(platform.system())"],
         cwd=ROOT,
         capture_output=True,
+        check=False,
         text=True,
     )
     assert done.returncode == 0, done.stderr
@@ -40,6 +41,6 @@ def test_tables_render_without_torch_ray_and_mlflow() -> None:
         "import studies.subsampling_ablation\n"
         "print(sorted({'torch', 'ray', 'mlflow'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"

@@ -12,14 +12,14 @@ def test_a_draw_depends_on_its_position_only() -> None:
 
 def test_seed_purpose_and_position_each_give_other_numbers() -> None:
     draws = [
-        stream(*arguments).integers(2**62)
-        for arguments in [
-            (7, "z", 3, 1),
-            (8, "z", 3, 1),
-            (7, "clip", 3, 1),
-            (7, "z", 1, 3),
-            (7, "z", 31),
-            (7, "z", 3),
+        stream(seed, purpose, *position).integers(2**62)
+        for seed, purpose, position in [
+            (7, "z", (3, 1)),
+            (8, "z", (3, 1)),
+            (7, "clip", (3, 1)),
+            (7, "z", (1, 3)),
+            (7, "z", (31,)),
+            (7, "z", (3,)),
         ]
     ]
     assert len(set(draws)) == len(draws)

@@ -94,6 +94,7 @@ def connected(address: str | None, scratch: Path) -> Iterator[list[dict[str, flo
     scratch.mkdir(parents=True, exist_ok=True)
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address is None:
+        os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")  # nobody preempts us here
         ray.init(include_dashboard=True, dashboard_host="127.0.0.1", **common)
         _protect_token()
     else:
