@@ -9,7 +9,9 @@ from pathlib import Path
 
 from retable.data.cache import cache_folder
 from retable.data.errors import DataError
-from retable.data.layout import Listed, read_layout
+from retable.data.faceforensics import is_faceforensics, read_faceforensics
+from retable.data.layout import Layout, Listed, read_layout
+from retable.data.prepared import read_prepared
 from retable.data.probes import Found, find
 from retable.data.readers import Progress, Readers
 
@@ -18,17 +20,19 @@ TOLERATED = 0.01  # share of a data set that may be unusable
 
 @dataclass(frozen=True, kw_only=True)
 class Video(Found):
-    """A listed file and what was found in it. Further problems are ``unknown label`` and ``too short``.
+    """A listed file and what was found in it. Further problems: ``bad mask``, ``unknown label``, ``too short``.
 
     Attributes:
         path: ``Class/v.mp4``.
         split: ``train`` or ``test``.
         label: its class's number, from 0; None if that is unknown.
+        mask: its mask video; None if the set has none. Both files' hashes are then in `sha256`.
     """
 
     path: str
     split: str
     label: int | None
+    mask: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,14 @@ class Catalog:
         root: its folder, as it was given.
         folder: where its class folders lie.
         classes: by label.
+        prepared: the root again if `retable data prepare` made it: its decoded frames lie there.
     """
 
     root: Path
     folder: Path
     classes: tuple[str, ...]
     videos: tuple[Video, ...]
+    prepared: Path | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -131,10 +137,11 @@ def scan(
     readers: Readers | None = None,
     progress: Progress | None = None,
 ) -> Catalog:
-    """Find out what is in a UCF101-shaped folder, decoding each file once; the next scan looks at changed files only.
+    """Find out what is in a data set, decoding each file once; the next scan looks at changed files only.
 
     Args:
-        root: the data set (retable.data.layout says which layouts are understood). Nothing is written there.
+        root: a folder in the layout of UCF101 (retable.data.layout) or FaceForensics (retable.data.faceforensics),
+            or one that `retable data prepare` made, whose files were looked at then. Nothing is written there.
         frames: a video with fewer is too short.
         fold: which train and test lists.
         cache: cache folder; the user's own by default.
@@ -144,16 +151,30 @@ def scan(
     Raises:
         DataError: the lists are missing or can't be understood.
     """
-    layout = read_layout(root, fold)
+    if prepared := read_prepared(root):
+        return replace(catalogued(root, *prepared, frames), prepared=root)
+    layout = read_faceforensics(root) if is_faceforensics(root) else read_layout(root, fold)
+    return catalogued(root, layout, look(layout, cache, readers, progress), frames)
+
+
+def look(
+    layout: Layout, cache: Path | None, readers: Readers | None = None, progress: Progress | None = None
+) -> Mapping[str, Found]:
+    """What is in each file of a data set, masks too. Takes what `scan` does."""
     key = hashlib.sha256(str(layout.videos.resolve()).encode()).hexdigest()[:16]
     memory = cache_folder(cache) / "catalogs" / f"{key}.json"
-    paths = sorted({line.path for line in layout.listed})
-    found = find(layout.videos, paths, memory, readers or Readers(), progress)
-    videos = tuple(_video(line, found[line.path], frames) for line in layout.listed)
+    paths = {line.path for line in layout.listed} | {line.mask for line in layout.listed if line.mask}
+    return find(layout.videos, sorted(paths), memory, readers or Readers(), progress)
+
+
+def catalogued(root: Path, layout: Layout, found: Mapping[str, Found], frames: int) -> Catalog:
+    """The catalog of a data set; `frames` as in `scan`."""
+    videos = tuple(_video(line, found, frames) for line in layout.listed)
     return Catalog(root, layout.videos, layout.classes, videos)
 
 
-def _video(line: Listed, found: Found, frames: int) -> Video:
+def _video(line: Listed, files: Mapping[str, Found], frames: int) -> Video:
+    found = _paired(files[line.path], files[line.mask]) if line.mask else files[line.path]
     video = Video(**asdict(found), **asdict(line))
     if line.label is None:
         return replace(
@@ -162,6 +183,24 @@ def _video(line: Listed, found: Found, frames: int) -> Video:
     if not found.problem and found.frames < frames:
         return replace(video, problem="too short", note=f"{found.frames} frames, and {frames} are needed")
     return video
+
+
+def _paired(found: Found, mask: Found) -> Found:
+    """What is in a video and its mask together: the mask must show each of its frames."""
+    sha256 = hashlib.sha256((found.sha256 + mask.sha256).encode()).hexdigest()
+    pair = replace(found, sha256=sha256)
+    if found.problem:
+        return pair
+    if mask.problem:
+        return replace(pair, problem="bad mask", note=f"the mask is {mask.problem}: {mask.note}")
+    sizes = [(f.frames, f.width, f.height) for f in (found, mask)]
+    if sizes[0] != sizes[1]:
+        return replace(
+            pair,
+            problem="bad mask",
+            note=f"(frames, width, height) is {sizes[0]}, but {sizes[1]} in the mask",
+        )
+    return pair
 
 
 def _problems(videos: Iterable[Video]) -> Mapping[str, int]:

@@ -51,7 +51,11 @@ def check(
     progress: Progress | None = None,
 ) -> Report:
     """Scan a data set and list what is wrong with it. Takes and raises what `scan` does."""
-    catalog = scan(root, frames=frames, fold=fold, cache=cache, readers=readers, progress=progress)
+    return reported(scan(root, frames=frames, fold=fold, cache=cache, readers=readers, progress=progress))
+
+
+def reported(catalog: Catalog) -> Report:
+    """What is wrong with a data set that has been scanned."""
     bad = tuple(v for v in catalog.videos if v.problem)
     noted = tuple(v for v in catalog.videos if v.note and not v.problem)
     return Report(catalog, bad, noted, catalog.refusal())

@@ -20,7 +20,7 @@ class Clips:
     """Clips of one split, cut from memory-mapped shards that are made on first use.
 
     Args:
-        root: a folder in UCF101's layout (retable.data.layout).
+        root: a data set, as `retable.data.catalog.scan` takes it.
         spec: how clips are cut.
         split: ``train`` or ``test``.
         seed: the trial's training seed.
@@ -52,6 +52,7 @@ class Clips:
     ) -> None:
         catalog = scan(root, frames=spec.frames, cache=cache, readers=readers, progress=progress)
         videos = catalog.usable(split).videos
+        cache = catalog.prepared or cache
         shards = open_shards(videos, catalog.folder, spec, cache=cache, readers=readers, progress=progress)
         usable = catalog.without(shards.quarantined).usable(split)
         self.root = root

@@ -19,11 +19,13 @@ class Listed:
         split: ``train`` or ``test``.
         label: from 0, by the class folder; None if the class is not in classInd.txt or is not the one that the
             line's own number says.
+        mask: ``mask/v.avi``, the video that shows where the face in this one is; None if the set has no masks.
     """
 
     path: str
     split: str
     label: int | None
+    mask: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,28 @@
 """One video, decoded: what a reader process writes and a shard is put together from."""
 
 import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from PIL import Image
 
+from retable.data.faces import face_squares
 from retable.data.video import Decoder, Frames, chunks
 
 
-def write_part(path: Path, out: Path, *, decoder: Decoder, width: int, height: int, square: bool) -> int:
+def write_part(
+    path: Path,
+    out: Path,
+    *,
+    decoder: Decoder,
+    width: int,
+    height: int,
+    square: bool,
+    mask: Path | None = None,
+    smooth: int = 0,
+) -> int:
     """Decode, crop and resize a video into an Arrow file with one record batch, a row a frame.
 
     Args:
@@ -20,11 +32,17 @@ def write_part(path: Path, out: Path, *, decoder: Decoder, width: int, height: i
         width: of the frames written, in pixels.
         height: of the frames written, in pixels.
         square: whether to crop the centre square before resizing.
+        mask: a mask video, to crop the face's square instead.
+        smooth: frames before and after one over which its face's square is averaged.
 
     Returns:
         The number of frames.
+
+    Raises:
+        VideoProblem: the mask shows no face.
     """
-    pixels = np.concatenate([_resized(chunk, width, height, square) for chunk in chunks(path, decoder)])
+    cropped = _cropped(path, decoder, square) if mask is None else _faces(path, decoder, mask, smooth)
+    pixels = np.concatenate([_resized(chunk, width, height) for chunk in cropped])
     row = 3 * height * width
     frames = pa.FixedSizeBinaryArray.from_buffers(pa.binary(row), len(pixels), [None, pa.py_buffer(pixels)])
     batch = pa.record_batch([frames, pa.array(map(zlib.crc32, pixels), pa.uint32())], schema=part_schema(row))
@@ -56,8 +74,20 @@ def resize(frame: Frames, width: int, height: int) -> Frames:
     return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
 
 
-def _resized(frames: Frames, width: int, height: int, square: bool) -> Frames:
-    """Frames (T, H, W, 3) -> (T, 3, height, width)."""
-    frames = centre_square(frames) if square else frames
+def _cropped(path: Path, decoder: Decoder, square: bool) -> Iterator[Frames]:
+    """Chunks of frames (T, H, W, 3)."""
+    for chunk in chunks(path, decoder):
+        yield centre_square(chunk) if square else chunk
+
+
+def _faces(path: Path, decoder: Decoder, mask: Path, smooth: int) -> Iterator[Iterable[Frames]]:
+    """Chunks of faces (H, H, 3), each of its own size. PyAV counts a file's frames, so PyAV reads the mask."""
+    squares = iter(face_squares(chunks(mask, "pyav"), smooth))
+    for chunk in chunks(path, decoder):
+        yield [square.cut(frame) for frame, square in zip(chunk, squares, strict=False)]
+
+
+def _resized(frames: Iterable[Frames], width: int, height: int) -> Frames:
+    """T frames (H, W, 3) -> (T, 3, height, width)."""
     small = np.stack([resize(frame, width, height) for frame in frames])
     return np.ascontiguousarray(small.transpose(0, 3, 1, 2))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from retable.data.embedded import write_clip
 from retable.data.parts import write_part
-from retable.data.video import Decoder, VideoProblem, probe
+from retable.data.video import Decoder, VideoProblem, declared_frames, probe
 
 MEMORY = 8 << 30  # bytes of address space; a header can claim a billion pixels
 
@@ -31,11 +31,33 @@ def probe_file(*, path: str) -> Mapping[str, object]:
         return answer | {"problem": problem.kind, "note": str(problem)}
 
 
+def count_declared(*, path: str) -> Mapping[str, object]:
+    """What a file's header says of its length."""
+    return {"frames": declared_frames(Path(path))}
+
+
 def decode_file(
-    *, path: str, out: str, decoder: Decoder, width: int, height: int, square: bool
+    *,
+    path: str,
+    out: str,
+    decoder: Decoder,
+    width: int,
+    height: int,
+    square: bool,
+    mask: str | None = None,
+    smooth: int = 0,
 ) -> Mapping[str, object]:
     """Decode, crop and resize a file into one part of a shard."""
-    frames = write_part(Path(path), Path(out), decoder=decoder, width=width, height=height, square=square)
+    frames = write_part(
+        Path(path),
+        Path(out),
+        decoder=decoder,
+        width=width,
+        height=height,
+        square=square,
+        mask=Path(mask) if mask else None,
+        smooth=smooth,
+    )
     return {"frames": frames}
 
 
@@ -47,6 +69,7 @@ def render_clip(*, path: str, name: str, group: int, clip: int) -> Mapping[str, 
 
 TASKS: Mapping[str, Callable[..., Mapping[str, object]]] = {
     "probe": probe_file,
+    "count": count_declared,
     "decode": decode_file,
     "render": render_clip,
 }

@@ -79,26 +79,48 @@ class Readers:
         done: "queue.SimpleQueue[tuple[int, Mapping[str, object]] | Exception]",
         stopping: threading.Event,
     ) -> None:
-        reader: _Reader | None = None
+        reader = SteadyReader(self, stopping)
         try:
             while not stopping.is_set():
                 try:
                     number = waiting.get_nowait()
                 except queue.Empty:
                     return
-                for _ in range(self.attempts):
-                    reader = reader or _Reader(self.command, stopping)
-                    answer = reader.ask(requests[number], self.seconds)
-                    if "lost" not in answer or stopping.is_set():
-                        break
-                    reader.close()
-                    reader = None
-                done.put((number, answer))
+                done.put((number, reader.ask(requests[number])))
         except Exception as error:  # noqa: BLE001 - raised again by the thread that waits for answers
             done.put(error)
         finally:
-            if reader is not None:
-                reader.close()
+            reader.close()
+
+
+class SteadyReader:
+    """A reader that is there for every request: when its process dies or hangs, another takes its place."""
+
+    def __init__(self, readers: Readers, stopping: threading.Event | None = None) -> None:
+        self._readers = readers
+        self._stopping = stopping or threading.Event()
+        self._process: _Reader | None = None
+
+    def ask(self, request: Request) -> Mapping[str, object]:
+        """The answer to a request, as `Readers.answers` gives it. The first one starts the process.
+
+        Raises:
+            DataError: reader processes don't even start.
+        """
+        answer: Mapping[str, object] = {}
+        for _ in range(self._readers.attempts):
+            self._process = self._process or _Reader(self._readers.command, self._stopping)
+            answer = self._process.ask(request, self._readers.seconds)
+            if "lost" not in answer or self._stopping.is_set():
+                break
+            self.close()
+        return answer
+
+    def close(self) -> None:
+        """End the process; a later request starts another."""
+        if self._process is not None:
+            self._process.close()
+            self._process = None
 
 
 class _Reader:

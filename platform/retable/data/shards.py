@@ -25,7 +25,7 @@ from retable.data.catalog import Video
 from retable.data.errors import DataError
 from retable.data.parts import part_schema
 from retable.data.readers import Progress, Readers, Request
-from retable.data.spec import RESIZE, ClipSpec
+from retable.data.spec import FACES, RESIZE, ClipSpec, FaceSpec
 from retable.data.video import Frames
 from retable.files import room_for
 
@@ -93,27 +93,17 @@ def open_shards(
 
     Raises:
         DiskFull: the shards do not fit on the disk.
-        DataError: a shard is damaged.
+        DataError: a shard is damaged, or the videos to be decoded are gone or have no masks to find faces with.
     """
-    unique = tuple({video.sha256: video for video in videos}.values())
-    parts = list(_parts(unique, spec))
-    identity = {
-        "videos": [v.sha256 for v in unique],
-        "size": spec.stored,
-        "crop": spec.crop,
-        "resize": RESIZE,
-    }
-    key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
-    home = cache_folder(cache) / "shards"
-    names = [home / key / f"{number:05}-of-{len(parts):05}.arrow" for number in range(len(parts))]
-    if not all(name.is_file() for name in names):
-        with locked(home / f"{key}.lock"):
-            missing = {name: part for name, part in zip(names, parts, strict=True) if not name.is_file()}
-            if missing:
+    parts = _layout(videos, spec, cache)
+    if _missing(parts):
+        home = next(iter(parts)).parent
+        with locked(home.with_suffix(".lock")):
+            if missing := _missing(parts):
                 _build(missing, folder, spec, readers or Readers(), progress)
     batches: dict[str, tuple[pa.RecordBatchFileReader, int]] = {}
     quarantined: dict[str, str] = {}
-    for name in names:
+    for name in parts:
         reader = _open(name)
         content = json.loads(reader.schema.metadata[b"videos"])
         batches |= {sha256: (reader, number) for number, sha256 in enumerate(content["decoded"])}
@@ -121,9 +111,36 @@ def open_shards(
     return Shards(spec.stored, batches, quarantined)
 
 
+def bytes_to_decode(videos: Sequence[Video], spec: ClipSpec, cache: Path | None = None) -> int:
+    """Bytes that `open_shards` would still have to write."""
+    missing = _missing(_layout(videos, spec, cache)).values()
+    return sum(video.frames for part in missing for video in part) * _row(spec)
+
+
 def _row(spec: ClipSpec) -> int:
     """Bytes of a stored frame."""
     return 3 * spec.stored[0] * spec.stored[1]
+
+
+def _layout(videos: Sequence[Video], spec: ClipSpec, cache: Path | None) -> dict[Path, list[Video]]:
+    """Which shard holds which videos."""
+    unique = tuple({video.sha256: video for video in videos}.values())
+    parts = list(_parts(unique, spec))
+    identity: dict[str, object] = {
+        "videos": [v.sha256 for v in unique],
+        "size": spec.stored,
+        "crop": spec.crop,
+        "resize": RESIZE,
+    }
+    if isinstance(spec, FaceSpec):
+        identity |= {"faces": FACES, "smooth": spec.smooth}
+    key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
+    home = cache_folder(cache) / "shards" / key
+    return {home / f"{number:05}-of-{len(parts):05}.arrow": part for number, part in enumerate(parts)}
+
+
+def _missing(parts: Mapping[Path, Sequence[Video]]) -> dict[Path, Sequence[Video]]:
+    return {name: part for name, part in parts.items() if not name.is_file()}
 
 
 def _parts(videos: Sequence[Video], spec: ClipSpec) -> Iterator[list[Video]]:
@@ -153,6 +170,12 @@ def _build(
     progress: Progress | None,
 ) -> None:
     """Decode every video into a part of its own, and put a shard's parts together as soon as it has them all."""
+    if not folder.is_dir():
+        width, height = spec.stored
+        raise DataError(
+            f"frames of {width}×{height} (crop {spec.crop}) have not been decoded, and the videos are no longer in "
+            f"{folder}; run `retable data prepare` with --size {spec.size} where they are"
+        )
     home = next(iter(missing)).parent
     home.mkdir(parents=True, exist_ok=True)
     for rest in home.glob("building-*"):
@@ -162,7 +185,8 @@ def _build(
     needed = sum(video.frames for video in videos) * _row(spec)
     with (
         room_for(needed + min(needed, SHARD), home),
-        tempfile.TemporaryDirectory(prefix="building-", dir=home) as scratch,
+        # A reader on another machine may still be writing when this ends early.
+        tempfile.TemporaryDirectory(prefix="building-", dir=home, ignore_cleanup_errors=True) as scratch,
     ):
         requests = [_request(video, folder, Path(scratch), spec) for video in videos]
         shard_of = {video.sha256: name for name, part in missing.items() for video in part}
@@ -181,7 +205,7 @@ def _build(
 
 
 def _request(video: Video, folder: Path, scratch: Path, spec: ClipSpec) -> Request:
-    return {
+    request: Request = {
         "task": "decode",
         "path": str(folder / video.path),
         "out": str(scratch / video.sha256),
@@ -190,6 +214,13 @@ def _request(video: Video, folder: Path, scratch: Path, spec: ClipSpec) -> Reque
         "height": spec.stored[1],
         "square": spec.crop == "paper",
     }
+    if not isinstance(spec, FaceSpec):
+        return request
+    if video.mask is None:
+        raise DataError(
+            f"faces are found with mask videos, and {video.path} has none; use a ClipSpec for this set"
+        )
+    return {**request, "mask": str(folder / video.mask), "smooth": spec.smooth}
 
 
 def _failure(video: Video, answer: Mapping[str, object]) -> str | None:

@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 RESIZE = "pillow bicubic, antialiased, 8 bit, frame by frame"
+FACES = (
+    "box where the mask is over 5 of 765 from white in the mean of a row or column; square, inside the frame"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,30 @@ class ClipSpec:
         return max(fitting - 1, 1) if self.crop == "reference" else fitting
 
 
+@dataclass(frozen=True, kw_only=True)
+class FaceSpec(ClipSpec):
+    """How a clip of a face is cut from a data set whose videos have mask videos (FaceForensics).
+
+    As ``paper``, but for the square: it is the face's (retable.data.faces), frame by frame. TGANv2 neither mirrors
+    nor shifts these clips.
+
+    Attributes:
+        smooth: frames before and after one over which its square is averaged. 0 trembles as the reference does.
+    """
+
+    size: int = 256
+    crop: Literal["reference", "paper"] = "paper"
+    flip: bool = False
+    smooth: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.crop != "paper":
+            raise ValueError(f"crop of a FaceSpec must be 'paper', the whole square, but got {self.crop!r}")
+        if self.smooth < 0:
+            raise ValueError(f"smooth must be at least 0 frames, but got {self.smooth}")
+
+
 def fingerprint(catalog_fingerprint: str, spec: ClipSpec, without: Collection[str] = ()) -> str:
     """Identity of the clips themselves, for protocols: 16 hex digits of SHA-256.
 
@@ -73,5 +100,7 @@ def fingerprint(catalog_fingerprint: str, spec: ClipSpec, without: Collection[st
         "spec": asdict(spec),
         "without": sorted(without),
     }
+    if isinstance(spec, FaceSpec):
+        identity["faces"] = FACES
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

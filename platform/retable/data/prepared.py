@@ -1,0 +1,45 @@
+"""The folder that `retable data prepare` makes: what the data set holds (dataset.json), and its decoded frames.
+
+It stands for the data set wherever it is copied; the videos themselves are needed no more.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+from retable.data.errors import DataError
+from retable.data.layout import Layout, Listed
+from retable.data.probes import Found
+from retable.files import seal, unseal, write_bytes
+
+FILE = "dataset.json"
+VERSION = 1
+
+
+def write_prepared(root: Path, layout: Layout, found: Mapping[str, Found]) -> None:
+    """Write down a data set's lists and what was found in each of its files."""
+    listed, files = [asdict(line) for line in layout.listed], {path: asdict(f) for path, f in found.items()}
+    content = {"version": VERSION, "videos": str(layout.videos.resolve()), "classes": layout.classes}
+    write_bytes(root / FILE, seal(content | {"listed": listed, "found": files}))
+
+
+def read_prepared(root: Path) -> tuple[Layout, Mapping[str, Found]] | None:
+    """What `write_prepared` wrote; None if the folder is not a prepared one.
+
+    Raises:
+        DataError: the file is damaged, or a newer Retable wrote it.
+    """
+    if not (root / FILE).is_file():
+        return None
+    try:
+        content = cast(dict[str, Any], unseal((root / FILE).read_bytes()))
+    except ValueError as error:
+        raise DataError(
+            f"{root / FILE} is damaged ({error}); run `retable data prepare` again, which decodes nothing twice"
+        ) from error
+    if content["version"] != VERSION:
+        raise DataError(f"{root / FILE} is of version {content['version']}, and this Retable reads {VERSION}")
+    listed = tuple(Listed(**line) for line in content["listed"])
+    layout = Layout(Path(content["videos"]), tuple(content["classes"]), listed)
+    return layout, {path: Found(**entry) for path, entry in content["found"].items()}
