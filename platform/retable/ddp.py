@@ -4,6 +4,7 @@ The result must not depend on how many there are: every worker takes a contiguou
 are averaged over equal parts, and batch statistics are those of the whole micro-batch.
 """
 
+import warnings
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
@@ -40,6 +41,8 @@ class Workers:
         module = module.to(self.device)
         if self.size == 1:
             return module
+        # A 1×1 kernel has the same numbers at the same places under several strides; DDP takes that for a fault.
+        warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
         ids = [self.device.index or 0] if self.device.type == "cuda" else None
         return cast(M, DistributedDataParallel(module, device_ids=ids, forward_sync_buffers=False))
 

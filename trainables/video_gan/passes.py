@@ -108,8 +108,8 @@ class Recorded(Pass):
             weight: of the squared norms of those n.
         """
         for call, cotangent, tangent in zip(self.calls, cotangents, tangents, strict=True):
-            if cotangent.device.type == "cpu":
-                cotangent = cotangent.float()  # oneDNN's bfloat16 kernel gradients read memory that nobody wrote
+            if cotangent.device.type == "cpu":  # oneDNN's bfloat16 kernel gradients read memory nobody wrote
+                cotangent = cotangent.float()
             x = call.x_NCTHW * slopes_N[:, None, None, None, None]
             x[: len(tangent)].add_(tangent, alpha=2 * weight)
             kernel_gradient = conv3d_weight(  # type: ignore[no-untyped-call]
