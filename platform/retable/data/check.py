@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -61,12 +62,15 @@ def reported(catalog: Catalog) -> Report:
     return Report(catalog, bad, noted, catalog.refusal())
 
 
-def rendered(report: Report) -> Table:
-    """The report as a table: a line for each file that has a problem or a note, and the summary below."""
-    table = Table(title=Text(f"{report.catalog.root}"), caption=Text(report.summary), caption_justify="left")
+def rendered(report: Report) -> RenderableType:
+    """The report: a line for each file that has a problem or a note, and the summary below."""
+    summary = Text(report.summary)
+    if not report.bad and not report.noted:
+        return summary
+    table = Table(title=Text(f"{report.catalog.root}"))
     for heading in ("file", "split", "problem", "detail"):
         table.add_column(heading, overflow="fold")
     for video in (*report.bad, *report.noted):  # Text: a file's name may look like markup
         cells = (video.path, video.split, video.problem or "none", video.note or "")
         table.add_row(*map(Text, cells))
-    return table
+    return Group(table, summary)

@@ -1,0 +1,87 @@
+"""Bad input is told in a sentence, with exit code 2, before any compute is spent."""
+
+from pathlib import Path
+
+import pytest
+
+from retable.cli import load_study, main, main_study
+from retable.data.embedded import ensure_embedded
+
+STUDY = Path(__file__).parents[2] / "studies" / "subsampling_ablation.py"
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RETABLE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    for variable in ("RETABLE_UCF101", "RETABLE_EMBEDDED"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--scale", "tiny"], "--scale must be one of smoke, toy, paper, but got 'tiny'"),
+        (["--tables", "99", "--plan"], "declares no table '99'; it has 2, 3, 4, 5, 6, 9, 10, 11, 12"),
+        (["--scale", "paper"], "say where it is with --data DIR or RETABLE_UCF101=DIR"),
+        (["--data", "/nowhere"], "the data set embedded should be at /nowhere, but that is no folder"),
+    ],
+)
+def test_a_wrong_option_is_told_with_what_would_be_right(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main_study(load_study(STUDY), options) == 2
+    assert message in capsys.readouterr().out.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--seeds", "a"], "must be whole numbers such as 0,1,2, but got 'a'"),
+        (["--workers", "0"], "must be a whole number of at least 1, but got '0'"),
+    ],
+)
+def test_a_wrong_number_is_refused_by_the_parser(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_code:
+        main_study(load_study(STUDY), options)
+    assert exit_code.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_study_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty.py").write_text("")
+    assert main(["plan", "empty.py"]) == 2
+    assert "empty.py must export STUDY, a retable.study.Study, but has NoneType" in capsys.readouterr().out
+    assert main(["plan", "nothing.py"]) == 2
+    assert "nothing.py is no such file" in capsys.readouterr().out
+
+
+def test_the_plan_at_paper_scale_starts_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["plan", str(STUDY), "--scale", "paper"]) == 0
+    text = capsys.readouterr().out
+    assert "The data set ucf101 is not on this machine: signatures are provisional" in text
+    assert "9 tables, 94 cells, 36 trials, 0 of them done. Nothing was started." in text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tables_of_nothing_say_that_nothing_was_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["table", str(STUDY), "--tables", "9", "--out", "new"]) == 0
+    text = capsys.readouterr().out
+    assert text.count("not run") == 8
+    assert Path("new/tables/table_9.csv").exists()
+
+
+def test_status_reads_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", str(STUDY), "--out", "new"]) == 0
+    assert "does not exist: nothing was run with --out new" in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_data_check_lists_bad_files_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = ensure_embedded(tmp_path / "cache", 2)
+    assert main(["data", "check", str(root)]) == 0
+    assert "20 can be used, 0 can't" in capsys.readouterr().out
+    next(root.glob("videos/*/*.mp4")).write_bytes(b"")
+    assert main(["data", "check", str(root)]) == 1
+    assert "the file has 0 bytes" in capsys.readouterr().out
