@@ -33,9 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _add_options(command)
     data = verbs.add_parser("data", help="look at data sets").add_subparsers(dest="data_verb", required=True)
     check = data.add_parser("check", help="list the files of a data set that training can't use")
-    check.add_argument("folder", type=Path, help="a data set in UCF101's layout")
+    check.add_argument("folder", type=Path, help="a data set in UCF101's or FaceForensics' layout")
     check.add_argument("--frames", type=int, default=16, help="frames that a clip needs (default: 16)")
+    _add_prepare(data.add_parser("prepare", help="decode a data set that you bring, for training to map"))
     given = parser.parse_args(arguments)
+    if given.verb == "data" and given.data_verb == "prepare":
+        return _guarded(lambda console: _prepare(given, console))
     if given.verb == "data":
         return _guarded(lambda console: commands.check_data(given.folder, given.frames, console))
     return _guarded(lambda console: _dispatch(load_study(given.study), given.verb, given, console))
@@ -90,6 +93,59 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=_positive, help="most workers of one trial (default: what fits)")
     parser.add_argument("--address", help="a running Ray cluster, such as auto or ray://host:10001")
     parser.add_argument("--local", action="store_true", help="train in this process, without Ray (to debug)")
+
+
+def _add_prepare(parser: argparse.ArgumentParser) -> None:
+    names = parser.add_subparsers(dest="name", required=True)
+    ucf101 = names.add_parser("ucf101", help="UCF-101/ and ucfTrainTestlist/, as downloaded")
+    ucf101.add_argument(
+        "--crop",
+        choices=("reference", "paper"),
+        default="reference",
+        help="reference: the whole frame at 4:3, cropped when training, as TGANv2's code does; paper: the centre "
+        "square, as its text says (default: reference)",
+    )
+    faces = names.add_parser("faceforensics", help="original and mask videos of version 1, as downloaded")
+    faces.add_argument(
+        "--smooth",
+        type=int,
+        default=0,
+        help="frames before and after one over which its face's square is averaged (default: 0, as the reference)",
+    )
+    for name, size in ((ucf101, 192), (faces, 256)):
+        name.add_argument("--source", type=Path, required=True, help="folder of the data set; only read")
+        name.add_argument("--out", type=Path, required=True, help="folder to make, later given as --data")
+        name.add_argument(
+            "--size", type=_positive, default=size, help=f"height and width of clips (default: {size})"
+        )
+        name.add_argument("--frames", type=_positive, default=16, help="frames of clips (default: 16)")
+        name.add_argument(
+            "--splits", type=_words, default=("train",), help="whose frames: train,test (default: train)"
+        )
+        name.add_argument(
+            "--workers", type=_positive, help="files decoded at a time (default: one on every CPU)"
+        )
+        name.add_argument("--address", help="a running Ray cluster, such as auto or ray://host:10001")
+        name.add_argument(
+            "--local", action="store_true", help="decode in processes of this machine, without Ray"
+        )
+
+
+def _prepare(given: argparse.Namespace, console: Console) -> int:
+    from retable.data.prepare import Preparation
+    from retable.data.source import Source
+    from retable.data.spec import ClipSpec, FaceSpec
+    from retable.preparing import prepare_data
+
+    spec = (
+        ClipSpec(frames=given.frames, size=given.size, crop=given.crop)
+        if given.name == "ucf101"
+        else FaceSpec(frames=given.frames, size=given.size, smooth=given.smooth)
+    )
+    preparation = Preparation(
+        source=Source(given.name, given.source), out=given.out, spec=spec, splits=given.splits
+    )
+    return prepare_data(preparation, console, workers=given.workers, address=given.address, local=given.local)
 
 
 def _dispatch(study: Study[Any], verb: str, given: argparse.Namespace, console: Console) -> int:

@@ -62,15 +62,15 @@ def reported(catalog: Catalog) -> Report:
     return Report(catalog, bad, noted, catalog.refusal())
 
 
-def rendered(report: Report) -> RenderableType:
-    """The report: a line for each file that has a problem or a note, and the summary below."""
+def rendered(report: Report, most: int | None = None) -> RenderableType:
+    """The report: a line for each file that has a problem or a note, the summary below. `most` limits the lines."""
     summary = Text(report.summary)
     if not report.bad and not report.noted:
         return summary
     table = Table(title=Text(f"{report.catalog.root}"))
     for heading in ("file", "split", "problem", "detail"):
         table.add_column(heading, overflow="fold")
-    for video in (*report.bad, *report.noted):  # Text: a file's name may look like markup
+    for video in (*report.bad, *report.noted)[:most]:  # Text: a file's name may look like markup
         cells = (video.path, video.split, video.problem or "none", video.note or "")
         table.add_row(*map(Text, cells))
     return Group(table, summary)

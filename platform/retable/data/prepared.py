@@ -36,7 +36,7 @@ def read_prepared(root: Path) -> tuple[Layout, Mapping[str, Found]] | None:
         content = cast(dict[str, Any], unseal((root / FILE).read_bytes()))
     except ValueError as error:
         raise DataError(
-            f"{root / FILE} is damaged ({error}); run `retable data prepare` again, which decodes nothing twice"
+            f"{root / FILE} is damaged ({error}); delete it and run `retable data prepare` again, which decodes nothing twice"
         ) from error
     if content["version"] != VERSION:
         raise DataError(f"{root / FILE} is of version {content['version']}, and this Retable reads {VERSION}")

@@ -114,12 +114,7 @@ def open_shards(
 def bytes_to_decode(videos: Sequence[Video], spec: ClipSpec, cache: Path | None = None) -> int:
     """Bytes that `open_shards` would still have to write."""
     missing = _missing(_layout(videos, spec, cache)).values()
-    return sum(video.frames for part in missing for video in part) * _row(spec)
-
-
-def _row(spec: ClipSpec) -> int:
-    """Bytes of a stored frame."""
-    return 3 * spec.stored[0] * spec.stored[1]
+    return sum(video.frames for part in missing for video in part) * spec.frame_bytes
 
 
 def _layout(videos: Sequence[Video], spec: ClipSpec, cache: Path | None) -> dict[Path, list[Video]]:
@@ -148,7 +143,7 @@ def _parts(videos: Sequence[Video], spec: ClipSpec) -> Iterator[list[Video]]:
     part: list[Video] = []
     for video in videos:
         part.append(video)
-        if sum(v.frames for v in part) * _row(spec) >= SHARD:
+        if sum(v.frames for v in part) * spec.frame_bytes >= SHARD:
             yield part
             part = []
     if part:
@@ -182,7 +177,7 @@ def _build(
         if time.time() - rest.stat().st_mtime > STALE:
             shutil.rmtree(rest, ignore_errors=True)
     videos = [video for part in missing.values() for video in part]
-    needed = sum(video.frames for video in videos) * _row(spec)
+    needed = sum(video.frames for video in videos) * spec.frame_bytes
     with (
         room_for(needed + min(needed, SHARD), home),
         # A reader on another machine may still be writing when this ends early.
@@ -199,7 +194,7 @@ def _build(
             name = shard_of[video.sha256]
             left[name] -= 1
             if not left[name]:
-                _join(name, missing[name], Path(scratch), quarantined, part_schema(_row(spec)))
+                _join(name, missing[name], Path(scratch), quarantined, part_schema(spec.frame_bytes))
             if progress:
                 progress(done, len(videos))
 

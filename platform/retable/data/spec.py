@@ -43,6 +43,11 @@ class ClipSpec:
         return (round(self.size * 4 / 3) if self.crop == "reference" else self.size), self.size
 
     @property
+    def frame_bytes(self) -> int:
+        """Bytes of such a frame."""
+        return 3 * self.stored[0] * self.stored[1]
+
+    @property
     def slack(self) -> int:
         """Columns by which a stored frame is wider than a clip."""
         return self.stored[0] - self.size

@@ -1,0 +1,116 @@
+"""Reading many video files with Ray Data: the readers of `retable.data`, on every CPU of a cluster."""
+
+import json
+import logging
+import secrets
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import ray
+import ray.data
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from retable.cluster.launch import Gang, checked_slots, connected, slots
+from retable.data.errors import DataError
+from retable.data.readers import READER, Readers, Request, SteadyReader
+
+TASKS = 4096  # most Ray tasks of one list of files; each costs about 10 ms
+
+
+@contextmanager
+def ray_readers(
+    folders: Sequence[Path], workers: int | None = None, address: str | None = None
+) -> Iterator[Readers]:
+    """Readers on a cluster of our own, or on the running one at that address, for the length of the block.
+
+    Args:
+        folders: what they read and write; every node must see them at the same path. The last one is written.
+        workers: how many read at a time; None for one on every CPU.
+        address: a running Ray cluster; None for one of our own, which ends with the block.
+
+    Raises:
+        ImpossibleShapeError: there are fewer CPUs than workers.
+        ConnectionError: nothing answers at the address.
+        DataError: a node does not see the folders.
+    """
+    with connected(address, folders[-1]) as nodes:
+        if workers is not None:
+            checked_slots(nodes, Gang(workers=workers))
+        logging.getLogger("ray.data").setLevel(logging.WARNING)
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = context.print_on_execution_start = False
+        _check_shared(folders)
+        yield RayReaders(processes=workers or slots(nodes, Gang()))
+
+
+@dataclass(frozen=True)
+class RayReaders(Readers):
+    """Readers of which each is the child of a Ray worker: a file that kills or hangs one harms no worker.
+
+    Answers are those of the same readers on one machine, whatever `processes` is.
+    """
+
+    def answers(self, requests: Sequence[Request]) -> Generator[tuple[int, Mapping[str, object]]]:
+        """As `Readers.answers`; files are begun in the order of the requests."""
+        rows = [{"number": n, "request": json.dumps(request)} for n, request in enumerate(requests)]
+        if not rows:
+            return
+        # Another node has its interpreter elsewhere.
+        command = () if self.command is READER else tuple(self.command)
+        answered = ray.data.from_items(rows, override_num_blocks=min(len(rows), TASKS)).map(
+            _answer,
+            fn_args=(self.seconds, self.attempts, command),
+            compute=ray.data.TaskPoolStrategy(size=self.processes),
+            num_cpus=1,
+        )
+        for row in answered.iter_rows():
+            answer: dict[str, object] = json.loads(row["answer"])
+            if "fatal" in answer:
+                raise DataError(str(answer["fatal"]))
+            yield row["number"], answer
+
+
+def _answer(
+    row: Mapping[str, object], seconds: float, attempts: int, command: Sequence[str]
+) -> dict[str, object]:
+    """What Ray Data runs for each file."""
+    reader = _reader(Readers(seconds=seconds, attempts=attempts, command=command or READER))
+    answer: Mapping[str, object]
+    try:
+        answer = reader.ask(json.loads(str(row["request"])))
+    except DataError as error:
+        answer = {"fatal": str(error)}
+    return {"number": row["number"], "answer": json.dumps(answer)}
+
+
+@cache
+def _reader(readers: Readers) -> SteadyReader:
+    """This worker's own reader, kept from file to file. It ends by itself when the worker does."""
+    return SteadyReader(readers)
+
+
+def _check_shared(folders: Sequence[Path]) -> None:
+    """See that every node has the folders, before files there are taken for missing."""
+    token = folders[-1] / f".{secrets.token_hex(8)}"
+    token.touch()
+    try:
+        paths = [str(path.resolve()) for path in (*folders, token)]
+        for node in ray.nodes():
+            if node["Alive"]:
+                strategy = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+                absent = ray.get(_absent.options(scheduling_strategy=strategy).remote(paths))
+                if absent:
+                    raise DataError(
+                        f"the node {node['NodeManagerHostname']} does not see {absent[0]}; --source and --out must be "
+                        "on a file system that all nodes share, under the same path"
+                    )
+    finally:
+        token.unlink()
+
+
+@ray.remote(num_cpus=0)  # type: ignore[untyped-decorator]  # Ray has no types
+def _absent(paths: Sequence[str]) -> list[str]:
+    return [path for path in paths if not Path(path).exists()]

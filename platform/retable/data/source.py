@@ -1,0 +1,100 @@
+"""A data set as it was downloaded: what can be found wrong with it before a file is decoded."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from retable.data.catalog import catalogued
+from retable.data.errors import DataError
+from retable.data.faceforensics import read_faceforensics
+from retable.data.layout import Layout, read_layout
+from retable.data.probes import Found
+from retable.data.readers import Readers
+
+LAYOUTS: Mapping[str, Callable[[Path], Layout]] = {"ucf101": read_layout, "faceforensics": read_faceforensics}
+WHOLE = {
+    "ucf101": {"train": 9_537, "test": 3_783},
+    "faceforensics": {"train": 704, "val": 150, "test": 150},
+}
+SAMPLE = 64  # headers that are read to estimate the frames of all files
+
+
+@dataclass(frozen=True)
+class Source:
+    """A folder with UCF101 or FaceForensics in it, in their own layouts.
+
+    Attributes:
+        name: ``ucf101`` or ``faceforensics``.
+        folder: nothing is written there.
+    """
+
+    name: str
+    folder: Path
+
+    @cached_property
+    def layout(self) -> Layout:
+        """What its lists say.
+
+        Raises:
+            DataError: it is not there, or its lists can't be understood.
+        """
+        if not self.folder.is_dir():
+            raise DataError(f"--source must be the folder of {self.name}, but {self.folder} is no folder")
+        return LAYOUTS[self.name](self.folder)
+
+    def check(self, splits: tuple[str, ...], frames: int) -> str:
+        """Check the lists, and that the files that they name are there.
+
+        Args:
+            splits: those that must be listed.
+            frames: a clip's.
+
+        Returns:
+            What the lists name, and what is absent yet tolerated, in a sentence or two.
+
+        Raises:
+            DataError: a file is listed twice, a split not at all, or more is absent than training tolerates.
+        """
+        listed = self.layout.listed
+        counts = Counter(line.split for line in listed)
+        if unlisted := [split for split in splits if split not in counts]:
+            raise DataError(
+                f"{self.folder} lists no {unlisted[0]} videos; its splits are {', '.join(counts) or 'none'}"
+            )
+        for path, times in Counter(line.path for line in listed).items():
+            if times > 1:
+                raise DataError(
+                    f"{path} is listed {times} times in {self.folder}; list it once, in one split"
+                )
+        named = {path for line in listed for path in (line.path, line.mask) if path}
+        absent = {path for path in named if not (self.layout.videos / path).is_file()}
+        supposed = {
+            path: Found(problem="missing", note="no such file") if path in absent else Found(frames=frames)
+            for path in named
+        }
+        if refusal := catalogued(self.folder, self.layout, supposed, frames).refusal():
+            raise DataError(refusal + (f"; there is no {self.layout.videos / min(absent)}" if absent else ""))
+        return self._told(counts, len(absent))
+
+    def frames(self, splits: tuple[str, ...], readers: Readers) -> int:
+        """An estimate of the frames of these splits, from the headers of `SAMPLE` files; 0 if they don't tell."""
+        lines = [line for line in self.layout.listed if line.split in splits]
+        sample = lines[:: max(1, len(lines) // SAMPLE)]
+        requests = [{"task": "count", "path": str(self.layout.videos / line.path)} for line in sample]
+        answers = [answer.get("frames") for _, answer in readers.answers(requests)]
+        counts = [count for count in answers if isinstance(count, int) and count > 0]
+        return round(len(lines) * sum(counts) / len(counts)) if counts else 0
+
+    def _told(self, counts: Mapping[str, int], absent: int) -> str:
+        whole = WHOLE[self.name]
+        told = f"The lists name {_numbers({split: counts.get(split, 0) for split in whole})} videos"
+        if {split: counts.get(split, 0) for split in whole} != whole:
+            told += f" (the whole of {self.name} has {_numbers(whole)})"
+        told += f", of {len(self.layout.classes)} classes." if len(self.layout.classes) > 1 else "."
+        return told + (f" {absent} files are not there and will be skipped." if absent else "")
+
+
+def _numbers(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {split}" for split, count in counts.items())
