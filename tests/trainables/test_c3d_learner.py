@@ -1,0 +1,149 @@
+"""The C3D learner on a small embedded set; run as a program, this file is one worker of a gang."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, distributed
+
+from retable import loop
+from retable.data.embedded import ensure_embedded
+from retable.ddp import Workers
+from retable.metrics.features import ClassifierConfig, FeatureExtractor
+from retable.metrics.protocol import Protocol
+from retable.run import AssignedRun, Assignment
+from retable.study import Trial
+from trainables.classifiers.config import C3DConfig
+from trainables.classifiers.scales import SMALL
+from trainables.classifiers.step import C3DLearner
+
+TINY = replace(
+    SMALL, iterations=4, snapshot_every=2, batch_size=4, widths=(2, 2, 3, 3, 4, 4, 4, 4), fc=6, dropout=0.5
+)
+CPU = torch.device("cpu")
+
+
+def a_run(root: Path, folder: Path, config: C3DConfig = TINY, *, rank: int = 0, size: int = 1) -> AssignedRun:
+    assignment = Assignment(Trial(config, 0, "00ff"), folder, root, 1, {})
+    return AssignedRun(assignment, rank, size, CPU)
+
+
+def learner(root: Path, config: C3DConfig = TINY, workers: Workers | None = None) -> C3DLearner:
+    workers = workers or Workers()
+    return C3DLearner(config, 0, a_run(root, Path(), rank=workers.rank, size=workers.size), workers)
+
+
+def trained(
+    root: Path, workers: Workers, config: C3DConfig
+) -> tuple[list[dict[str, float]], dict[str, float]]:
+    """Losses of all iterations, and scores afterwards."""
+    own = learner(root, config, workers)
+    losses = [workers.mean(own.step(iteration)) for iteration in range(config.iterations)]
+    return losses, {name: score.value for name, score in own.evaluate(4, final=True).items()}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Ten train and ten test videos, with a cache of their own."""
+    cache = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RETABLE_CACHE", str(cache))
+        yield ensure_embedded(clips_per_class=2)
+
+
+def test_steps_are_repeatable_and_start_at_even_odds(root: Path) -> None:
+    first, second = (trained(root, Workers(), TINY) for _ in range(2))
+    assert first == second
+    assert first[0][0]["loss"] == pytest.approx(torch.tensor(10.0).log().item(), rel=1e-6)
+
+
+def test_a_restored_learner_goes_on_to_the_bit(root: Path) -> None:
+    whole = learner(root)
+    for iteration in range(2):
+        whole.step(iteration)
+    resumed = learner(root)
+    resumed.load_state(deepcopy(whole.state()))
+    for iteration in range(2, 4):
+        assert whole.step(iteration) == resumed.step(iteration)
+    for a, b in zip(weights(whole).values(), weights(resumed).values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def weights(of: C3DLearner) -> Mapping[str, Tensor]:
+    found: Mapping[str, Tensor] = of.state()["network"]
+    return found
+
+
+def test_accumulated_micro_batches_are_one_batch(root: Path) -> None:
+    whole, _ = trained(root, Workers(), TINY)
+    parts, _ = trained(root, Workers(), replace(TINY, accumulate=2))
+    for a, b in zip(whole, parts, strict=True):
+        assert b == pytest.approx(a, rel=1e-5)
+
+
+def test_two_workers_train_the_same_network(root: Path, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    gang = [
+        subprocess.Popen(
+            [sys.executable, __file__, str(root), str(rank), str(port), str(tmp_path / f"{rank}.json")],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        for rank in range(2)
+    ]
+    assert [worker.wait(timeout=120) for worker in gang] == [0, 0]
+    ours, scores = trained(root, Workers(), TINY)
+    for rank in range(2):
+        theirs, their_scores = json.loads((tmp_path / f"{rank}.json").read_text())
+        assert their_scores == scores
+        for a, b in zip(ours, theirs, strict=True):
+            assert b == pytest.approx(a, rel=1e-4)
+
+
+def test_the_accuracy_is_named_by_its_protocol(root: Path) -> None:
+    own = learner(root)
+    ((name, score),) = own.evaluate(0, final=False).items()
+    protocol = Protocol.parse(name)
+    assert (protocol.family, protocol.samples, protocol.split) == ("accuracy", 10, "test")
+    assert protocol.data == own.test.fingerprint[:6]
+    assert score.value in {n / 10 for n in range(11)}
+
+
+def test_the_loop_trains_it_and_the_metrics_take_it_up(root: Path, tmp_path: Path) -> None:
+    run = a_run(root, tmp_path)
+    assert loop.train(run.assignment.trial, run) == "done"
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert {Protocol.parse(name).family for name in result["scores"]} == {"accuracy"}
+    assert isinstance(TINY, ClassifierConfig)
+    extractor = FeatureExtractor.load(tmp_path, TINY, CPU)
+    assert extractor.accuracy == next(iter(result["scores"].values()))["value"]
+    logits, features = extractor.features(torch.rand(2, 3, 16, 48, 48))
+    assert (logits.shape, features.shape) == ((2, 10), (2, 6))
+
+
+@pytest.mark.slow
+def test_the_small_preset_learns_the_embedded_set(tmp_path: Path) -> None:
+    run = a_run(ensure_embedded(), tmp_path, SMALL)
+    assert loop.train(run.assignment.trial, run) == "done"
+    (score,) = json.loads((tmp_path / "result.json").read_text())["scores"].values()
+    assert score["value"] >= 0.95
+
+
+def main() -> None:
+    root, rank, port, out = sys.argv[1:]
+    distributed.init_process_group("gloo", f"tcp://127.0.0.1:{port}", world_size=2, rank=int(rank))
+    Path(out).write_text(json.dumps(trained(Path(root), Workers(int(rank), 2), TINY)))
+    distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()
