@@ -1,0 +1,210 @@
+"""What TGANv2's networks cost: the convention of the paper's Table 1, and what a training step here takes.
+
+Table 1 was made with chainer-computational-cost 0.1.2 on the authors' networks: forward, one clip, a fused
+multiply-add as one operation. That tool knows some functions and passes over the rest, and its "memory" is the sum of
+what the functions that it knows have written. Our networks run layer by layer (`literal`) are counted alike, operator
+by operator, after four changes to where the authors' graph does the same with other operators.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor
+from torch._subclasses import FakeTensorMode
+
+from retable.cost import MIB, Cost, Op, Rule, Trace, cost, parameters
+from trainables.video_gan.config import VideoGANConfig
+from trainables.video_gan.critic import Critic, Verdict
+from trainables.video_gan.discriminator import Discriminator, Down
+from trainables.video_gan.generator import ConvLSTM, Generator
+from trainables.video_gan.networks import build_discriminator, build_generator
+
+Part: TypeAlias = Literal["generator", "discriminator"]
+
+TABLE_1 = {
+    "aten.convolution": Rule(),
+    "aten.addmm": Rule(per_output=1),  # the bias: the tool adds it in a linear layer, not in a convolution
+    "aten.relu": Rule(per_output=1),
+    "aten.sigmoid": Rule(per_output=4),
+    "aten.add": Rule(per_output=1),
+    "aten.mul": Rule(per_output=1),
+    "aten.sum": Rule(per_input=1, per_output=-1),
+    "aten.avg_pool2d": Rule(per_output=4),  # 2 × 2
+    "aten.upsample_nearest2d": Rule(),
+    "aten.transpose": Rule(),
+    "aten.stack": Rule(),
+    "aten.index": Rule(),
+    "aten.clone": Rule(),
+}
+"""What the tool counts. Training-mode batch norm, tanh, splitting and N-dimensional pooling are not in it, reshaping
+is free, and a slice is a copy (`aten.clone` below, for our slices are views)."""
+
+
+def forward_costs(config: VideoGANConfig, part: Part) -> dict[int, Cost]:
+    """A forward pass of one clip in training mode by Table 1's convention, for each level (Figure 5).
+
+    What the levels share, such as the ConvLSTM, is counted at level 1.
+    """
+    config = config.canonical()
+    levels, ops = _generate(config) if part == "generator" else _judge(config)
+    costs: dict[int, Cost] = {}
+    level = min(levels.values())
+    for op in ops:  # what no block ran belongs to the level of the block that ran before it
+        level = next((to for block, to in levels.items() if f"{op.module}.".startswith(block)), level)
+        costs[level] = costs.get(level, Cost()) + cost([op], TABLE_1)
+    return costs
+
+
+def video_shapes(config: VideoGANConfig, samples: int) -> list[tuple[int, ...]]:
+    """(N, 3, T_l, H_l, W_l) of the training videos that the config's levels judge."""
+    config = config.canonical()
+    sides = {level: config.resolution >> (4 - level) for level in config.levels}
+    return [(samples, 3, config.frames_by_level[level - 1], side, side) for level, side in sides.items()]
+
+
+def _generate(config: VideoGANConfig) -> tuple[dict[str, int], Iterator[Op]]:
+    """Names of the generator's blocks with their levels, and what it runs as the authors would."""
+    with torch.device("meta"):
+        generator = build_generator(config, literal=True)
+        z_NZ = torch.empty(1, config.z_dim)
+    with torch.no_grad(), Trace(generator) as trace:
+        generator(z_NZ, (0, 0, 0))
+    blocks = len(generator.ups)
+    levels = {f"ups.{at}.": max(at - blocks + 5, 1) for at in range(blocks)}
+    levels |= {f"renders.{level}.": level for level in generator.levels}
+    return levels, _as_authors_generate(trace.ops, generator)
+
+
+def _judge(config: VideoGANConfig) -> tuple[dict[str, int], Iterator[Op]]:
+    """Names of the discriminators with their levels, and what they run as the authors' would."""
+    with torch.device("meta"):
+        discriminator = build_discriminator(config, literal=True)
+        videos = [torch.empty(shape) for shape in video_shapes(config, 1)]
+        frames = torch.zeros(1, dtype=torch.int64)
+    with torch.no_grad(), Trace(discriminator) as trace:
+        discriminator(videos, frames)
+    levels = {f"levels.{at}.": level for at, level in enumerate(config.levels)}
+    return levels, _as_authors_judge(trace.ops, discriminator)
+
+
+def _as_authors_generate(ops: Iterable[Op], generator: Generator) -> Iterator[Op]:
+    """The authors' ConvLSTM adds a constant, 0 without peepholes, to what goes into each of the three gates; their
+    subsampling layers slice at stride 1 too.
+    """
+    recurrent = {name for name, module in generator.named_modules() if isinstance(module, ConvLSTM)}
+    blocks = len(generator.ups)
+    subsampled = {f"ups.{at}.bn1" for at in range(blocks - 3, blocks)}
+    for op in ops:
+        if op.module in recurrent and op.name == "aten.sigmoid":
+            yield replace(op, name="aten.add")
+        if op.module in subsampled and op.name == "aten.native_batch_norm":
+            yield replace(op, name="aten.clone")
+        yield op
+
+
+def _as_authors_judge(ops: Sequence[Op], discriminator: Discriminator) -> Iterator[Op]:
+    """The authors pool both branches of a block before they add them, where we pool odd sizes after; and their frame
+    discriminator is made of 2D layers, where ours is of 3D layers on one frame.
+    """
+    blocks = {name: module for name, module in discriminator.named_modules() if isinstance(module, Down)}
+    flat = {name for name, block in blocks.items() if block.conv1.kernel_size[0] == 1}
+    leaving = {op.module: op.elements_out for op in ops}  # the last of each module's is what comes out of it
+    for op in ops:
+        if op.module in blocks and op.name == "aten.add":
+            yield replace(op, elements_out=leaving[op.module])
+        elif op.module in flat and op.name == "aten.avg_pool3d":
+            yield replace(op, name="aten.avg_pool2d")
+        else:
+            yield op
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """What training takes, in the form that we run.
+
+    Attributes:
+        parameters: of the generator and the discriminators.
+        gflops: multiply-accumulates of one update in 10⁹, over all workers: forward, backward, penalty, and all
+            `n_dis` turns.
+        fixed_mb: MiB at a step's peak on each worker, whatever its batch.
+        sample_mb: MiB more for each sample of a micro-batch on that worker.
+    """
+
+    parameters: int
+    gflops: float
+    fixed_mb: float
+    sample_mb: float
+
+    def memory_mb(self, samples: int) -> float:
+        """Peak MiB of a worker with that many samples of a micro-batch, without what kernels need for themselves."""
+        at_rest = 16 * self.parameters / MIB  # weights, gradients and Adam's two moments
+        return max(at_rest, self.fixed_mb + samples * self.sample_mb)
+
+
+def step_cost(config: VideoGANConfig) -> StepCost:
+    """Counts the operators of a training step; nothing is computed or allocated.
+
+    Rule: steps on micro-batches of 8 and 16 are traced, and both counts are taken to be linear in the size. Weights and
+    Adam's moments are 12 bytes a parameter; the trace has the rest: activations, gradients, temporary results.
+    """
+    alike = replace(
+        config.canonical(), iterations=1, snapshot_every=1, batch_size=1, accumulate=1, reference_batch=1
+    )
+    count, macs, peak = _lines(replace(alike, lam=float(config.lam > 0)))
+    return StepCost(
+        parameters=count,
+        gflops=(config.accumulate * macs.fixed + config.batch_size * macs.each) / 1e9,
+        fixed_mb=(12 * count + peak.fixed) / MIB,
+        sample_mb=peak.each / MIB,
+    )
+
+
+@dataclass(frozen=True)
+class _Line:
+    """fixed + each · samples."""
+
+    fixed: float
+    each: float
+
+
+@lru_cache
+def _lines(config: VideoGANConfig) -> tuple[int, _Line, _Line]:
+    """Parameters, and by samples of a micro-batch its multiply-accumulates and its peak bytes."""
+    with FakeTensorMode(
+        allow_non_fake_inputs=True
+    ):  # meta tensors that pass for the CPU's: autocast knows no meta
+        generator = build_generator(config)
+        critic = Critic(build_discriminator(config), form=config.loss, penalty=config.lam)
+        batches = torch.empty(8, config.z_dim), torch.empty(16, config.z_dim)
+    macs, peaks = [], []
+    for z_NZ in batches:
+        with Trace() as trace:
+            for turn in reversed(range(config.n_dis)):
+                _update(config, generator, critic, z_NZ, both=turn == 0)
+        macs.append(sum(op.macs for op in trace.ops))
+        peaks.append(trace.peak)
+    count = parameters(generator) + parameters(critic)
+    return count, _through(*macs), _through(*peaks)
+
+
+def _through(at_8: float, at_16: float) -> _Line:
+    return _Line(2 * at_8 - at_16, (at_16 - at_8) / 8)
+
+
+def _update(
+    config: VideoGANConfig, generator: Generator, critic: Critic, z_NZ: Tensor, *, both: bool
+) -> None:
+    """A micro-batch as `step.VideoGANLearner` runs it, on videos without content."""
+    generator.zero_grad()
+    critic.zero_grad()
+    with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
+        with torch.set_grad_enabled(both):
+            fakes = tuple(video.float() for video in generator(z_NZ, (0, 0, 0)))
+        reals = tuple(torch.empty_like(video) for video in fakes)
+        verdict: Verdict = critic(reals, fakes, torch.zeros(2 * len(z_NZ), dtype=torch.int64))
+    if both:
+        torch.autograd.backward(fakes, verdict.fake_gradients)
+    verdict.backward()
