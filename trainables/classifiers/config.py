@@ -24,7 +24,9 @@ class C3DConfig(TrialConfig):
         widths: output channels of the eight convolutions.
         fc: features of each of the two hidden linear layers, which FID compares.
         data: clips that it is trained on; their size and frames are the network's input.
-        lr: Adam's learning rate at the first iteration, decayed linearly to 0.
+        lr: Adam's learning rate, decayed linearly from the first iteration to 0 at the last.
+        warmup: iterations over which the learning rate also rises linearly from 0.
+        beta2: Adam's decay of the mean squared gradient.
         dropout: probability of dropping a feature of fc6 and fc7.
     """
 
@@ -36,6 +38,8 @@ class C3DConfig(TrialConfig):
     fc: int = 4096
     data: ClipSpec = field(default_factory=lambda: ClipSpec(size=112))
     lr: float = 1e-4
+    warmup: int = 0
+    beta2: float = 0.999
     dropout: float = 0.5
 
     def __post_init__(self) -> None:
@@ -46,6 +50,15 @@ class C3DConfig(TrialConfig):
             raise ValueError(f"dropout must be in [0, 1), but got {self.dropout}")
         if self.lr <= 0:
             raise ValueError(f"lr must be positive, but got {self.lr}")
+        if self.warmup < 0:
+            raise ValueError(f"warmup must be at least 0 iterations, but got {self.warmup}")
+        if not 0 <= self.beta2 < 1:
+            raise ValueError(f"beta2 must be in [0, 1), but got {self.beta2}")
+
+    def learning_rate(self, iteration: int) -> float:
+        """Adam's learning rate at an iteration, from 0."""
+        decayed = self.lr * (1 - iteration / self.iterations)
+        return decayed * min(1.0, (iteration + 1) / self.warmup) if self.warmup else decayed
 
     def labels(self) -> Mapping[str, Label]:
         """Flat parameters for tables and the tracker."""

@@ -31,13 +31,13 @@ class C3DLearner:
             torch.manual_seed(int(stream(seed, "c3d-weights").integers(2**63)))
             network = config.network(len(self.train.classes))
         self.network = workers.wrap(network)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=config.lr)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=config.lr, betas=(0.9, config.beta2))
 
     def step(self, iteration: int) -> Mapping[str, Tensor]:
         """One update on the global batch: the mean cross-entropy over it. Also tells the accuracy on it."""
         config = self.config
         for group in self.optimizer.param_groups:
-            group["lr"] = config.lr * (1 - iteration / config.iterations)
+            group["lr"] = config.learning_rate(iteration)
         self.network.train()
         self.optimizer.zero_grad()
         loss = correct = torch.zeros((), device=self.workers.device)
