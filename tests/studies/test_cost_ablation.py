@@ -157,7 +157,8 @@ def test_the_measured_size_is_the_same_model_but_small() -> None:
 def test_measured(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--measure"]) == 0
     text = capsys.readouterr().out.split("Measured on this machine")[1]
-    rows = [line.split()[-6:] for line in text.splitlines() if line.startswith(("gen", "dis", "3D"))]
+    labels = tuple(row.label for row in ROWS)
+    rows = [line.split()[-6:] for line in text.splitlines() if line.startswith(labels)]
     assert len(rows) == 8
     for seconds, peak, *ratios in rows:
         assert float(seconds) > 0
