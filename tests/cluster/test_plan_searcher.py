@@ -1,0 +1,77 @@
+"""Tune is handed every trial, in order, and never more workers than the cluster holds, whatever the shapes."""
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from ray.tune.search import Searcher
+
+from retable.cluster.launch import Gang
+from retable.cluster.tune import PlanSearcher
+from retable.execution import Execution
+from retable.files import write_json
+from retable.ledger import Ledger
+from retable.plan import make_plan
+
+
+@pytest.fixture
+def execution(walking: ModuleType, tmp_path: Path) -> Iterator[Execution]:
+    plan = make_plan(walking.STUDY, walking.STUDY.scales["smoke"], "data")
+    with Ledger(tmp_path / "ledger.db") as ledger:
+        yield Execution(plan, tmp_path, tmp_path, ledger)
+
+
+def finish(searcher: PlanSearcher, trial_id: str, signature: str) -> None:
+    """What a gang leaves when it has trained its trial."""
+    folder = searcher.execution.folder(signature)
+    write_json(folder / "result.json", {"signature": signature, "state": "done"})
+    searcher.on_trial_complete(trial_id)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 4])
+@pytest.mark.parametrize("slots", [4, 5, 7])
+def test_every_trial_is_trained_and_no_gang_waits_for_what_another_holds(
+    execution: Execution, workers: int, slots: int
+) -> None:
+    searcher = PlanSearcher(execution, Gang(workers=workers), slots)
+    names = count()
+    live: dict[str, dict[str, Any]] = {}
+    trained: list[str] = []
+    while (config := searcher.suggest(f"trial-{next(names)}")) != Searcher.FINISHED or live:
+        if isinstance(config, dict):
+            trial_id = next(name for name in searcher._live if name not in live)
+            live[trial_id] = config
+            assert sum(gang["workers"] for gang in live.values()) <= slots
+            continue
+        assert live, "nothing runs and nothing is handed out: a deadlock"
+        trial_id, config = live.popitem()
+        finish(searcher, trial_id, config["signature"])
+        trained.append(config["signature"])
+    assert sorted(trained) == sorted(p.signature for p in execution.plan.trials)
+    assert set(execution.states.values()) == {"done"}
+
+
+def test_a_trial_that_others_wait_for_takes_the_whole_machine(execution: Execution) -> None:
+    searcher = PlanSearcher(execution, Gang(workers=1), 2)
+    judge, *walks = execution.plan.trials
+    assert searcher.gang_size(judge) == 2
+    assert [searcher.gang_size(walk) for walk in walks] == [1, 1, 1]
+
+
+def test_a_gang_is_as_large_as_shares_the_batch_equally(execution: Execution) -> None:
+    searcher = PlanSearcher(execution, Gang(workers=4), 8)
+    assert [searcher.gang_size(walk) for walk in execution.plan.trials[1:]] == [4, 4, 3]
+
+
+def test_a_large_gang_is_not_overtaken_for_ever(execution: Execution) -> None:
+    """Four workers for s_t=2 don't fit beside those of s_t=1, and the smaller s_t=3 behind it has to wait."""
+    searcher = PlanSearcher(execution, Gang(workers=4), 7)
+    judge = searcher.suggest("judge")
+    finish(searcher, "judge", judge["signature"])
+    assert searcher.suggest("one")["workers"] == 4
+    assert searcher.suggest("two") is None
+    execution.request_stop()
+    assert searcher.suggest("three") == Searcher.FINISHED
