@@ -39,7 +39,7 @@ def ray_readers(
     with connected(address, folders[-1]) as nodes:
         if workers is not None:
             checked_slots(nodes, Gang(workers=workers))
-        logging.getLogger("ray.data").setLevel(logging.WARNING)
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = context.print_on_execution_start = False
         _check_shared(folders)

@@ -153,6 +153,10 @@ def scan(
     """
     if prepared := read_prepared(root):
         return replace(catalogued(root, *prepared, frames), prepared=root)
+    if (root / "shards").is_dir():
+        raise DataError(
+            f"`retable data prepare` has begun {root} and not finished; run the same command again"
+        )
     layout = read_faceforensics(root) if is_faceforensics(root) else read_layout(root, fold)
     return catalogued(root, layout, look(layout, cache, readers, progress), frames)
 

@@ -19,7 +19,8 @@ VERSION = 1
 
 def write_prepared(root: Path, layout: Layout, found: Mapping[str, Found]) -> None:
     """Write down a data set's lists and what was found in each of its files."""
-    listed, files = [asdict(line) for line in layout.listed], {path: asdict(f) for path, f in found.items()}
+    listed = [asdict(line) for line in layout.listed]
+    files = {path: asdict(found[path]) for path in sorted(found)}
     content = {"version": VERSION, "videos": str(layout.videos.resolve()), "classes": layout.classes}
     write_bytes(root / FILE, seal(content | {"listed": listed, "found": files}))
 

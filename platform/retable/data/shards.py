@@ -30,7 +30,7 @@ from retable.data.video import Frames
 from retable.files import room_for
 
 SHARD = 1 << 30  # bytes after which a shard takes no further video: few enough open files for all of UCF101
-STALE = 86400.0  # seconds after which the rests of a killed build are removed
+STALE = 1800.0  # seconds without a new part after which a build must have been killed, and its rests are removed
 
 
 @dataclass(frozen=True)
@@ -173,9 +173,7 @@ def _build(
         )
     home = next(iter(missing)).parent
     home.mkdir(parents=True, exist_ok=True)
-    for rest in home.glob("building-*"):
-        if time.time() - rest.stat().st_mtime > STALE:
-            shutil.rmtree(rest, ignore_errors=True)
+    _sweep(home)
     videos = [video for part in missing.values() for video in part]
     needed = sum(video.frames for video in videos) * spec.frame_bytes
     with (
@@ -197,6 +195,14 @@ def _build(
                 _join(name, missing[name], Path(scratch), quarantined, part_schema(spec.frame_bytes))
             if progress:
                 progress(done, len(videos))
+    _sweep(home)
+
+
+def _sweep(home: Path) -> None:
+    """Remove the rests of killed builds. Where locks don't work, another build may be alive beside this one."""
+    for rest in home.glob("building-*"):
+        if time.time() - rest.stat().st_mtime > STALE:
+            shutil.rmtree(rest, ignore_errors=True)
 
 
 def _request(video: Video, folder: Path, scratch: Path, spec: ClipSpec) -> Request:

@@ -1,7 +1,9 @@
 """Small data sets in UCF101's layout, made here."""
 
+import shutil
 import sys
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +13,7 @@ import pytest
 
 from retable.data.embedded import ensure_embedded
 from retable.data.readers import Readers
+from retable.data.video import Frames
 
 # The real reader, but for what a file's name asks for.
 MISBEHAVING = """
@@ -109,3 +112,80 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def embedded(shared_cache: Path) -> Path:
     """The embedded set with two clips a class: one to train, one to test."""
     return ensure_embedded(shared_cache, clips_per_class=2)
+
+
+@pytest.fixture(scope="session")
+def save_lossless() -> Callable[[Path, Frames], Path]:
+    """save_lossless(path, frames) writes uint8 frames (T, H, W, 3) as FFV1: they come back to the bit."""
+
+    def save(path: Path, frames: Frames) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("ffv1", rate=25)
+            stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "bgr0"
+            for pixels in frames:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+            container.mux(stream.encode())
+        return path
+
+    return save
+
+
+UCF101 = {
+    "ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi": (64, 48),
+    "ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c02.avi": (64, 48),
+    "HandstandPushups/v_HandStandPushups_g08_c01.avi": (81, 61),  # the folder's name and the file's differ
+    "YoYo/v_YoYo_g08_c01.avi": (48, 64),
+    "YoYo/v_YoYo_g25_c07.mp4": (64, 48),  # its frames are 20, 70 and 33 ms apart
+    "ApplyEyeMakeup/v_ApplyEyeMakeup_g01_c01.avi": (64, 48),
+    "HandstandPushups/v_HandStandPushups_g01_c01.avi": (64, 48),
+    "YoYo/v_YoYo_g07_c03.avi": (64, 48),
+}
+
+
+@pytest.fixture
+def make_ucf101(tmp_path: Path, ucf101: Path) -> Callable[[], Path]:
+    """make_ucf101() gives a copy of `ucf101` that a test may change."""
+
+    def make() -> Path:
+        return Path(shutil.copytree(ucf101, tmp_path / "source"))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def ucf101(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tree with the names, lists, line ends and containers of UCF101; groups up to 7 are for testing."""
+    root = tmp_path_factory.mktemp("downloads") / "UCF101"
+    for seed, (path, (width, height)) in enumerate(UCF101.items()):
+        write_action(root / "UCF-101" / path, 20 + seed, width, height, seed)
+    lists = root / "ucfTrainTestlist"
+    lists.mkdir()
+    numbers = {name: n for n, name in enumerate(sorted({path.split("/")[0] for path in UCF101}), 1)}
+    train = [path for path in UCF101 if int(path.split("_g")[1][:2]) > 7]
+    text = {
+        "classInd": [f"{number} {name}" for name, number in numbers.items()],
+        "trainlist01": [f"{path} {numbers[path.split('/')[0]]}" for path in train],
+        "testlist01": [path for path in UCF101 if path not in train],
+    }
+    for name, lines in text.items():
+        (lists / f"{name}.txt").write_bytes("".join(f"{line}\r\n" for line in lines).encode())
+    return root
+
+
+def write_action(path: Path, frames: int, width: int, height: int, seed: int) -> None:
+    """An AVI as UCF101's, in MPEG-4; an mp4 gets a variable frame rate."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    varied = path.suffix == ".mp4"
+    texture = np.random.default_rng(seed).integers(0, 256, (height, width + frames, 3), dtype=np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264" if varied else "mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000) if varied else Fraction(1, 25)
+        for t in range(frames):
+            pixels = np.ascontiguousarray(texture[:, t : t + width])
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            if varied:
+                frame.pts, frame.time_base = 41 * t + (0, -21, 8)[t % 3], Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
