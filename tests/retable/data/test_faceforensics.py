@@ -11,17 +11,20 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from retable.cli import main
 from retable.data.catalog import scan
 from retable.data.clips import Clips
 from retable.data.errors import DataError
 from retable.data.faceforensics import is_faceforensics, read_faceforensics
 from retable.data.readers import Readers
+from retable.data.sets import locate
 from retable.data.spec import ClipSpec, FaceSpec, fingerprint
 
 Frames = NDArray[np.uint8]
 SaveVideo = Callable[..., Path]
 SPEC = FaceSpec(size=32, frames=8)
 ONE = Readers(processes=1)
+NOBODY = Readers(command=("false",))
 NAMES = {"train": ["aaa_1", "bbb_2"], "val": ["ccc_3"], "test": ["ddd_4"]}
 COUNT, WIDTH, HEIGHT = 12, 90, 66  # frames, and pixels
 
@@ -181,8 +184,8 @@ def test_smoothing_is_another_set_of_clips(folders: Path, shared_cache: Path) ->
     sharp, smooth = (Clips(folders, replace(SPEC, smooth=n), "train", 0, shared_cache) for n in (0, 3))
     assert sharp.fingerprint != smooth.fingerprint
     assert not np.array_equal(sharp.evaluation(0)[0], smooth.evaluation(0)[0])
-    nobody = Readers(command=("false",))
-    again = Clips(folders, replace(SPEC, smooth=3), "train", 0, shared_cache, readers=nobody)
+
+    again = Clips(folders, replace(SPEC, smooth=3), "train", 0, shared_cache, readers=NOBODY)
     np.testing.assert_array_equal(again.evaluation(0)[0], smooth.evaluation(0)[0])
 
 
@@ -210,3 +213,33 @@ def test_a_mask_without_a_face_puts_its_video_into_quarantine(
     root = in_folders(tmp_path / "set", save_lossless, {"aaa_1": blank})
     with pytest.raises(DataError, match=r"1 of 4 videos of .* can't be used \(1 unreadable\)"):
         Clips(root, SPEC, "train", 0, shared_cache, readers=ONE)
+
+
+def test_the_command_prepares_it(folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    command = [
+        "data",
+        "prepare",
+        "faceforensics",
+        "--source",
+        str(folders),
+        "--out",
+        str(out),
+        "--size",
+        "16",
+    ]
+    options = ["--frames", "8", "--smooth", "2", "--local", "--workers", "1"]
+    assert main([*command, *options, "--splits", "train,val"]) == 0
+    said = capsys.readouterr().out
+    assert "The lists name 2 train, 1 val, 1 test videos (the whole of faceforensics has 704 train" in said
+    assert "Decoding train: 2 of 2 files, 18.4 kB" in said  # 2 · 12 frames of 3 · 16 · 16 bytes
+    spec = FaceSpec(size=16, frames=8, smooth=2)
+    clips = Clips(locate("faceforensics", out), spec, "train", 0, readers=NOBODY)
+    assert (len(clips), clips.classes) == (2, ("face",))
+    assert scan(out, frames=8).fingerprint == scan(folders, frames=8, cache=tmp_path / "cache").fingerprint
+    assert main([*command, *options, "--splits", "validation"]) == 2
+    assert "lists no validation videos; its splits are train, val, test" in capsys.readouterr().out
+    assert main([*command[:4], str(tmp_path / "typo"), *command[5:], *options]) == 2
+    assert "--source must be the folder of faceforensics, but" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main([*command, "--crop", "paper"])
