@@ -24,7 +24,6 @@ CHOICES = {
 }
 POSITIVE = (
     "s_t",
-    "frames",
     "z_dim",
     "base_channels",
     "clstm_channels",
@@ -102,6 +101,10 @@ class VideoGANConfig(TrialConfig):
         for name in POSITIVE:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, but got {getattr(self, name)}")
+        if self.frames < 2:
+            raise ValueError(
+                f"frames must be at least 2, for a clip is more than an image, but got {self.frames}"
+            )
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {choices}, but got {getattr(self, name)!r}")

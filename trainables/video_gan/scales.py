@@ -27,8 +27,8 @@ def toy(config: VideoGANConfig) -> VideoGANConfig:
     """Hours for a table on a laptop: samples take on colours, shapes and motion."""
     return replace(
         _small(config),
-        iterations=1_000,
-        snapshot_every=250,
+        iterations=2_000,
+        snapshot_every=500,
         base_channels=16,
         clstm_channels=128,
         d_channels=16,

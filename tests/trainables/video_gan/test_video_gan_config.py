@@ -111,6 +111,7 @@ def test_labels_are_flat_and_in_the_papers_words() -> None:
             "data must cut clips of frames=16 and size=64, but it has frames=16 and size=192",
         ),
         ({"frames": 8}, "data must cut clips of frames=8"),
+        ({"frames": 1, "data": ClipSpec(frames=1)}, "frames must be at least 2"),
         ({"s_t": 0}, "s_t must be at least 1, but got 0"),
         ({"lam": -1.0}, "lam must be at least 0"),
         ({"lr": 0.0}, "lr must be positive"),
