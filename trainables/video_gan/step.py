@@ -68,14 +68,16 @@ class VideoGANLearner:
         self.critic_adam = self._adam(self.critic)
 
     def step(self, iteration: int) -> Mapping[str, Tensor]:
-        """One generator update and `n_dis` discriminator updates, from weights before either.
+        """One update of both networks, from the weights before either, and n_dis - 1 more of the discriminator.
 
         Returns:
-            loss_gen, loss_dis, loss_gp (with its weight), and the mean logits of real and generated videos by level.
+            of the former: loss_gen, loss_dis, loss_gp (with its weight), and the mean logits of real and generated
+            videos by level.
         """
+        scalars = self._update(iteration, 0)
         for turn in range(1, self.config.n_dis):
             self._update(iteration, turn)
-        return self._update(iteration, 0)
+        return scalars
 
     def evaluate(self, iteration: int, *, final: bool) -> Mapping[str, Score]:
         """IS and FID of dense videos, from the same noise at every snapshot."""
@@ -116,7 +118,7 @@ class VideoGANLearner:
         means: dict[str, Tensor] = {}
         micros = self.workers.indices(config.batch_size, config.accumulate)
         for micro, indices in enumerate(micros):
-            waiting = () if indices is micros[-1] else (self.generator, self.critic)
+            waiting = () if micro == len(micros) - 1 else (self.generator, self.critic)
             with self.workers.accumulating(*waiting):
                 fakes = self._fakes(update, micro, indices, graph=both)
                 verdict = self._judge(update, micro, indices, fakes)

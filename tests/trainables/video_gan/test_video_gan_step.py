@@ -17,6 +17,7 @@ from retable.metrics.evaluation import Evaluation
 from retable.run import Run
 from retable.streams import stream
 from trainables.classifiers.config import C3DConfig
+from trainables.parts.adam import torch_eps
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.step import VideoGANLearner
 
@@ -136,6 +137,16 @@ def test_learning_rate_decays_linearly_to_zero() -> None:
     constant = learner(replace(TINY, lr_decay=False))
     constant.step(9)
     assert constant.critic_adam.param_groups[0]["lr"] == 1e-2
+
+
+def test_adams_eps_follows_its_own_count_of_updates() -> None:
+    model = learner(replace(TINY, n_dis=3))
+    for at in range(2):
+        model.step(at)
+    for adam, updates in ((model.generator_adam, 2), (model.critic_adam, 6)):
+        (group,) = adam.param_groups
+        assert {int(state["step"]) for state in adam.state.values()} == {updates}
+        assert group["eps"] == torch_eps(8e-8, 0.9, updates)
 
 
 def test_adam_moves_every_weight_by_the_rate_at_first() -> None:
