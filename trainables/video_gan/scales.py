@@ -12,14 +12,14 @@ def smoke(config: VideoGANConfig) -> VideoGANConfig:
     """Minutes for a table: proves the path, learns next to nothing."""
     return replace(
         _small(config),
-        iterations=60,
-        snapshot_every=30,
+        iterations=40,
+        snapshot_every=20,
         batch_size=max(config.batch_size // 2, 1),
         base_channels=4,
         clstm_channels=64,
         d_channels=8,
         lr=4e-4,
-        evaluation=Evaluation(classifier=SMALL, samples=128, repeats=2, snapshot_samples=128, real_passes=1),
+        evaluation=Evaluation(classifier=SMALL, samples=128, repeats=2, snapshot_samples=64, real_passes=1),
     )
 
 
