@@ -142,9 +142,9 @@ def _prepare(given: argparse.Namespace, console: Console) -> int:
         if given.name == "ucf101"
         else FaceSpec(frames=given.frames, size=given.size, smooth=given.smooth)
     )
-    preparation = Preparation(
-        source=Source(given.name, given.source), out=given.out, spec=spec, splits=given.splits
-    )
+    # Absolute, for a cluster's workers run in another folder.
+    source, out = Source(given.name, given.source.absolute()), given.out.absolute()
+    preparation = Preparation(source=source, out=out, spec=spec, splits=given.splits)
     return prepare_data(preparation, console, workers=given.workers, address=given.address, local=given.local)
 
 

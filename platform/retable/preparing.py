@@ -40,8 +40,8 @@ def prepare_data(
         with measuring(console, "Looking at files") as told:
             found = preparation.look(readers, told)
         catalog = preparation.catalog(found)
-        if catalog.refusal() is None:
-            for split in preparation.splits:
+        for split in preparation.splits:
+            if catalog.refusal() is None:
                 with measuring(console, f"Decoding {split}") as told:
                     catalog = preparation.decode(catalog, split, readers, told)
     report = preparation.finish(catalog, found)

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -33,6 +34,9 @@ class Found:
     problem: str | None = None
     note: str | None = None
 
+
+REMEMBER_SECONDS = 30.0
+"""What a kill of a scan may cost."""
 
 Stamp = list[int]
 """Size in bytes and modification time in nanoseconds."""
@@ -66,9 +70,10 @@ def find(
         if not unread:
             return found
         requests = [{"task": "probe", "path": str(folder / path)} for path in unread]
-        with _remembering(memory, stamps, found):
+        with _remembering(memory, stamps, found) as remember:
             for done, (number, answer) in enumerate(readers.answers(requests), 1):
                 found[unread[number]] = _found(folder / unread[number], answer)
+                remember()
                 if progress:
                     progress(done, len(unread))
     return found
@@ -91,11 +96,15 @@ def _recall(memory: Path, stamps: Mapping[str, Stamp]) -> dict[str, Found]:
 
 
 @contextmanager
-def _remembering(memory: Path, stamps: Mapping[str, Stamp], found: Mapping[str, Found]) -> Iterator[None]:
-    """Write down what was found, also by a scan that is interrupted."""
-    try:
-        yield
-    finally:
+def _remembering(
+    memory: Path, stamps: Mapping[str, Stamp], found: Mapping[str, Found]
+) -> Iterator[Callable[[], None]]:
+    """Write down what was found, whenever the block asks and it was long ago, and at its end, however it ends."""
+    written = time.monotonic()
+
+    def write() -> None:
+        nonlocal written
+        written = time.monotonic()
         files = {
             path: {"stamp": stamp, "found": asdict(found[path])}
             for path, stamp in stamps.items()
@@ -103,6 +112,15 @@ def _remembering(memory: Path, stamps: Mapping[str, Stamp], found: Mapping[str, 
             if path in found and found[path].problem != "unreadable"
         }
         write_json(memory, {"tools": _tools(), "files": files})
+
+    def remember() -> None:
+        if time.monotonic() - written > REMEMBER_SECONDS:
+            write()
+
+    try:
+        yield remember
+    finally:
+        write()
 
 
 def _tools() -> list[str]:

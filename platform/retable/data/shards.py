@@ -30,7 +30,9 @@ from retable.data.video import Frames
 from retable.files import room_for
 
 SHARD = 1 << 30  # bytes after which a shard takes no further video: few enough open files for all of UCF101
-STALE = 1800.0  # seconds without a new part after which a build must have been killed, and its rests are removed
+STALE = (
+    1800.0  # seconds without a new part after which a build must have been killed, and its rests are removed
+)
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,8 @@ class Source:
         """
         listed = self.layout.listed
         counts = Counter(line.split for line in listed)
+        if not splits:
+            raise DataError(f"--splits must name some of {', '.join(counts)}, but names none")
         if unlisted := [split for split in splits if split not in counts]:
             raise DataError(
                 f"{self.folder} lists no {unlisted[0]} videos; its splits are {', '.join(counts) or 'none'}"

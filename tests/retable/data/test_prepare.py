@@ -291,30 +291,48 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from rich.console import Console
-from retable.data import shards
+from retable.data import probes, shards
 from retable.data.prepare import Preparation
 from retable.data.readers import Readers
 from retable.data.source import Source
 from retable.data.spec import ClipSpec
 
-def told(done, total, size):
-    if done == 3:
-        os.kill(os.getpid(), 9)
+def killing(last):
+    def told(done, total, size):
+        if done == last:
+            os.kill(os.getpid(), 9)
+    return told
 
+looking, decoding = map(int, sys.argv[3:])
+probes.REMEMBER_SECONDS = 0
 shards.SHARD = 60_000
 task = Preparation(source=Source("ucf101", Path(sys.argv[1])), out=Path(sys.argv[2]), spec=ClipSpec(size=24))
 task.inspect()
-found = task.look(Readers(), lambda done, total, size: None)
-task.decode(task.catalog(found), "train", Readers(processes=1), told)
+readers = Readers(processes=1)
+found = task.look(readers, killing(looking))
+task.decode(task.catalog(found), "train", readers, killing(decoding))
 """
+
+
+def killed(source: Path, out: Path, looking: int = -1, decoding: int = -1) -> None:
+    """A preparation that is killed after so many files."""
+    command = [sys.executable, "-c", KILLED, str(source), str(out), str(looking), str(decoding)]
+    assert subprocess.run(command, check=False).returncode == -9
+
+
+def test_a_kill_does_not_make_it_look_at_files_again(ucf101: Path, tmp_path: Path) -> None:
+    killed(ucf101, tmp_path / "out", looking=6)
+    told: list[tuple[int, int, int]] = []
+    task = preparation(ucf101, tmp_path / "out")
+    task.look(Readers(processes=1), lambda *numbers: told.append(numbers))
+    assert [numbers[:2] for numbers in told] == [(1, 2), (2, 2)]
 
 
 def test_a_kill_loses_at_most_one_shard(
     ucf101: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(ucf101), str(out)], check=False)
-    assert killed.returncode == -9
+    killed(ucf101, out, decoding=3)
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.arrow")}
     assert len(before) == 1  # of shards of 2, 2 and 1 videos: three were decoded, and one of them is lost
     assert not (out / FILE).exists()
