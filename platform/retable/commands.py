@@ -1,8 +1,10 @@
 """What the command line does: plan, run, status, table, and checking a data set."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -19,6 +21,9 @@ from retable.report.results import load_results
 from retable.report.wide import wide_tables
 from retable.scale import Scale
 from retable.study import Study
+
+if TYPE_CHECKING:
+    from retable.execution import Execution
 
 ABSENT = "absent"
 """Stands for the fingerprint of a data set that is not on this machine: signatures are then provisional."""
@@ -127,7 +132,7 @@ def run(request: Request, console: Console) -> int:
         f"{len(plan.trials)} trials fill the cells of table(s) {', '.join(plan.tables)}; "
         f"{len(plan.trials) - len(missing)} are finished, {len(missing)} to train."
     )
-    final = _train(request, plan, root, console) if missing else states
+    final = _train(request, plan, root, console)
     code = _report(request, plan, console)
     unfinished = {
         p.name: final.get(p.signature, "missing")
@@ -162,7 +167,7 @@ def _prepared(request: Request, console: Console) -> tuple[Path, Plan[Any]]:
 
 
 def _train(request: Request, plan: Plan[Any], root: Path, console: Console) -> dict[str, str]:
-    """Train what is missing. Returns each trial's state."""
+    """Train what is missing, and bring MLflow up to date. Returns each trial's state."""
     from retable.board import Board
     from retable.execution import Execution
     from retable.ledger import Ledger
@@ -173,16 +178,21 @@ def _train(request: Request, plan: Plan[Any], root: Path, console: Console) -> d
     with Ledger(request.results / "ledger.db") as ledger, Showing(request.results, plan, console) as showing:
         execution = Execution(plan, request.results.resolve(), root, ledger, (board, showing))
         showing.catch_up({record.signature: record.state for record in ledger.trials()})
-        with board.watching(execution):
-            if request.local:
-                from retable import local
-
-                local.run_plan(execution)
-            else:
-                from retable.cluster.tune import run_plan
-
-                run_plan(execution, request.workers, request.address)
+        if execution.waiting:
+            with board.watching(execution):
+                _runner(request)(execution)
         return execution.states
+
+
+def _runner(request: Request) -> "Callable[[Execution], None]":
+    """What trains a plan: Ray, or this process."""
+    if request.local:
+        from retable import local
+
+        return local.run_plan
+    from retable.cluster.tune import run_plan
+
+    return partial(run_plan, workers=request.workers, address=request.address)
 
 
 def _report(request: Request, plan: Plan[Any], console: Console) -> int:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
@@ -17,7 +17,6 @@ from retable.shipper import Shipper
 from retable.tracking import Tracker, TrialRun, default_uri
 
 CLOSE_SECONDS = 60.0
-NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Showing:
@@ -68,7 +67,7 @@ class Showing:
                 )
             )
 
-    def _run_of(self, planned: PlannedTrial, attempt: Mapping[str, str] = NOTHING) -> TrialRun:
+    def _run_of(self, planned: PlannedTrial, attempt: Mapping[str, str] | None = None) -> TrialRun:
         trial = planned.trial
         return TrialRun(
             study=self._plan.study.name,
@@ -78,7 +77,7 @@ class Showing:
             folder=self._results.resolve() / "trials" / trial.signature,
             parameters={**trial.config.labels(), "trainable": trial.config.trainable, "seed": trial.seed},
             tags={"cells": "; ".join(planned.places), "seed": str(trial.seed), "data": trial.data},
-            attempt=attempt,
+            attempt=attempt or {},
         )
 
     def _protocols(self, signature: str) -> dict[str, str]:
