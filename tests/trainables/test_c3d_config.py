@@ -24,6 +24,13 @@ def test_it_is_json_ready_and_every_field_counts() -> None:
     assert Trial(replace(SMALL, data=replace(SMALL.data, flip=False)), 0, "ff").signature != base
 
 
+def test_the_learning_rate_rises_and_falls_in_straight_lines() -> None:
+    config = replace(SMALL, iterations=100, lr=1.0, warmup=10)
+    rates = {iteration: config.learning_rate(iteration) for iteration in (0, 4, 9, 50, 99)}
+    assert rates == pytest.approx({0: 0.1, 4: 0.5 * 0.96, 9: 0.91, 50: 0.5, 99: 0.01})
+    assert replace(config, warmup=0).learning_rate(0) == 1.0
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -31,6 +38,8 @@ def test_it_is_json_ready_and_every_field_counts() -> None:
         ({"widths": ()}, "fc and widths must be at least 1"),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\), but got 1.0"),
         ({"lr": 0.0}, "lr must be positive, but got 0.0"),
+        ({"warmup": -1}, "warmup must be at least 0 iterations, but got -1"),
+        ({"beta2": 1.0}, r"beta2 must be in \[0, 1\), but got 1.0"),
     ],
 )
 def test_bad_values_are_named(change: dict[str, object], message: str) -> None:

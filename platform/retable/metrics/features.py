@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from retable import checkpoint
 from retable.data.spec import ClipSpec
-from retable.metrics import protocol
+from retable.metrics.protocol import Protocol as MetricName
 from retable.study import TrialConfig
 
 
@@ -60,7 +60,7 @@ class FeatureExtractor:
 
         Raises:
             TypeError: the config is not a classifier's.
-            ValueError: its trial found no best snapshot.
+            ValueError: its trial found no best snapshot, or was not scored by accuracy.
             FileNotFoundError: the trial is not finished.
         """
         if not isinstance(config, ClassifierConfig):
@@ -78,16 +78,11 @@ class FeatureExtractor:
             )
         saved = checkpoint.at(folder, result["best"], result["signature"])
         state = checkpoint.load(saved, device)["learner"]
-        accuracies = [
-            score["value"]
-            for name, score in result["scores"].items()
-            if protocol.Protocol.parse(name).family == "accuracy"
-        ]
         return cls(
             config.classifier(state),
             kind=config.trainable,
             spec=config.data,
-            accuracy=max(accuracies),
+            accuracy=_accuracy(path, result["scores"]),
             device=device,
         )
 
@@ -131,3 +126,13 @@ class FeatureExtractor:
             x_NCTHW = frames.reshape(n, c, t, size, size)
         logits_NK, features_NF = self.network(x_NCTHW)
         return logits_NK, features_NF
+
+
+def _accuracy(path: Path, scores: Mapping[str, Mapping[str, float]]) -> float:
+    """The only accuracy among a result's scores."""
+    found = [score["value"] for name, score in scores.items() if MetricName.parse(name).family == "accuracy"]
+    if len(found) != 1:
+        raise ValueError(
+            f"{path} must hold one accuracy of the classifier, but its scores are {list(scores)}"
+        )
+    return found[0]

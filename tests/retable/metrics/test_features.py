@@ -70,6 +70,11 @@ def test_only_a_finished_classifier_can_be_loaded(
     (classifier_folder / "result.json").write_text(json.dumps({**result, "best": None, "state": "collapsed"}))
     with pytest.raises(ValueError, match="ended as collapsed before its first snapshot"):
         FeatureExtractor.load(classifier_folder, config, CPU)
+    (classifier_folder / "result.json").write_text(json.dumps({**result, "scores": {}}))
+    with pytest.raises(
+        ValueError, match=r"must hold one accuracy of the classifier, but its scores are \[\]"
+    ):
+        FeatureExtractor.load(classifier_folder, config, CPU)
 
 
 def test_a_config_that_is_no_classifier_is_refused(classifier_folder: Path) -> None:

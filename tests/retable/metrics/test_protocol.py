@@ -1,7 +1,7 @@
 import dataclasses
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retable.metrics.protocol import Protocol, comparable
@@ -43,16 +43,19 @@ def test_the_names_that_readers_see() -> None:
     assert accuracy.name == "accuracy120x1_bilinear32_test_data-5d6e7f"
 
 
+@settings(deadline=None)
 @given(PROTOCOLS)
 def test_a_name_reads_back_as_its_protocol(protocol: Protocol) -> None:
     assert Protocol.parse(protocol.name) == protocol
 
 
+@settings(deadline=None)
 @given(PROTOCOLS, PROTOCOLS)
 def test_equal_names_are_equal_protocols_and_only_those_compare(a: Protocol, b: Protocol) -> None:
     assert (a.name == b.name) == (a == b) == (comparable(a, b) == "")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_other_text_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a metric's protocol"):
