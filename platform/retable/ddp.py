@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any, TypeVar, cast
 
 import torch
@@ -16,6 +17,13 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 M = TypeVar("M", bound=nn.Module)
+
+BUFFERS_STAY: dict[str, Any] = (
+    {"forward_sync_buffers": False}
+    if "forward_sync_buffers" in signature(DistributedDataParallel.__init__).parameters
+    else {"broadcast_buffers": False}  # its name in older torch
+)
+"""DDP's option not to broadcast buffers before each forward pass."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ class Workers:
         # A 1×1 kernel has the same numbers at the same places under several strides; DDP takes that for a fault.
         warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
         ids = [self.device.index or 0] if self.device.type == "cuda" else None
-        return cast(M, DistributedDataParallel(module, device_ids=ids, forward_sync_buffers=False))
+        return cast(M, DistributedDataParallel(module, device_ids=ids, **BUFFERS_STAY))
 
     def accumulating(self, *modules: nn.Module) -> AbstractContextManager[Any]:
         """A context in which wrapped modules add up gradients locally; leave it for the last micro-batch."""
