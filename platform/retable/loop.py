@@ -71,7 +71,7 @@ def train(trial: Trial, run: Run) -> str:
     Rank 0 writes into the trial's folder: the outbox, checkpoints, samples, and at the end ``result.json``.
 
     Returns:
-        ``done``, ``collapsed`` (a loss or weight was not finite; the best snapshot before it is the result), or
+        ``done``, ``collapsed`` (a loss, a weight or a sample was not finite; the best snapshot before it is the result), or
         ``stopped`` (asked to; a checkpoint was saved and the next attempt goes on from it).
 
     Raises:
@@ -134,10 +134,13 @@ class _Loop:
         return all(map(math.isfinite, values.values()))
 
     def _snapshot(self, iteration: int) -> bool:
-        """Evaluate and save; False, with nothing saved, if a weight is not finite."""
+        """Evaluate and save; False, with nothing saved, if a weight or what it generates is not finite."""
         if not _finite(self.learner.state()):
             return False
-        scores = self._evaluate(iteration, final=False)
+        try:
+            scores = self._evaluate(iteration, final=False)
+        except FloatingPointError:  # on all ranks alike
+            return False
         self.progress.history[iteration] = scores
         self._log(iteration, scores, "evaluation")
         self._save(iteration)

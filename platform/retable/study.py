@@ -104,6 +104,7 @@ class Trial:
             "config": asdict(self.config.canonical()),
             "seed": self.seed,
             "data": self.data,
+            "requires": [trial.signature for trial in self.requires()],
         }
 
     @cached_property

@@ -135,6 +135,21 @@ def test_a_collapse_before_the_first_snapshot_has_no_score(tmp_path: Path) -> No
     assert (result(tmp_path)["scores"], result(tmp_path)["best"]) == ({}, None)
 
 
+def test_samples_that_are_not_finite_are_a_collapse_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate = Walker.evaluate
+
+    def overflowing(self: Walker, iteration: int, *, final: bool) -> Mapping[str, Score]:
+        if iteration == 20:
+            raise FloatingPointError("a sample's features are not finite")
+        return evaluate(self, iteration, final=final)
+
+    monkeypatch.setattr(Walker, "evaluate", overflowing)
+    assert train(tmp_path) == "collapsed"
+    assert (result(tmp_path)["collapsed_at"], result(tmp_path)["best"]) == (20, 10)
+
+
 def test_asked_to_stop_it_saves_and_goes_on_later(tmp_path: Path) -> None:
     config = Walk(snapshot_every=25)
     run = run_of(tmp_path, config)

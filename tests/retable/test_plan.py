@@ -103,6 +103,15 @@ def test_the_signature_covers_trainable_config_seed_and_data() -> None:
     assert Trial(replace(BASE, s_t=4), 0, "abc").signature == trial.signature  # can't matter while it is off
 
 
+def test_the_signature_covers_which_family_judges() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class OtherJudge(Judge):
+        trainable: ClassVar[str] = "other judge"
+
+    other = Trial(replace(BASE, judge=OtherJudge()), 0, "abc")
+    assert other.signature != Trial(BASE, 0, "abc").signature
+
+
 def test_an_undeclared_table_is_refused() -> None:
     with pytest.raises(ValueError, match=r"small declares no table '7'; it has 1, 2"):
         make_plan(STUDY, SMOKE, "abc", tables=["7"])
