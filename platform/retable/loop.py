@@ -78,12 +78,15 @@ def train(trial: Trial, run: Run) -> str:
         ValueError: the batch can't be shared among the workers.
         retable.checkpoint.Fenced: the attempt was replaced by a later one.
     """
-    return _Loop(trial, run).train()
+    torch.set_flush_denormal(True)  # denormal numbers slow a collapsing GAN many times over
+    try:
+        return _Loop(trial, run).train()
+    finally:
+        torch.set_flush_denormal(False)  # it holds for the whole process, which may not be ours
 
 
 class _Loop:
     def __init__(self, trial: Trial, run: Run) -> None:
-        torch.set_flush_denormal(True)  # denormal numbers slow a collapsing GAN many times over
         self.trial, self.run, self.config = trial, run, trial.config
         self.workers = Workers(run.rank, run.world_size, run.device)
         self.workers.indices(self.config.batch_size, self.config.accumulate)  # refuses before any compute

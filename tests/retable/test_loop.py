@@ -90,6 +90,12 @@ def test_the_outbox_has_losses_and_every_evaluation_once(tmp_path: Path) -> None
     assert scores[:4] == [(0, 0.25), (10, 0.5), (20, 0.75), (25, 0.25)]
 
 
+def test_the_process_has_its_denormal_numbers_back_afterwards(tmp_path: Path) -> None:
+    train(tmp_path)
+    smallest = 5e-324
+    assert smallest * 1.0 > 0
+
+
 class Interrupted(Exception):
     """Stands for a kill between two iterations."""
 

@@ -51,7 +51,6 @@ class VideoGANLearner:
                 "precision='bfloat16' needs a GPU: on the CPU oneDNN's kernel gradients are not to be trusted in it; "
                 "use precision='float32'"
             )
-        torch.set_flush_denormal(True)
         self.config, self.seed, self.run, self.workers = config, seed, run, workers
         self.clips = Clips(run.data, config.data, "train", seed) if clips is None else clips
         with _seeded(seed, "generator-weights"):
