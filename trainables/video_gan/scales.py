@@ -12,8 +12,8 @@ def smoke(config: VideoGANConfig) -> VideoGANConfig:
     """Minutes for a table: proves the path, learns next to nothing."""
     return replace(
         _small(config),
-        iterations=40,
-        snapshot_every=20,
+        iterations=24,
+        snapshot_every=12,
         batch_size=max(config.batch_size // 2, 1),
         base_channels=4,
         clstm_channels=64,
