@@ -1,9 +1,33 @@
 import importlib.util
+import json
+import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+
+Gang = Callable[[str, int, Path], list[Any]]
+
+
+@pytest.fixture(scope="session")
+def gang() -> Gang:
+    """Calls a file's `as_worker(workers, folder)` in so many processes; what they return, by rank."""
+
+    def run(file: str, size: int, folder: Path) -> list[Any]:
+        script = Path(__file__).with_name("gang.py")
+        command = [sys.executable, "-W", "error", str(script), file, str(folder)]
+        processes = [subprocess.Popen([*command, str(rank), str(size)]) for rank in range(size)]
+        try:
+            assert [process.wait(timeout=240) for process in processes] == [0] * size
+        finally:
+            for process in processes:
+                process.kill()
+        return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(size)]
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,10 @@
-"""Workers and synchronised batch norm, with gangs of real processes over gloo (this file is their script too)."""
+"""Workers and synchronised batch norm, with gangs of real processes over gloo (tests/gang.py)."""
 
-import json
-import subprocess
-import sys
+from __future__ import annotations
+
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -13,6 +12,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from retable.ddp import SyncBatchNorm2d, Workers, unwrapped
+
+if TYPE_CHECKING:
+    from tests.conftest import Gang
 
 Result = dict[str, list[float]]
 SIZE = 3
@@ -59,13 +61,9 @@ def test_one_worker_is_torchs_batch_norm() -> None:
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Result]]:
+def found(gang: Gang, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Result]]:
     """What a gang of three found in each case, by rank."""
-    folder = tmp_path_factory.mktemp("gang")
-    command = [sys.executable, "-W", "error", __file__, str(folder)]
-    processes = [subprocess.Popen([*command, str(rank)]) for rank in range(SIZE)]
-    assert [process.wait(timeout=240) for process in processes] == [0] * SIZE
-    ranks = [json.loads((folder / f"{rank}.json").read_text()) for rank in range(SIZE)]
+    ranks = gang(__file__, SIZE, tmp_path_factory.mktemp("gang"))
     return {case: [rank[case] for rank in ranks] for case in CASES}
 
 
@@ -182,20 +180,5 @@ CASES: dict[str, Callable[[Workers], Result]] = {
 }
 
 
-def main(folder: str, rank: str) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        "gloo",
-        init_method=(Path(folder) / "rendezvous").as_uri(),
-        rank=int(rank),
-        world_size=SIZE,
-        timeout=timedelta(seconds=120),
-    )
-    workers = Workers(int(rank), SIZE)
-    results = {name: case(workers) for name, case in CASES.items()}
-    (Path(folder) / f"{rank}.json").write_text(json.dumps(results))
-    dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def as_worker(workers: Workers, folder: Path) -> dict[str, Result]:
+    return {name: case(workers) for name, case in CASES.items()}

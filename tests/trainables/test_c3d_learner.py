@@ -1,18 +1,17 @@
-"""The C3D learner on a small embedded set; run as a program, this file is one worker of a gang."""
+"""The C3D learner on a small embedded set."""
+
+from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from torch import Tensor, distributed
+from torch import Tensor
 
 from retable import loop
 from retable.data.embedded import ensure_embedded
@@ -24,6 +23,9 @@ from retable.study import Trial
 from trainables.classifiers.config import C3DConfig
 from trainables.classifiers.scales import SMALL
 from trainables.classifiers.step import C3DLearner
+
+if TYPE_CHECKING:
+    from tests.conftest import Gang
 
 TINY = replace(
     SMALL, iterations=4, snapshot_every=2, batch_size=4, widths=(2, 2, 3, 3, 4, 4, 4, 4), fc=6, dropout=0.5
@@ -89,21 +91,13 @@ def test_accumulated_micro_batches_are_one_batch(root: Path) -> None:
         assert b == pytest.approx(a, rel=1e-5)
 
 
-def test_two_workers_train_the_same_network(root: Path, tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    gang = [
-        subprocess.Popen(
-            [sys.executable, __file__, str(root), str(rank), str(port), str(tmp_path / f"{rank}.json")],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
-        for rank in range(2)
-    ]
-    assert [worker.wait(timeout=120) for worker in gang] == [0, 0]
+def as_worker(workers: Workers, folder: Path) -> tuple[list[dict[str, float]], dict[str, float]]:
+    return trained(ensure_embedded(clips_per_class=2), workers, TINY)
+
+
+def test_two_workers_train_the_same_network(root: Path, gang: Gang, tmp_path: Path) -> None:
     ours, scores = trained(root, Workers(), TINY)
-    for rank in range(2):
-        theirs, their_scores = json.loads((tmp_path / f"{rank}.json").read_text())
+    for theirs, their_scores in gang(__file__, 2, tmp_path):
         assert their_scores == scores
         for a, b in zip(ours, theirs, strict=True):
             assert b == pytest.approx(a, rel=1e-4)
@@ -136,14 +130,3 @@ def test_the_small_preset_learns_the_embedded_set(tmp_path: Path) -> None:
     assert loop.train(run.assignment.trial, run) == "done"
     (score,) = json.loads((tmp_path / "result.json").read_text())["scores"].values()
     assert score["value"] >= 0.95
-
-
-def main() -> None:
-    root, rank, port, out = sys.argv[1:]
-    distributed.init_process_group("gloo", f"tcp://127.0.0.1:{port}", world_size=2, rank=int(rank))
-    Path(out).write_text(json.dumps(trained(Path(root), Workers(int(rank), 2), TINY)))
-    distributed.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main()

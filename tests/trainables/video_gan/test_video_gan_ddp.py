@@ -1,18 +1,15 @@
-"""One worker and two train the same model on the same global batch (this file is the second worker's script too)."""
+"""One worker and two train the same model on the same global batch."""
 
-import json
-import subprocess
-import sys
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
 from retable.data.clips import Clips
@@ -24,6 +21,9 @@ from retable.streams import stream
 from trainables.classifiers.config import C3DConfig
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.step import VideoGANLearner
+
+if TYPE_CHECKING:
+    from tests.conftest import Gang
 
 STEPS = 5
 TINY = VideoGANConfig(
@@ -69,16 +69,16 @@ def losses(config: VideoGANConfig, workers: Workers) -> Losses:
     return [*steps, {"preview": float(learner.samples().mean())}]
 
 
+def as_worker(workers: Workers, folder: Path) -> dict[str, Losses]:
+    return {name: losses(config, workers) for name, config in CONFIGS.items()}
+
+
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Losses]:
+def found(gang: Gang, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Losses]:
     """What two workers report for each config."""
-    folder = tmp_path_factory.mktemp("gang")
-    command = [sys.executable, "-W", "error", __file__, str(folder)]
-    processes = [subprocess.Popen([*command, str(rank)]) for rank in (0, 1)]
-    assert [process.wait(timeout=240) for process in processes] == [0, 0]
-    ranks = [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
-    assert ranks[0] == ranks[1]
-    result: dict[str, Losses] = ranks[0]
+    first, second = gang(__file__, 2, tmp_path_factory.mktemp("gang"))
+    assert first == second
+    result: dict[str, Losses] = first
     return result
 
 
@@ -88,21 +88,3 @@ def test_two_workers_are_one(found: dict[str, Losses], name: str) -> None:
     assert len(alone) == len(found[name]) == STEPS + 1
     for one, two in zip(alone, found[name], strict=True):
         assert two == pytest.approx(one, rel=1e-4)
-
-
-def main(folder: str, rank: str) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        "gloo",
-        init_method=(Path(folder) / "rendezvous").as_uri(),
-        rank=int(rank),
-        world_size=2,
-        timeout=timedelta(seconds=120),
-    )
-    results = {name: losses(config, Workers(int(rank), 2)) for name, config in CONFIGS.items()}
-    (Path(folder) / f"{rank}.json").write_text(json.dumps(results))
-    dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
