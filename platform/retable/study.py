@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 
+from retable.identity import identified
 from retable.published import Label, Published, PublishedNumber
 from retable.scale import Scale
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class TrialConfig:
     """What defines a trial scientifically. Machine knobs (workers, GPUs, paths) are never fields of it.
+
+    Fields hold plain data. One that is added later is an `retable.identity.option`, or every signature changes.
 
     Attributes:
         iterations: generator updates.
@@ -101,7 +104,7 @@ class Trial:
         """Everything that the signature is made of, JSON-ready."""
         return {
             "trainable": self.config.trainable,
-            "config": asdict(self.config.canonical()),
+            "config": identified(self.config.canonical()),
             "seed": self.seed,
             "data": self.data,
             "requires": [trial.signature for trial in self.requires()],

@@ -1,10 +1,12 @@
-import json
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from retable.data.spec import ClipSpec
 from retable.metrics.evaluation import Evaluation
@@ -69,10 +71,28 @@ def test_baselines_have_the_first_layer_only() -> None:
     assert baseline.levels == (4,)
 
 
-def test_canonical_is_its_own_canonical() -> None:
-    for config in (PAPER, replace(PAPER, s_t=4), replace(PAPER, discriminator="3d+2d", lam=0.0)):
-        assert config.canonical().canonical() == config.canonical()
-    json.dumps(asdict(PAPER))
+@given(
+    s_t=st.sampled_from([1, 2, 4]),
+    on=st.tuples(st.booleans(), st.booleans(), st.booleans()),
+    lam=st.sampled_from([0.0, 0.5]),
+    discriminator=st.sampled_from(["multiscale", "3d", "3d+2d"]),
+)
+def test_the_canonical_config_trains_the_same_and_is_its_own_canonical(
+    s_t: int,
+    on: tuple[bool, bool, bool],
+    lam: float,
+    discriminator: Literal["multiscale", "3d", "3d+2d"],
+) -> None:
+    S1, S2, S3 = on
+    config = replace(PAPER, s_t=s_t, S1=S1, S2=S2, S3=S3, lam=lam, discriminator=discriminator)
+    canonical = config.canonical()
+    assert canonical.canonical() == canonical
+    assert same(config, canonical)
+    assert canonical.levels == config.levels
+    assert canonical.strides[0] == config.strides[0]
+    if discriminator == "multiscale":
+        assert canonical.strides == config.strides
+        assert canonical.offset_counts == config.offset_counts
 
 
 def test_labels_find_the_published_numbers() -> None:
