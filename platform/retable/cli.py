@@ -31,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "study", type=Path, help="the study's file, such as studies/subsampling_ablation.py"
         )
         _add_options(command)
+        if verb == "table":
+            _add_from_mlflow(command)
     data = verbs.add_parser("data", help="look at data sets").add_subparsers(dest="data_verb", required=True)
     check = data.add_parser("check", help="list the files of a data set that training can't use")
     check.add_argument("folder", type=Path, help="a data set in UCF101's or FaceForensics' layout")
@@ -58,8 +60,10 @@ def main_study(study: Study[Any], arguments: Sequence[str] | None = None) -> int
     verbs.add_argument(
         "--status", dest="verb", action="store_const", const="status", help="print each trial's state"
     )
+    _add_from_mlflow(parser)
     given = parser.parse_args(arguments)
-    return _guarded(lambda console: _dispatch(study, given.verb or "run", given, console))
+    verb = given.verb or ("run" if given.from_mlflow is None else "table")
+    return _guarded(lambda console: _dispatch(study, verb, given, console))
 
 
 def load_study(path: Path) -> Study[Any]:
@@ -93,6 +97,16 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=_positive, help="most workers of one trial (default: what fits)")
     parser.add_argument("--address", help="a running Ray cluster, such as auto or ray://host:10001")
     parser.add_argument("--local", action="store_true", help="train in this process, without Ray (to debug)")
+
+
+def _add_from_mlflow(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--from-mlflow",
+        nargs="?",
+        const="",
+        metavar="URI",
+        help="tables from MLflow alone, without the folder of results (default: MLFLOW_TRACKING_URI, or its mlflow.db)",
+    )
 
 
 def _add_prepare(parser: argparse.ArgumentParser) -> None:
@@ -161,6 +175,7 @@ def _dispatch(study: Study[Any], verb: str, given: argparse.Namespace, console: 
         workers=given.workers,
         address=given.address,
         local=given.local,
+        from_mlflow=getattr(given, "from_mlflow", None),
     )
     return {
         "plan": commands.show_plan,

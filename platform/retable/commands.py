@@ -1,6 +1,6 @@
 """What the command line does: plan, run, status, table, and checking a data set."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from retable.report.cells import filled_cells
 from retable.report.export import export
 from retable.report.plan import plan_tables
 from retable.report.render import print_tables
-from retable.report.results import load_results
+from retable.report.results import Result, load_results
 from retable.report.wide import wide_tables
 from retable.scale import Scale
 from retable.study import Study
@@ -31,7 +31,7 @@ ABSENT = "absent"
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What the user asked for. The last four are machine knobs: they never change a result.
+    """What the user asked for. The last five are machine knobs: they never change a result.
 
     Attributes:
         tables: numbers of tables; None for the scale's own choice.
@@ -40,6 +40,7 @@ class Request:
         workers: most workers of one trial; None for as many as suits the machine.
         address: a running Ray cluster; None for one of our own.
         local: train in this process, without Ray.
+        from_mlflow: make tables from this tracker (empty: the default one) and no folder of results.
     """
 
     study: Study[Any]
@@ -51,6 +52,7 @@ class Request:
     workers: int | None
     address: str | None
     local: bool
+    from_mlflow: str | None = None
 
     def plan(self, data: str) -> Plan[Any]:
         """The plan over a data set of that fingerprint."""
@@ -104,7 +106,13 @@ def show_status(request: Request, console: Console) -> int:
 
 def show_tables(request: Request, console: Console) -> int:
     """Print and export the tables of what has been trained so far. Trains nothing."""
-    return _report(request, request.plan(_fingerprint_if_here(request, console)), console)
+    if request.from_mlflow is None:
+        return _report(request, request.plan(_fingerprint_if_here(request, console)), console)
+    from retable.remembered import remembered
+
+    found = remembered(request.study.name, request.scale.name, request.results, request.from_mlflow)
+    plan = request.plan(found.data)
+    return _print_and_export(plan, found.outcomes(p.signature for p in plan.trials), request.results, console)
 
 
 def check_data(folder: Path, frames: int, console: Console) -> int:
@@ -196,13 +204,19 @@ def _runner(request: Request) -> "Callable[[Execution], None]":
 
 
 def _report(request: Request, plan: Plan[Any], console: Console) -> int:
-    """Print and export the tables."""
+    """Print and export the tables of a folder of results."""
     states, messages = _ledger_states(request)
     outcomes = load_results(request.results, (p.signature for p in plan.trials), states, messages)
+    return _print_and_export(plan, outcomes, request.results, console)
+
+
+def _print_and_export(
+    plan: Plan[Any], outcomes: Mapping[str, Result], results: Path, console: Console
+) -> int:
     tables = wide_tables(plan, filled_cells(plan, outcomes))
     print_tables(tables, console)
-    written = export(tables, request.results / "tables")
-    console.print(f"{len(written)} files are in {request.results / 'tables'}.")
+    written = export(tables, results / "tables")
+    console.print(f"{len(written)} files are in {results / 'tables'}.")
     return 0
 
 

@@ -17,6 +17,7 @@ from retable.shipper import Shipper
 from retable.tracking import Tracker, TrialRun, default_uri
 
 CLOSE_SECONDS = 60.0
+MESSAGE_LENGTH = 5000  # MLflow refuses tags over 8,000 characters
 
 
 class Showing:
@@ -38,7 +39,10 @@ class Showing:
         if state == "held":
             self._shipper.release(planned.signature)
         elif state != "blocked":
-            self._shipper.finish(planned.signature, state, self._protocols(planned.signature))
+            tags = self._protocols(planned.signature)
+            if message:
+                tags["message"] = message[-MESSAGE_LENGTH:]
+            self._shipper.finish(planned.signature, state, tags)
 
     def catch_up(self, states: Mapping[str, str]) -> None:
         """Deliver what earlier runs of this plan left, and end the runs of trials whose driver was killed.

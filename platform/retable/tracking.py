@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from retable.files import write_text
@@ -70,6 +71,21 @@ class TrialRun:
     tags: Mapping[str, str] = field(default_factory=dict)
     attempt: Mapping[str, str] = field(default_factory=dict)
     artifacts: tuple[str, ...] = ("config.json", "result.json", "samples/*.mp4", "samples/*.png")
+
+
+class TrackedTrial(NamedTuple):
+    """What the tracker holds of a trial: enough to put it into a table.
+
+    Attributes:
+        data: fingerprint of its data set.
+        result: what its ``result.json`` holds, if it is finished.
+    """
+
+    signature: str
+    data: str
+    state: str
+    message: str
+    result: bytes | None
 
 
 def default_uri(results: Path) -> str:
@@ -219,6 +235,28 @@ class Tracker:
                 ended.append(signature)
         return ended
 
+    def trials(self, study: str, scale: str) -> Iterator[TrackedTrial]:
+        """The study's trials at that scale, from every folder of results, in the order of their starts."""
+        if self._client.get_experiment_by_name(self.experiment) is None:
+            return
+        where = f"tags.`retable.study` = '{study}' and tags.`retable.scale` = '{scale}'"
+        for run in self._pages(where):
+            tags = run.data.tags
+            if "retable.signature" in tags:
+                yield TrackedTrial(
+                    tags["retable.signature"],
+                    tags.get("retable.data", ""),
+                    tags.get("retable.state", "running"),
+                    tags.get("retable.message", ""),
+                    self._result(run.info.run_id),
+                )
+
+    def _result(self, run_id: str) -> bytes | None:
+        if not any(artifact.path == "result.json" for artifact in self._client.list_artifacts(run_id)):
+            return None
+        with TemporaryDirectory() as folder:
+            return Path(self._client.download_artifacts(run_id, "result.json", folder)).read_bytes()
+
     def _end(self, run_id: str, state: str, end_ms: int) -> None:
         self._client.set_tag(run_id, "retable.state", state)
         self._client.set_terminated(run_id, _status(state), end_ms)
@@ -274,7 +312,10 @@ class Tracker:
 
     def _search(self, where: str) -> Iterator["MlflowRun"]:
         """Runs of these results, oldest first."""
-        where = f"tags.`retable.results` = '{self._results_id}' and {where}"
+        return self._pages(f"tags.`retable.results` = '{self._results_id}' and {where}")
+
+    def _pages(self, where: str) -> Iterator["MlflowRun"]:
+        """Runs of the experiment, oldest first."""
         token = None
         while True:
             page = self._client.search_runs(

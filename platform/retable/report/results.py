@@ -1,4 +1,4 @@
-"""What became of each trial, as far as a report needs it: read from the ``result.json`` in the trials' folders."""
+"""What became of each trial, as far as a report needs it: read from the trials' ``result.json``."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from retable.report.index import indexed
 from retable.run import Score
 
 FINISHED = frozenset({"done", "collapsed"})
@@ -49,35 +50,44 @@ def load_results(
     states: Mapping[str, str] = _NONE,
     messages: Mapping[str, str] = _NONE,
 ) -> dict[str, Result]:
-    """The trials' outcomes. Reads ``trials/<signature>/result.json`` and nothing else.
-
-    A file that can't be read makes its own trial ``unreadable``; it hides no other.
+    """The trials' outcomes from a folder of results: ``trials/<signature>/result.json``, by its index.
 
     Args:
         results: the folder of the ledger and the trials.
         states: what the ledger says of trials without a result, by signature.
         messages: why, by signature.
     """
-    return {
-        signature: _load(
-            results / "trials" / signature / "result.json",
-            signature,
-            Result(signature, states.get(signature, "missing"), note=messages.get(signature, "")),
-        )
-        for signature in signatures
-    }
+    return parse_results(indexed(results), signatures, states, messages)
 
 
-def _load(path: Path, signature: str, otherwise: Result) -> Result:
+def parse_results(
+    contents: Mapping[str, bytes],
+    signatures: Iterable[str],
+    states: Mapping[str, str],
+    messages: Mapping[str, str],
+) -> dict[str, Result]:
+    """The trials' outcomes from what their ``result.json`` hold, by signature.
+
+    One that can't be read makes its own trial ``unreadable``; it hides no other.
+    """
+    outcomes = {}
+    for signature in signatures:
+        state = states.get(signature, "missing")
+        if signature in contents:
+            outcomes[signature] = _parsed(contents[signature], signature)
+        elif state in FINISHED:  # its folder was moved away: there is no number to show
+            outcomes[signature] = Result(signature, "missing")
+        else:
+            outcomes[signature] = Result(signature, state, note=messages.get(signature, ""))
+    return outcomes
+
+
+def _parsed(content: bytes, signature: str) -> Result:
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        # The ledger may know of a finished trial whose folder was moved away: there is no number to show.
-        return Result(signature, "missing") if otherwise.state in FINISHED else otherwise
-    try:
-        return _parse(text, signature)
+        return _parse(content.decode(), signature)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        return Result(signature, "unreadable", note=f"{path}: {type(error).__name__}: {error}")
+        note = f"trials/{signature}/result.json: {type(error).__name__}: {error}"
+        return Result(signature, "unreadable", note=note)
 
 
 def _parse(text: str, signature: str) -> Result:
