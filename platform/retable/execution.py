@@ -38,7 +38,8 @@ class Execution:
         results: folder of the ledger, the trials and the tables.
         data: root of the data set.
         observers: told of each attempt's begin and end, in this process.
-        states: signature -> waiting, running, done, collapsed, failed, stopped, held (by another process), or
+        settled: states in which the ledger's trials are not handed out; add ``pruned`` where a search decides.
+        states: signature -> waiting, running, done, collapsed, failed, stopped, pruned, held (by another process), or
             blocked (a required trial did not finish).
         messages: signature -> why a trial is failed, held or blocked.
     """
@@ -48,10 +49,12 @@ class Execution:
     data: Path
     ledger: Ledger
     observers: tuple[Observer, ...] = ()
+    settled: frozenset[str] = FINISHED
     states: dict[str, str] = field(default_factory=dict)
     messages: dict[str, str] = field(default_factory=dict)
     stopping: bool = False
     _attempts: dict[str, Attempt] = field(default_factory=dict)
+    _pruned: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._planned = {planned.signature: planned for planned in self.plan.trials}
@@ -63,7 +66,7 @@ class Execution:
         for signature in self._planned:
             self._adopt(signature)
             known = self.ledger.trial(signature)
-            self.states[signature] = known.state if known.state in FINISHED else "waiting"
+            self.states[signature] = known.state if known.state in self.settled else "waiting"
 
     def folder(self, signature: str) -> Path:
         """The trial's folder."""
@@ -77,7 +80,7 @@ class Execution:
             if self.states[planned.signature] != "waiting":
                 continue
             required = {self.states[signature] for signature in planned.requires}
-            if required & {"failed", "blocked", "held", "stopped"}:
+            if required & {"failed", "blocked", "held", "stopped", "pruned"}:
                 self._give_up(planned, "blocked", "a trial that it requires did not finish")
             elif required <= FINISHED:
                 return planned
@@ -133,13 +136,16 @@ class Execution:
         """
         signature = assignment.trial.signature
         attempt = self._attempts.pop(signature)
+        pruned = self._pruned.pop(signature, None)
         assignment.stop_request.unlink(missing_ok=True)
         result = self._result(signature)
         if result is not None:
             state = result["state"]
+        elif pruned is not None:
+            state, message = "pruned", pruned
         elif state is None or state in FINISHED:
             state, message = "failed", message or "the attempt ended without a result"
-        cause = None if state in FINISHED or state == "stopped" else "error"
+        cause = "error" if state == "failed" else None
         try:
             self.ledger.finish(attempt, cast(End, state), result=result, cause=cause, message=message)
         except Fenced as fenced:
@@ -153,8 +159,26 @@ class Execution:
     def request_stop(self) -> None:
         """Ask every running attempt to save and return, and hand out no more."""
         self.stopping = True
-        for signature, attempt in self._attempts.items():
-            (self.folder(signature) / f"stop-{attempt.number}").touch()
+        for signature, attempt in list(self._attempts.items()):
+            self.assignment(signature, attempt.number).stop_request.touch()
+
+    def prune(self, signature: str, reason: str) -> None:
+        """End a running attempt early: it is asked to save and return, and recorded as pruned.
+
+        The decision is in the ledger before this returns, so that it outlives this process. Nothing happens to a
+        trial that is not running any more, and one that comes to its end before it sees the request is done.
+
+        Args:
+            reason: why, such as ``median rule at iteration 400``; the record's message.
+
+        Raises:
+            Fenced: the attempt was replaced by another process's.
+        """
+        attempt = self._attempts.get(signature)
+        if attempt is not None:
+            self.ledger.prune(attempt, reason)
+            self._pruned[signature] = reason
+            self.assignment(signature, attempt.number).stop_request.touch()
 
     @contextmanager
     def leases_kept(self) -> Iterator[None]:

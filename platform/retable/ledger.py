@@ -5,13 +5,9 @@ renews; when its process is gone or silent, the next `begin` takes the lease, an
 on. To resume a study is to begin what the ledger does not call finished.
 """
 
-import errno
 import json
-import sqlite3
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple
 from datetime import UTC, datetime
 from itertools import groupby
@@ -19,16 +15,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, get_args
 
+from retable.database import Database, LedgerError, Row
 from retable.fence import Fenced
-from retable.files import DiskFull, make_folder
 from retable.owner import Owner, boot_id
 from retable.record import FINISHED, AlreadyDone, Attempt, End, LeaseHeld, TrialRecord, UnknownTrial
 
 __all__ = ["FINISHED", "AlreadyDone", "Attempt", "End", "Fenced", "LeaseHeld", "Ledger", "LedgerError"]
 __all__ += ["TrialRecord", "UnknownTrial"]
-
-BUSY_SECONDS = 60.0
-POLL_SECONDS = 0.002
 
 MIGRATIONS = (
     """
@@ -60,12 +53,32 @@ MIGRATIONS = (
     CREATE UNIQUE INDEX one_runs ON attempt (signature) WHERE state = 'running';
     CREATE UNIQUE INDEX one_finishes ON attempt (signature) WHERE state IN ('done', 'collapsed')
     """,
+    """
+    CREATE TABLE attempt_2 (
+        signature TEXT NOT NULL REFERENCES trial,
+        number INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('running', 'done', 'collapsed', 'failed', 'stopped', 'pruned')),
+        host TEXT NOT NULL, boot TEXT NOT NULL, namespace TEXT NOT NULL, pid INTEGER NOT NULL,
+        started INTEGER NOT NULL,
+        workers INTEGER NOT NULL,
+        began_wall REAL NOT NULL, began_monotonic REAL NOT NULL,
+        renewed_wall REAL NOT NULL, renewed_monotonic REAL NOT NULL,
+        ended_wall REAL,
+        seconds REAL NOT NULL DEFAULT 0,
+        iteration INTEGER NOT NULL DEFAULT 0,
+        result TEXT, cause TEXT, message TEXT NOT NULL DEFAULT '',
+        split INTEGER NOT NULL DEFAULT 1,
+        pruned TEXT,
+        PRIMARY KEY (signature, number)
+    );
+    INSERT INTO attempt_2 SELECT *, 1, NULL FROM attempt;
+    DROP TABLE attempt;
+    ALTER TABLE attempt_2 RENAME TO attempt;
+    CREATE UNIQUE INDEX one_runs ON attempt (signature) WHERE state = 'running';
+    CREATE UNIQUE INDEX one_finishes ON attempt (signature) WHERE state IN ('done', 'collapsed')
+    """,
 )
 """What makes schema n of schema n - 1, from nothing on."""
-
-
-class LedgerError(RuntimeError):
-    """The ledger's file can't be used."""
 
 
 class Ledger:
@@ -80,16 +93,7 @@ class Ledger:
 
     def __init__(self, path: Path, *, lease_seconds: float = 60.0) -> None:
         self.path, self.lease_seconds = path, lease_seconds
-        make_folder(path.parent)
-        self._lock = threading.RLock()
-        with _in_words(path):
-            self._db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
-        self._db.row_factory = sqlite3.Row
-        try:
-            self._open()
-        except BaseException:
-            self._db.close()
-            raise
+        self._db = Database(path, MIGRATIONS)
 
     def declare(
         self, study: str, scale: str, trials: Iterable[tuple[str, Mapping[str, object], str]]
@@ -102,7 +106,7 @@ class Ledger:
         Raises:
             ValueError: a signature is known with another identity.
         """
-        with self._writing() as db:
+        with self._db.writing() as db:
             db.execute("INSERT OR IGNORE INTO study VALUES (?, ?, ?)", (study, scale, _iso(time.time())))
             for signature, identity, name in trials:
                 text = json.dumps(identity, sort_keys=True, allow_nan=False)
@@ -118,12 +122,15 @@ class Ledger:
                 )
                 db.execute("INSERT OR IGNORE INTO membership VALUES (?, ?, ?)", (study, scale, signature))
 
-    def begin(self, signature: str, *, owner: Owner | None = None, workers: int = 1) -> Attempt:
+    def begin(
+        self, signature: str, *, owner: Owner | None = None, workers: int = 1, split: int = 1
+    ) -> Attempt:
         """Take the lease on a trial for a new attempt, and from now on refuse the attempts before it.
 
         Args:
             owner: the process that will renew the lease; None for this one. It may replace its own attempt.
             workers: size of the gang, for the cost.
+            split: parts that the attempt cuts each micro-batch of its config into.
 
         Raises:
             UnknownTrial: it was never declared.
@@ -131,7 +138,7 @@ class Ledger:
             LeaseHeld: another process that lives has it.
         """
         owner = owner or Owner.current()
-        with self._writing() as db:
+        with self._db.writing() as db:
             trial = self.trial(signature)
             if trial.state in FINISHED:
                 raise AlreadyDone(
@@ -145,16 +152,16 @@ class Ledger:
                 )
             if last:
                 db.execute(
-                    "UPDATE attempt SET state = 'failed', cause = ?, message = ?, ended_wall = renewed_wall "
+                    "UPDATE attempt SET state = ?, cause = ?, message = ?, ended_wall = renewed_wall "
                     "WHERE signature = ? AND state = 'running'",
-                    (last.cause or "replaced", last.message, signature),
+                    (*_replaced(last), last.message, signature),
                 )
             wall, monotonic = time.time(), time.monotonic()
             db.execute(
-                "INSERT INTO attempt (signature, number, state, host, boot, namespace, pid, started, workers, "
+                "INSERT INTO attempt (signature, number, state, host, boot, namespace, pid, started, workers, split, "
                 "began_wall, began_monotonic, renewed_wall, renewed_monotonic, iteration) "
-                "VALUES (?, ?, 'running', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (signature, last.number + 1 if last else 1, *astuple(owner), workers)
+                "VALUES (?, ?, 'running', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (signature, last.number + 1 if last else 1, *astuple(owner), workers, split)
                 + (wall, monotonic, wall, monotonic, trial.iteration),
             )
             return self.attempts(signature)[-1]
@@ -174,6 +181,16 @@ class Ledger:
             Fenced: it was replaced, or has ended.
         """
         self._update(attempt, "iteration = ?", iteration)
+
+    def prune(self, attempt: Attempt, reason: str) -> None:
+        """Say that an attempt shall end early, and why. It is on the disk before the attempt is asked to stop.
+
+        Should the attempt's process be killed before it stopped, the attempt reads as pruned all the same.
+
+        Raises:
+            Fenced: it was replaced, or has ended.
+        """
+        self._update(attempt, "pruned = ?", reason)
 
     def finish(
         self,
@@ -198,7 +215,7 @@ class Ledger:
                 f"in the result of trial {attempt.signature}: leave out numbers that are not finite"
             )
             raise
-        with self._writing():
+        with self._db.writing():
             last = self.attempts(attempt.signature)[-1]
             if last.ended is None or (last.number, last.state) != (attempt.number, state):
                 self._update(
@@ -245,58 +262,10 @@ class Ledger:
     ) -> None:
         self.close()
 
-    def _open(self) -> None:
-        with self._guarded():
-            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-                self._execute(f"PRAGMA {pragma}")
-            if self._schema() == len(MIGRATIONS):
-                return
-        with self._writing() as db:
-            found = self._schema()
-            if found > len(MIGRATIONS):
-                raise LedgerError(
-                    f"{self.path} has schema {found}, but this version of Retable reads up to {len(MIGRATIONS)}; "
-                    "use the version that wrote it, or a newer one (pip install -U retable)"
-                )
-            db.execute("CREATE TABLE IF NOT EXISTS schema (version INTEGER NOT NULL)")
-            for script in MIGRATIONS[found:]:
-                for statement in script.split(";"):
-                    db.execute(statement)
-            db.execute("DELETE FROM schema")
-            db.execute("INSERT INTO schema VALUES (?)", (len(MIGRATIONS),))
-
-    def _schema(self) -> int:
-        tables = self._execute("SELECT count(*) FROM sqlite_master WHERE name = 'schema'").fetchone()[0]
-        return self._execute("SELECT version FROM schema").fetchone()[0] if tables else 0
-
-    def _execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
-        """Execute, waiting while others write. SQLite's own waiting grows to 0.1 s a nap: one of many starves."""
-        end = time.monotonic() + BUSY_SECONDS
-        while True:
-            try:
-                return self._db.execute(statement, values)
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
-                    raise
-            time.sleep(POLL_SECONDS)
-
-    @contextmanager
-    def _guarded(self) -> Iterator[sqlite3.Connection]:
-        """The connection, for one thread at a time."""
-        with self._lock, _in_words(self.path):
-            yield self._db
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it is on the disk afterwards, or nothing."""
-        with self._guarded() as db, db:
-            self._execute("BEGIN IMMEDIATE")
-            yield db
-
     def _update(self, attempt: Attempt, assignment: str, *values: object) -> None:
         wall, monotonic = time.time(), time.monotonic()
-        with self._guarded():
-            changed = self._execute(
+        with self._db.guarded():
+            changed = self._db.execute(
                 f"UPDATE attempt SET {assignment}, renewed_wall = ?, renewed_monotonic = ?, seconds = max(seconds, "
                 "CASE WHEN boot = ? THEN ? - began_monotonic ELSE ? - began_wall END) "
                 "WHERE signature = ? AND number = ? AND state = 'running'",
@@ -310,8 +279,8 @@ class Ledger:
             )
 
     def _records(self, where: str, *values: object) -> list[TrialRecord]:
-        with self._guarded():
-            rows = self._execute(
+        with self._db.guarded():
+            rows = self._db.execute(
                 "SELECT trial.signature, name, identity, attempt.* FROM trial LEFT JOIN attempt "
                 f"ON attempt.signature = trial.signature {where} ORDER BY trial.rowid, number",
                 values,
@@ -328,17 +297,20 @@ class Ledger:
             )
         ]
 
-    def _attempt(self, row: sqlite3.Row) -> Attempt:
+    def _attempt(self, row: Row) -> Attempt:
         owner = Owner(row["host"], row["boot"], row["namespace"], row["pid"], row["started"])
         state, cause, message = row["state"], row["cause"], row["message"]
         if state == "running" and (why := self._dead(row, owner)):
             state, cause, message = "failed", "lost", why
+            if row["pruned"] is not None:
+                state, cause, message = "pruned", None, row["pruned"]
         return Attempt(
             signature=row["signature"],
             number=row["number"],
             state=state,
             owner=owner,
             workers=row["workers"],
+            split=row["split"],
             began=_iso(row["began_wall"]),
             ended=None if row["ended_wall"] is None else _iso(row["ended_wall"]),
             seconds=row["seconds"],
@@ -348,7 +320,7 @@ class Ledger:
             message=message,
         )
 
-    def _dead(self, row: sqlite3.Row, owner: Owner) -> str:
+    def _dead(self, row: Row, owner: Owner) -> str:
         """Why a lease is no longer alive; empty if it is."""
         if owner.exists() is False:
             return f"{owner} is gone"
@@ -359,24 +331,9 @@ class Ledger:
         return f"{owner} was silent for {silent:.0f} s" if silent > self.lease_seconds else ""
 
 
-@contextmanager
-def _in_words(path: Path) -> Iterator[None]:
-    """SQLite's errors as ours, with what to do."""
-    try:
-        yield
-    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
-        raise  # a mistake in this file, not in the user's
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-            raise DiskFull(
-                errno.ENOSPC, f"no room for {path}; nothing is lost: make room and run the same command again"
-            ) from error
-        hint = {
-            sqlite3.SQLITE_BUSY: f"another process has been writing for {BUSY_SECONDS:.0f} s; stop it and try again",
-            sqlite3.SQLITE_NOTADB: "it is another kind of file; give the study another results folder",
-            sqlite3.SQLITE_CORRUPT: "move it away and run again: finished trials are found by their folders",
-        }.get(error.sqlite_errorcode & 0xFF, "see that the file and its folder can be read and written")
-        raise LedgerError(f"{path}: {error}; {hint}") from error
+def _replaced(last: Attempt) -> tuple[str, str | None]:
+    """State and cause of an attempt that makes way for the next one of its own process, or whose process is gone."""
+    return ("pruned", None) if last.state == "pruned" else ("failed", last.cause or "replaced")
 
 
 def _iso(wall: float) -> str:

@@ -105,10 +105,10 @@ class _Loop:
                 iteration = until
                 if not finite:
                     return self._end(iteration, "collapsed")
-                if iteration % self.config.snapshot_every == 0 or iteration == self.config.iterations:
-                    if not self._snapshot(iteration):
-                        return self._end(iteration, "collapsed")
-                elif self.workers.agree(self.run.should_stop()):
+                snapshot = iteration % self.config.snapshot_every == 0 or iteration == self.config.iterations
+                if snapshot and not self._snapshot(iteration):
+                    return self._end(iteration, "collapsed")
+                if iteration < self.config.iterations and self.workers.agree(self.run.should_stop()):
                     self._save(iteration)
                     return "stopped"
             return self._end(iteration, "done")

@@ -6,10 +6,11 @@ from typing import Any, Literal
 
 from retable.owner import Owner
 
-State = Literal["missing", "running", "done", "collapsed", "failed", "stopped"]
-End = Literal["done", "collapsed", "failed", "stopped"]
+State = Literal["missing", "running", "done", "collapsed", "failed", "stopped", "pruned"]
+End = Literal["done", "collapsed", "failed", "stopped", "pruned"]
 FINISHED = frozenset({"done", "collapsed"})
-"""Terminal: such a trial is never begun again."""
+"""Terminal: such a trial is never begun again. A pruned one was ended early by a decision: who wants it whole may go on
+from its checkpoint."""
 
 
 class UnknownTrial(LookupError):
@@ -32,6 +33,7 @@ class Attempt:
         number: 1 for the trial's first. A lower one than the last is fenced.
         state: ``running`` only while the lease is alive; one whose owner is gone reads as failed, cause ``lost``.
         workers: size of the gang.
+        split: parts that each micro-batch of the config was cut into, for want of memory.
         began, ended: UTC, ISO 8601.
         seconds: wall time, up to the last sign of life.
         iteration: how far it was when it last said.
@@ -44,6 +46,7 @@ class Attempt:
     state: State
     owner: Owner
     workers: int
+    split: int
     began: str
     ended: str | None
     seconds: float

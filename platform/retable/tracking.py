@@ -38,7 +38,7 @@ DEFAULTS = {
 }
 """Environment variables set before MLflow is imported, where the user has not set them."""
 
-STATUS = {"done": "FINISHED", "collapsed": "FINISHED", "failed": "FAILED"}
+STATUS = {"done": "FINISHED", "collapsed": "FINISHED", "pruned": "FINISHED", "failed": "FAILED"}
 """State in the ledger -> status of the run. Any other state that is not ALIVE is KILLED."""
 ALIVE = frozenset({"running", "held"})
 

@@ -11,7 +11,7 @@ import pytest
 
 from retable import local
 from retable.execution import Execution
-from retable.ledger import Ledger
+from retable.ledger import FINISHED, Ledger
 from retable.owner import Owner
 from retable.plan import Plan, PlannedTrial, make_plan
 from retable.run import Assignment
@@ -152,3 +152,32 @@ def test_a_stop_request_saves_hands_out_no_more_and_is_gone_with_the_attempt(stu
         assert not assignment.stop_request.exists()
     _, notes = study.run()
     assert len(notes.began_names) == 4
+
+
+def test_a_pruned_trial_keeps_its_snapshots_and_only_a_search_lets_it_rest(study: Study) -> None:
+    pruned = study.signature("s_t=1")
+
+    class Pruner(Notes):
+        def began(self, planned: PlannedTrial, assignment: Assignment) -> None:
+            super().began(planned, assignment)
+            if planned.signature == pruned:
+                execution.prune(pruned, "worse than the median")
+            execution.prune("not running", "nothing happens")
+
+    notes = Pruner()
+    with Ledger(study.results / "ledger.db") as ledger:
+        execution = Execution(study.plan, study.results, study.results, ledger, (notes,))
+        local.run_plan(execution)
+        assert (ledger.trial(pruned).state, ledger.attempts(pruned)[0].message) == (
+            "pruned",
+            "worse than the median",
+        )
+    assert (notes.ended_states["s_t=1 batch_size=4"], execution.states[pruned]) == ("pruned", "pruned")
+    assert (execution.folder(pruned) / "checkpoints" / "00000010").is_dir()
+    assert not list(execution.folder(pruned).glob("stop-*"))
+    with Ledger(study.results / "ledger.db") as ledger:
+        search = Execution(study.plan, study.results, study.results, ledger, settled=FINISHED | {"pruned"})
+        assert not search.waiting
+    _, again = study.run()
+    assert again.began_names == ["s_t=1 batch_size=4"]
+    assert json.loads((execution.folder(pruned) / "result.json").read_text())["state"] == "done"

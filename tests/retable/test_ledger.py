@@ -18,10 +18,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from retable import ledger as module
+from retable import database
 from retable.files import DiskFull
 from retable.ledger import (
     FINISHED,
+    MIGRATIONS,
     AlreadyDone,
     Attempt,
     Fenced,
@@ -93,7 +94,7 @@ def test_a_finished_trial_is_never_begun_again(ledger: Ledger, state: str) -> No
         ledger.begin(A)
 
 
-@pytest.mark.parametrize("state", ["failed", "stopped"])
+@pytest.mark.parametrize("state", ["failed", "stopped", "pruned"])
 def test_others_are_begun_again_where_they_were(ledger: Ledger, state: str) -> None:
     attempt = ledger.begin(A)
     ledger.progress(attempt, 30)
@@ -216,6 +217,45 @@ def test_a_jump_of_the_wall_clock_neither_ends_nor_prolongs_a_lease(
     assert ledger.begin(A).number == 2
 
 
+def test_a_pruning_outlives_its_process(ledger: Ledger, clocks: Clocks) -> None:
+    attempt = ledger.begin(A, owner=NEIGHBOUR)
+    ledger.prune(attempt, "median rule at iteration 400")
+    assert ledger.trial(A).state == "running"
+    clocks.pass_(61)  # killed before it stopped
+    assert (ledger.trial(A).state, ledger.attempts(A)[0].message) == (
+        "pruned",
+        "median rule at iteration 400",
+    )
+    again = ledger.begin(A)
+    assert (ledger.attempts(A)[0].state, ledger.attempts(A)[0].cause) == ("pruned", None)
+    ledger.finish(again, "done")
+    with pytest.raises(Fenced):
+        ledger.prune(again, "too late")
+
+
+def test_a_ledger_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    old = database.Database(path, MIGRATIONS[:1])
+    old.execute("INSERT INTO trial VALUES ('a', 'walk', '{}')")
+    old.execute("INSERT INTO study VALUES ('s', 'smoke', '2026-01-01')")
+    old.execute("INSERT INTO membership VALUES ('s', 'smoke', 'a')")
+    old.execute(
+        "INSERT INTO attempt VALUES ('a', 1, 'failed', 'host', '', '', 7, 0, 2, 1, 1, 2, 2, 3, 5.5, 40, NULL, 'error', 'why')"
+    )
+    old.close()
+    with Ledger(path) as opened:
+        (attempt,) = opened.attempts("a")
+        assert (attempt.state, attempt.seconds, attempt.iteration, attempt.message) == (
+            "failed",
+            5.5,
+            40,
+            "why",
+        )
+        assert (attempt.workers, attempt.split) == (2, 1)
+        opened.finish(opened.begin("a", split=2), "pruned")
+        assert [attempt.split for attempt in opened.attempts("a")] == [1, 2]
+
+
 def test_finishing_twice_changes_nothing(ledger: Ledger, clocks: Clocks) -> None:
     attempt = ledger.begin(A)
     ledger.finish(attempt, "done", {"is": 1.0})
@@ -238,7 +278,7 @@ def test_a_result_that_is_not_finite_is_refused_and_the_attempt_goes_on(ledger: 
         ledger.finish(attempt, "done", {"is": float("nan")})
     assert "not finite" in refused.value.__notes__[0]
     with pytest.raises(
-        ValueError, match="ends as one of done, collapsed, failed, stopped, but got 'running'"
+        ValueError, match="ends as one of done, collapsed, failed, stopped, pruned, but got 'running'"
     ):
         ledger.finish(attempt, "running")  # type: ignore[arg-type]
     ledger.finish(attempt, "done", {"is": None})
@@ -267,7 +307,7 @@ def test_threads_may_share_a_ledger(ledger: Ledger) -> None:
 
 
 def test_status_reads_while_another_writes(ledger: Ledger) -> None:
-    with Ledger(ledger.path) as status, ledger._writing() as db:
+    with Ledger(ledger.path) as status, ledger._db.writing() as db:
         db.execute("UPDATE trial SET name = 'half'")
         assert [trial.name for trial in status.trials()] == ["s_t=0", "s_t=1", "s_t=2"]
 
@@ -291,7 +331,7 @@ def test_what_was_committed_is_synced(ledger: Ledger) -> None:
 def test_a_newer_schema_is_refused_unchanged(ledger: Ledger) -> None:
     ledger._db.execute("UPDATE schema SET version = 99")
     ledger.close()
-    with pytest.raises(LedgerError, match=r"has schema 99, but this version .* reads up to 1; .*pip install"):
+    with pytest.raises(LedgerError, match=r"has schema 99, but this version .* reads up to 2; .*pip install"):
         Ledger(ledger.path)
     opened = sqlite3.connect(ledger.path)
     assert opened.execute("SELECT version FROM schema").fetchall() == [(99,)]
@@ -324,8 +364,12 @@ def test_a_full_disk_loses_nothing(ledger: Ledger) -> None:
 def test_a_writer_that_never_ends_is_named(
     ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BUSY_SECONDS", 0.1)
-    with Ledger(ledger.path) as other, ledger._writing(), pytest.raises(LedgerError, match="another process"):
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    with (
+        Ledger(ledger.path) as other,
+        ledger._db.writing(),
+        pytest.raises(LedgerError, match="another process"),
+    ):
         other.begin(A)
 
 

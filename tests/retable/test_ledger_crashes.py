@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from retable import database
 from retable import ledger as module
 from retable.ledger import FINISHED, AlreadyDone, LeaseHeld, Ledger
 
@@ -35,12 +36,12 @@ def drive(ledger: Ledger) -> None:
 
 
 def kill_at(line: int) -> None:
-    """Kill this process before the n-th line of the ledger's file from now on is executed."""
+    """Kill this process before the n-th line of the ledger's files from now on is executed."""
     executed = 0
 
     def trace(frame: FrameType, event: str, _: object) -> Any:
         nonlocal executed
-        if frame.f_code.co_filename != module.__file__:
+        if frame.f_code.co_filename not in (module.__file__, database.__file__):
             return None
         if event == "line":
             executed += 1

@@ -166,6 +166,13 @@ def test_asked_to_stop_it_saves_and_goes_on_later(tmp_path: Path) -> None:
     assert train(tmp_path, config, attempt=2) == "done"
 
 
+def test_a_stop_is_obeyed_where_every_look_at_the_losses_is_a_snapshot(tmp_path: Path) -> None:
+    run = run_of(tmp_path)
+    run.assignment.stop_request.touch()
+    assert loop.train(run.assignment.trial, run) == "stopped"
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["00000010"]
+
+
 def test_a_batch_that_cannot_be_shared_is_refused_before_any_compute(tmp_path: Path) -> None:
     run = replace(run_of(tmp_path), world_size=3)
     with pytest.raises(
