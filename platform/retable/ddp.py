@@ -156,8 +156,12 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
         mean = parts[:, 0].mean(0)
         var = parts[:, 1].mean(0) + (parts[:, 0] - mean).square().mean(0)
         self._track(mean.detach(), var.detach(), x_NCHW.numel() // x_NCHW.shape[1] * len(parts))
-        scale = self.weight * torch.rsqrt(var + self.eps)
-        shift = self.bias - mean * scale
+        scale = torch.rsqrt(var + self.eps)
+        if self.affine:
+            scale = self.weight * scale
+        shift = -mean * scale
+        if self.affine:
+            shift = self.bias + shift
         return torch.addcmul(shift[:, None, None], x_NCHW, scale[:, None, None]).to(x_NCHW.dtype)
 
     @torch.no_grad()

@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
+from retable.data.errors import DataError
 from retable.data.spec import ClipSpec
+from retable.identity import option
 from retable.metrics.evaluation import Evaluation
 from retable.published import Label
 from retable.study import TrialConfig
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from trainables.video_gan.step import VideoGANLearner
 
 PAPER_CLIPS = ClipSpec()
+UCF101_CLASSES = 101
 CHOICES = {
     "discriminator": ("multiscale", "3d", "3d+2d"),
     "loss": ("per_level", "eq7"),
@@ -23,6 +26,7 @@ CHOICES = {
     "precision": ("float32", "bfloat16"),
 }
 POSITIVE = (
+    "classes",
     "s_t",
     "z_dim",
     "base_channels",
@@ -62,6 +66,8 @@ class VideoGANConfig(TrialConfig):
         beta2: Adam's decay of the mean squared gradient.
         adam_eps: the ε that Adam adds to the root of the uncorrected second moment, as Chainer does.
         n_dis: discriminator updates for one of the generator, which comes with the first of them.
+        conditional: whether both networks are told a clip's class (§4.6).
+        classes: how many classes the data set has, which shapes a conditional model's networks; 101 in UCF101.
         precision: of convolutions; sums, losses, weights and updates are float32.
         data: how clips are cut; their frames and size are `frames` and `resolution`.
         evaluation: how samples are scored.
@@ -93,6 +99,8 @@ class VideoGANConfig(TrialConfig):
     adam_eps: float = 8e-8
     n_dis: int = 1
     precision: Literal["float32", "bfloat16"] = "float32"
+    conditional: bool = option(False)
+    classes: int = option(UCF101_CLASSES)
     data: ClipSpec = PAPER_CLIPS
     evaluation: Evaluation
 
@@ -156,6 +164,11 @@ class VideoGANConfig(TrialConfig):
         return first, second, third
 
     @property
+    def told_classes(self) -> int:
+        """Classes that the networks know of: 0 if they are told none."""
+        return self.classes if self.conditional else 0
+
+    @property
     def levels(self) -> tuple[int, ...]:
         """The levels that are rendered and judged in training."""
         return (1, 2, 3, 4) if self.discriminator == "multiscale" else (4,)
@@ -165,7 +178,7 @@ class VideoGANConfig(TrialConfig):
         multiscale = self.discriminator == "multiscale"
         judged = self if multiscale else replace(self, S2=False, S3=False, loss="per_level")
         S1, S2, S3 = (stride > 1 for stride in judged.strides)
-        classifier = self.evaluation.classifier.canonical()
+        evaluation = replace(self.evaluation, classifier=self.evaluation.classifier.canonical())
         return replace(
             judged,
             s_t=self.s_t if S1 or S2 or S3 else 1,
@@ -173,7 +186,8 @@ class VideoGANConfig(TrialConfig):
             S2=S2,
             S3=S3,
             reference_batch=self.reference_batch if self.lam else 1,
-            evaluation=replace(self.evaluation, classifier=classifier),
+            classes=self.classes if self.conditional else UCF101_CLASSES,
+            evaluation=evaluation if self.conditional else replace(evaluation, labels="frequency"),
         )
 
     def labels(self) -> Mapping[str, Label]:
@@ -193,7 +207,7 @@ class VideoGANConfig(TrialConfig):
             "reference_batch": self.reference_batch,
             "discriminator": self.discriminator,
             "loss": self.loss,
-            "conditional": 0,
+            "conditional": int(self.conditional),
             "resolution": self.resolution,
             "frames": self.frames,
             "lr": self.lr,
@@ -213,9 +227,22 @@ class VideoGANConfig(TrialConfig):
         return (self.evaluation.classifier,)
 
     def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
-        """Decode the train split into shards; returns which videos are skipped."""
+        """Decode the train split into shards; returns which videos are skipped.
+
+        Raises:
+            DataError: the data set can't be trained on, or it has other classes than a conditional model's networks.
+        """
+        from retable.data.catalog import scan
         from retable.data.clips import Clips
 
+        if self.conditional:
+            found = scan(data, frames=self.frames).classes
+            if len(found) != self.classes:
+                raise DataError(
+                    f"a conditional model is made for the classes of its data set, but got classes={self.classes} and "
+                    f"{data} has {len(found)} ({', '.join(found[:3])}…); train it with classes={len(found)}, which is "
+                    "another trial, or on the data set that it was declared for"
+                )
         return Clips(data, self.data, "train", 0, progress=progress).notice
 
     def build(self, seed: int, run: "Run", workers: "Workers") -> "VideoGANLearner":

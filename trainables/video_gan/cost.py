@@ -20,7 +20,7 @@ from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.critic import Critic, Verdict
 from trainables.video_gan.discriminator import Discriminator, Down
 from trainables.video_gan.generator import ConvLSTM, Generator
-from trainables.video_gan.networks import build_discriminator, build_generator
+from trainables.video_gan.networks import build_discriminator, build_generator, first_labels
 
 Part: TypeAlias = Literal["generator", "discriminator"]
 
@@ -69,9 +69,9 @@ def _generate(config: VideoGANConfig) -> tuple[dict[str, int], Iterator[Op]]:
     """Names of the generator's blocks with their levels, and what it runs as the authors would."""
     with torch.device("meta"):
         generator = build_generator(config, literal=True)
-        z_NZ = torch.empty(1, config.z_dim)
+        z_NZ, labels_N = torch.empty(1, config.z_dim), first_labels(config, 1)
     with torch.no_grad(), Trace(generator) as trace:
-        generator(z_NZ, (0, 0, 0))
+        generator(z_NZ, (0, 0, 0), labels_N)
     blocks = len(generator.ups)
     levels = {f"ups.{at}.": max(at - blocks + 5, 1) for at in range(blocks)}
     levels |= {f"renders.{level}.": level for level in generator.levels}
@@ -83,9 +83,9 @@ def _judge(config: VideoGANConfig) -> tuple[dict[str, int], Iterator[Op]]:
     with torch.device("meta"):
         discriminator = build_discriminator(config, literal=True)
         videos = [torch.empty(shape) for shape in video_shapes(config, 1)]
-        frames = torch.zeros(1, dtype=torch.int64)
+        frames, labels_N = torch.zeros(1, dtype=torch.int64), first_labels(config, 1)
     with torch.no_grad(), Trace(discriminator) as trace:
-        discriminator(videos, frames)
+        discriminator(videos, frames, labels_N)
     levels = {f"levels.{at}.": level for at, level in enumerate(config.levels)}
     return levels, _as_authors_judge(trace.ops, discriminator)
 
@@ -96,7 +96,7 @@ def _as_authors_generate(ops: Iterable[Op], generator: Generator) -> Iterator[Op
     """
     recurrent = {name for name, module in generator.named_modules() if isinstance(module, ConvLSTM)}
     blocks = len(generator.ups)
-    subsampled = {f"ups.{at}.bn1" for at in range(blocks - 3, blocks)}
+    subsampled = {f"ups.{at}.bn1{norm}" for norm in ("", ".norm") for at in range(blocks - 3, blocks)}
     for op in ops:
         if op.module in recurrent and op.name == "aten.sigmoid":
             yield replace(op, name="aten.add")
@@ -200,11 +200,13 @@ def _update(
     """A micro-batch as `step.VideoGANLearner` runs it, on videos without content."""
     generator.zero_grad()
     critic.zero_grad()
+    labels_N = first_labels(config, len(z_NZ))
     with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
         with torch.set_grad_enabled(both):
-            fakes = tuple(video.float() for video in generator(z_NZ, (0, 0, 0)))
+            fakes = tuple(video.float() for video in generator(z_NZ, (0, 0, 0), labels_N))
         reals = tuple(torch.empty_like(video) for video in fakes)
-        verdict: Verdict = critic(reals, fakes, torch.zeros(2 * len(z_NZ), dtype=torch.int64))
+        frames_M = torch.zeros(2 * len(z_NZ), dtype=torch.int64)
+        verdict: Verdict = critic(reals, fakes, frames_M, labels_N)
     if both:
         torch.autograd.backward(fakes, verdict.fake_gradients)
     verdict.backward()

@@ -56,20 +56,26 @@ class Critic(nn.Module):
         self.discriminator, self.form, self.penalty, self.share = discriminator, form, penalty, share
 
     def forward(
-        self, real: Sequence[Tensor], fake: Sequence[Tensor], frames_M: Tensor | None = None
+        self,
+        real: Sequence[Tensor],
+        fake: Sequence[Tensor],
+        frames_M: Tensor | None = None,
+        labels_N: Tensor | None = None,
     ) -> Verdict:
         """Judge the videos of all levels, (N, 3, T_l, H_l, W_l) in [-1, 1].
 
         Args:
             frames_M: for the 3D + 2D baseline, the frame of each of the 2N videos (real ones first) that is judged
                 by itself.
+            labels_N: for a conditional model, the classes of the real videos, and of the generated ones too.
         """
         samples = len(real[0])
+        labels_M = None if labels_N is None else labels_N.repeat(2)
         passes = [Recorded() for _ in real]
         logits, slopes, cotangents = [], [], []
         for level, (run, *pair) in enumerate(zip(passes, real, fake, strict=True)):
             x_MCTHW = packed(torch.cat(pair).detach()).requires_grad_()
-            logits_M = self.discriminator.judge(level, x_MCTHW, run, frames_M)
+            logits_M = self.discriminator.judge(level, x_MCTHW, run, frames_M, labels_M)
             slope, cotangent = run.backward(logits_M, x_MCTHW)
             logits.append(logits_M.detach().float())
             slopes.append(slope)
@@ -83,7 +89,7 @@ class Critic(nn.Module):
         penalty = self.penalty * self.share / samples
         pairs: list[tuple[Tensor, Tensor]] = []
         for level, run in enumerate(passes):
-            tangents = self._tangents(level, run, slopes[level][:samples], frames_M)
+            tangents = self._tangents(level, run, slopes[level][:samples], frames_M, labels_N)
             pairs += run.gradients(cotangents[level], push_ML[:, level], tangents, penalty)
         return Verdict(
             gradients=tuple(pairs),
@@ -100,11 +106,16 @@ class Critic(nn.Module):
 
     @torch.no_grad()
     def _tangents(
-        self, level: int, recorded: Recorded, slope_NCTHW: Tensor, frames_M: Tensor | None
+        self,
+        level: int,
+        recorded: Recorded,
+        slope_NCTHW: Tensor,
+        frames_M: Tensor | None,
+        labels_N: Tensor | None,
     ) -> list[Tensor]:
         """Each convolution's input when the real videos' slopes run through the recorded gates."""
         if self.penalty == 0:
             return [call.x_NCTHW[:0] for call in recorded.calls]
         run = Tangent(recorded)
-        self.discriminator.judge(level, slope_NCTHW, run, frames_M)
+        self.discriminator.judge(level, slope_NCTHW, run, frames_M, labels_N)
         return run.inputs

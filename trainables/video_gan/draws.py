@@ -19,6 +19,17 @@ def noise(seed: int, purpose: str, position: int, indices: Sequence[int], z_dim:
     return torch.from_numpy(np.stack(rows)).float()
 
 
+def labels(seed: int, purpose: str, position: int, indices: Sequence[int], among: Sequence[int]) -> Tensor:
+    """A class for each sample, drawn evenly from `among`: int64 (len(indices),).
+
+    Args:
+        among: the label of every training video, for classes as frequent as in training; each once for the uniform
+            distribution.
+    """
+    drawn = [among[int(stream(seed, purpose, position, index).integers(len(among)))] for index in indices]
+    return torch.tensor(drawn, dtype=torch.int64)
+
+
 def shared_offsets(seed: int, update: int, micro: int, counts: Sequence[int]) -> tuple[int, ...]:
     """The generator's offset in each subsampling layer, below its count (Equation 9)."""
     return tuple(stream(seed, "offset", update, micro).integers(0, counts).tolist())

@@ -14,7 +14,7 @@ from retable.cost import MIB
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.cost import Part, video_shapes
 from trainables.video_gan.critic import Critic
-from trainables.video_gan.networks import build_discriminator, build_generator
+from trainables.video_gan.networks import build_discriminator, build_generator, first_labels
 
 STEPS = 3
 
@@ -64,10 +64,10 @@ def measure(config: VideoGANConfig, part: Part) -> Measured:
 
 def _generator_step(config: VideoGANConfig, on: torch.device) -> tuple[torch.nn.Module, Callable[[], None]]:
     generator = build_generator(config).to(on)
-    z_NZ = torch.rand(1, config.z_dim, device=on)
+    z_NZ, labels_N = torch.rand(1, config.z_dim, device=on), first_labels(config, 1, on)
 
     def step() -> None:
-        videos = generator(z_NZ, (0, 0, 0))
+        videos = generator(z_NZ, (0, 0, 0), labels_N)
         torch.autograd.backward(videos, [torch.ones_like(video) for video in videos])
 
     return generator, step
@@ -79,8 +79,8 @@ def _discriminator_step(
     penalty = config.lam * config.reference_batch
     critic = Critic(build_discriminator(config), form=config.loss, penalty=penalty).to(on)
     videos = [torch.rand(shape, device=on) for shape in video_shapes(config, 1)]
-    frames = torch.zeros(2, dtype=torch.int64, device=on)
-    return critic, lambda: critic(videos, videos, frames).backward()
+    frames, labels_N = torch.zeros(2, dtype=torch.int64, device=on), first_labels(config, 1, on)
+    return critic, lambda: critic(videos, videos, frames, labels_N).backward()
 
 
 def _timed(step: Callable[[], None], on: torch.device) -> float:

@@ -63,7 +63,7 @@ class Call:
     """One convolution of a recorded pass."""
 
     kernel: Tensor  # with the pooling worked in; autograd leads from it to the layer's weight
-    bias: Tensor
+    bias: Tensor | None
     axes: Sequence[Axis]
     x_NCTHW: Tensor
     y_NCTHW: Tensor
@@ -83,9 +83,9 @@ class Recorded(Pass):
         return y
 
     def _conv(self, layer: nn.Conv3d, x_NCTHW: Tensor, axes: Sequence[Axis]) -> Tensor:
-        assert layer.bias is not None
         kernel = kernel_of(layer.weight, axes)
-        y_NCTHW = _apply(x_NCTHW, kernel.detach(), layer.bias.detach(), axes)
+        bias = None if layer.bias is None else layer.bias.detach()
+        y_NCTHW = _apply(x_NCTHW, kernel.detach(), bias, axes)
         self.calls.append(Call(kernel, layer.bias, axes, x_NCTHW.detach(), y_NCTHW))
         return y_NCTHW
 
@@ -120,8 +120,9 @@ class Recorded(Pass):
                 padding=[axis.padding for axis in call.axes],
             )
             yield call.kernel, kernel_gradient.float()
-            sums_NO = cotangent.sum(dim=(2, 3, 4), dtype=torch.float32)
-            yield call.bias, (slopes_N[:, None] * sums_NO).sum(dim=0)
+            if call.bias is not None:
+                sums_NO = cotangent.sum(dim=(2, 3, 4), dtype=torch.float32)
+                yield call.bias, (slopes_N[:, None] * sums_NO).sum(dim=0)
 
 
 class Tangent(Pass):

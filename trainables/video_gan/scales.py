@@ -7,6 +7,8 @@ from retable.metrics.evaluation import Evaluation
 from trainables.classifiers.scales import SMALL
 from trainables.video_gan.config import VideoGANConfig
 
+EMBEDDED_CLASSES = 10
+
 
 def smoke(config: VideoGANConfig) -> VideoGANConfig:
     """Minutes for a table: proves the path, learns next to nothing."""
@@ -19,7 +21,14 @@ def smoke(config: VideoGANConfig) -> VideoGANConfig:
         clstm_channels=64,
         d_channels=8,
         lr=4e-4,
-        evaluation=Evaluation(classifier=SMALL, samples=128, repeats=2, snapshot_samples=64, real_passes=1),
+        evaluation=Evaluation(
+            classifier=SMALL,
+            samples=128,
+            repeats=2,
+            snapshot_samples=64,
+            real_passes=1,
+            labels=config.evaluation.labels,
+        ),
     )
 
 
@@ -33,7 +42,14 @@ def toy(config: VideoGANConfig) -> VideoGANConfig:
         clstm_channels=128,
         d_channels=16,
         lr=4e-4,
-        evaluation=Evaluation(classifier=SMALL, samples=1024, repeats=5, snapshot_samples=512, real_passes=2),
+        evaluation=Evaluation(
+            classifier=SMALL,
+            samples=1024,
+            repeats=5,
+            snapshot_samples=512,
+            real_passes=2,
+            labels=config.evaluation.labels,
+        ),
     )
 
 
@@ -43,6 +59,6 @@ def paper(config: VideoGANConfig) -> VideoGANConfig:
 
 
 def _small(config: VideoGANConfig) -> VideoGANConfig:
-    """32 px; batches, frames, strides, losses and penalties stay the paper's."""
+    """32 px and the embedded data set's classes; batches, frames, strides, losses and penalties stay the paper's."""
     data = ClipSpec(frames=config.frames, size=32, crop=config.data.crop, flip=config.data.flip)
-    return replace(config, resolution=32, z_dim=64, data=data)
+    return replace(config, resolution=32, z_dim=64, classes=EMBEDDED_CLASSES, data=data)

@@ -19,12 +19,13 @@ from retable.study import Trial
 from trainables.parts.adam import torch_eps
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.critic import Critic, Verdict
-from trainables.video_gan.draws import judged_frames, noise, own_offsets, shared_offsets
+from trainables.video_gan.draws import judged_frames, labels, noise, own_offsets, shared_offsets
 from trainables.video_gan.networks import build_discriminator, build_generator
 from trainables.video_gan.pyramid import pyramid
 
 PREVIEW = 36
-"""Clips to look at, 6 × 6 as the authors' previews."""
+"""Clips to look at, 6 × 6 as the authors' previews; of a conditional model, each column has one class."""
+PREVIEW_COLUMNS = 6
 PREVIEW_BATCH = 4
 
 
@@ -85,10 +86,12 @@ class VideoGANLearner:
 
     def samples(self) -> np.ndarray:
         """36 dense clips, uint8 (36, T, 3, H, W)."""
-        batches = [
-            self._generate("preview-z", 0, range(start, start + PREVIEW_BATCH))
-            for start in range(0, PREVIEW, PREVIEW_BATCH)
-        ]
+        batches = []
+        for start in range(0, PREVIEW, PREVIEW_BATCH):
+            indices = range(start, start + PREVIEW_BATCH)
+            columns_N = torch.tensor(indices) % PREVIEW_COLUMNS
+            labels_N = columns_N * self.config.classes // PREVIEW_COLUMNS  # spread over all classes
+            batches.append(self._generate("preview-z", 0, indices, labels_N))
         return torch.cat([to_uint8(batch).cpu() for batch in batches]).numpy()
 
     def state(self) -> dict[str, Any]:
@@ -118,9 +121,11 @@ class VideoGANLearner:
         micros = self.workers.indices(config.batch_size, config.accumulate)
         for micro, indices in enumerate(micros):
             waiting = () if micro == len(micros) - 1 else (self.generator, self.critic)
+            clips, labels_N = self.clips.batch(update, indices)
+            told_N = self._told(labels_N)
             with self.workers.accumulating(*waiting):
-                fakes = self._fakes(update, micro, indices, graph=both)
-                verdict = self._judge(update, micro, indices, fakes)
+                fakes = self._fakes(update, micro, indices, told_N, graph=both)
+                verdict = self._judge(update, micro, indices, clips, told_N, fakes)
                 if both:
                     torch.autograd.backward(fakes, verdict.fake_gradients)
                 verdict.backward()
@@ -131,25 +136,34 @@ class VideoGANLearner:
         self._take(self.critic_adam, iteration, update + 1)
         return means
 
-    def _fakes(self, update: int, micro: int, indices: Sequence[int], *, graph: bool) -> tuple[Tensor, ...]:
-        """Training videos of that micro-batch, float32."""
+    def _fakes(
+        self, update: int, micro: int, indices: Sequence[int], labels_N: Tensor | None, *, graph: bool
+    ) -> tuple[Tensor, ...]:
+        """Training videos of that micro-batch, of the real clips' classes if they have any: float32."""
         config = self.config
         offsets = shared_offsets(self.seed, update, micro, config.offset_counts)
         z_NZ = self._noise("z", update, indices)
         generator = self.generator if graph else unwrapped(self.generator)
         with torch.set_grad_enabled(graph), self._precision():
-            return tuple(video.float() for video in generator(z_NZ, offsets))
+            return tuple(video.float() for video in generator(z_NZ, offsets, labels_N))
 
-    def _judge(self, update: int, micro: int, indices: Sequence[int], fakes: Sequence[Tensor]) -> Verdict:
+    def _judge(
+        self,
+        update: int,
+        micro: int,
+        indices: Sequence[int],
+        clips: Tensor,
+        labels_N: Tensor | None,
+        fakes: Sequence[Tensor],
+    ) -> Verdict:
         """The discriminator's verdict on that micro-batch's clips and generated videos."""
         config, device = self.config, self.workers.device
-        clips, _ = self.clips.batch(update, indices)
         offsets_NS = own_offsets(self.seed, update, indices, config.offset_counts).to(device)
         reals = pyramid(to_model(clips.to(device)), config.strides, offsets_NS, config.levels)
         judged = judged_frames(self.seed, update, micro, config.frames_by_level[-1])
         frames_M = torch.tensor(judged, device=device).repeat_interleave(len(indices))
         with self._precision():
-            verdict: Verdict = self.critic(reals, fakes, frames_M)
+            verdict: Verdict = self.critic(reals, fakes, frames_M, labels_N)
             return verdict
 
     def _take(self, adam: torch.optim.Adam, iteration: int, update: int) -> None:
@@ -161,11 +175,20 @@ class VideoGANLearner:
         adam.step()
 
     def _dense(self, indices: Sequence[int], repeat: int) -> Tensor:
-        return self._generate("evaluation-z", repeat, indices)
+        labels_N = None
+        if self.config.conditional:
+            labels_N = labels(self.seed, "evaluation-label", repeat, indices, self._asked)
+        return self._generate("evaluation-z", repeat, indices, labels_N)
 
-    def _generate(self, purpose: str, position: int, indices: Sequence[int]) -> Tensor:
-        generator = unwrapped(self.generator).eval()
-        return generator.generate(self._noise(purpose, position, indices), frames=self.config.frames)
+    def _generate(
+        self, purpose: str, position: int, indices: Sequence[int], labels_N: Tensor | None
+    ) -> Tensor:
+        generator, z_NZ = unwrapped(self.generator).eval(), self._noise(purpose, position, indices)
+        return generator.generate(z_NZ, self._told(labels_N), frames=self.config.frames)
+
+    def _told(self, labels_N: Tensor | None) -> Tensor | None:
+        """The labels on the device, if the networks are told them."""
+        return labels_N.to(self.workers.device) if self.config.conditional and labels_N is not None else None
 
     def _noise(self, purpose: str, position: int, indices: Sequence[int]) -> Tensor:
         return noise(self.seed, purpose, position, indices, self.config.z_dim).to(self.workers.device)
@@ -182,10 +205,16 @@ class VideoGANLearner:
         )
 
     @cached_property
+    def _asked(self) -> Sequence[int]:
+        """What an evaluation's labels are drawn from."""
+        uniform = self.config.evaluation.labels == "uniform"
+        return range(self.config.classes) if uniform else self.clips.labels
+
+    @cached_property
     def _evaluator(self) -> Evaluator:
-        config = self.config
+        config = self.config.canonical()
         data = scan(self.run.data, frames=config.frames).fingerprint
-        classifier = Trial(config.evaluation.classifier.canonical(), 0, data)
+        classifier = Trial(config.evaluation.classifier, 0, data)
         return Evaluator(config.evaluation, self.run.required(classifier.signature), self.clips, self.workers)
 
 

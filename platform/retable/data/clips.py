@@ -68,6 +68,11 @@ class Clips:
         """Number of videos."""
         return len(self._videos)
 
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """The label of each video, from 0 in the order of `classes`."""
+        return tuple(label for _, _, label in self._videos)
+
     def with_seed(self, seed: int) -> "Clips":
         """The same videos, drawn with another seed. Nothing is opened again."""
         other = copy(self)

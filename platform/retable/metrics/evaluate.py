@@ -104,6 +104,7 @@ class Evaluator:
             resize=self.extractor.resize,
             classifier=self.extractor.name,
             accuracy=f"{self.extractor.accuracy:.3f}",
+            labels="" if self.evaluation.labels == "frequency" else self.evaluation.labels,
         )
         if family == "is":
             return protocol(family="is", splits=self.evaluation.splits)

@@ -1,7 +1,9 @@
 """How a trial is scored: part of its config, so that a change of protocol is a change of identity. No torch here."""
 
 from dataclasses import dataclass
+from typing import Literal
 
+from retable.identity import option
 from retable.study import TrialConfig
 
 
@@ -15,6 +17,8 @@ class Evaluation:
         repeats: repeats of the final evaluation, each with fresh samples; the ± is over them.
         splits: parts that one repeat's samples are cut into for the Inception score.
         snapshot_samples: generated clips at each snapshot during training (one repeat).
+        labels: how often a conditional generator is asked for each class: ``frequency`` as often as the training videos
+            are of it, which is what an unconditional one learns; ``uniform`` equally often.
         real_passes: random clips taken of each training video for FID's real statistics.
     """
 
@@ -24,12 +28,15 @@ class Evaluation:
     splits: int = 1
     snapshot_samples: int = 2048
     real_passes: int = 10
+    labels: Literal["frequency", "uniform"] = option("frequency")
 
     def __post_init__(self) -> None:
         minimum = {"samples": 2, "repeats": 1, "splits": 1, "snapshot_samples": 2, "real_passes": 1}
         for name, least in minimum.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, but got {getattr(self, name)}")
+        if self.labels not in ("frequency", "uniform"):
+            raise ValueError(f"labels must be 'frequency' or 'uniform', but got {self.labels!r}")
         for name in ("samples", "snapshot_samples"):
             if getattr(self, name) % self.splits:
                 raise ValueError(

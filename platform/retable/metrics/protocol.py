@@ -12,10 +12,11 @@ from typing import Final
 
 # A family is one line here: the fields that its numbers depend on, as they stand in the name.
 _FORMS: Final = {
-    "is": "is{samples}x{repeats}_{classifier}_acc{accuracy}_{resize}_s{splits}_data-{data}",
-    "fid": "fid{samples}x{repeats}_{classifier}_acc{accuracy}_{resize}_r{passes}-{split}_data-{data}",
+    "is": "is{samples}x{repeats}_{classifier}_acc{accuracy}_{resize}_s{splits}_data-{data}{labels}",
+    "fid": "fid{samples}x{repeats}_{classifier}_acc{accuracy}_{resize}_r{passes}-{split}_data-{data}{labels}",
     "accuracy": "accuracy{samples}x{repeats}_{resize}_{split}_data-{data}",
 }
+_OPTIONAL: Final = {"labels": "_labels-"}  # what leads in a field that stands in a name only where it is set
 _LOWER_IS_BETTER: Final = frozenset({"fid"})
 
 _COUNT: Final = r"[1-9][0-9]*"
@@ -29,6 +30,7 @@ _FIELDS: Final = {
     "passes": _COUNT,
     "split": r"[a-z]+",
     "data": r"[0-9a-f]{6}",
+    "labels": r"[a-z]+",
 }
 
 
@@ -37,10 +39,14 @@ def _needed(family: str) -> list[str]:
     return [field for _, field, _, _ in Formatter().parse(_FORMS[family]) if field]
 
 
+def _pattern(field: str) -> str:
+    """A field in a name's regular expression."""
+    pattern = f"(?P<{field}>{_FIELDS[field]})"
+    return f"(?:{_OPTIONAL[field]}{pattern})?" if field in _OPTIONAL else pattern
+
+
 _NAMES: Final = {
-    family: re.compile(
-        re.sub(r"\{(\w+)\}", lambda m: f"(?P<{m[1]}>{_FIELDS[m[1]]})", form.replace(".", r"\."))
-    )
+    family: re.compile(re.sub(r"\{(\w+)\}", lambda m: _pattern(m[1]), form.replace(".", r"\.")))
     for family, form in _FORMS.items()
 }
 
@@ -60,6 +66,8 @@ class Protocol:
         splits: parts that the samples were cut into (IS).
         passes: random clips of each real video (FID).
         split: which real videos (FID, accuracy), such as ``train``.
+        labels: what decides how often each class is generated (IS, FID), such as ``uniform``. Unset where classes are as
+            frequent as in training: told to a conditional generator, learned by another.
     """
 
     family: str
@@ -72,6 +80,7 @@ class Protocol:
     splits: int = 0
     passes: int = 0
     split: str = ""
+    labels: str = ""
 
     def __post_init__(self) -> None:
         if self.family not in _FORMS:
@@ -79,6 +88,8 @@ class Protocol:
         needed = _needed(self.family)
         for name, pattern in _FIELDS.items():
             value = getattr(self, name)
+            if name in _OPTIONAL and value == "":
+                continue
             if name in needed and not re.fullmatch(pattern, str(value)):
                 raise ValueError(f"{name} of {self.family} must look like {pattern}, but got {value!r}")
             if name not in needed and value:
@@ -89,7 +100,9 @@ class Protocol:
     @property
     def name(self) -> str:
         """The name that the metric is filed under."""
-        return _FORMS[self.family].format(**{field: getattr(self, field) for field in _needed(self.family)})
+        fields = {field: getattr(self, field) for field in _needed(self.family)}
+        led_in = {field: lead + fields[field] for field, lead in _OPTIONAL.items() if fields.get(field)}
+        return _FORMS[self.family].format(**fields | led_in)
 
     @property
     def higher_is_better(self) -> bool:
@@ -105,7 +118,7 @@ class Protocol:
         """
         for family, pattern in _NAMES.items():
             if found := pattern.fullmatch(name):
-                values = found.groupdict()
+                values = found.groupdict(default="")
                 counts = {key: int(text) for key, text in values.items() if _FIELDS[key] == _COUNT}
                 texts = {key: text for key, text in values.items() if _FIELDS[key] != _COUNT}
                 return cls(family=family, **counts, **texts)  # type: ignore[arg-type]
@@ -115,7 +128,7 @@ class Protocol:
 def comparable(a: Protocol, b: Protocol) -> str:
     """Whether numbers under `a` and `b` may be subtracted: empty if so, else the reason to print in its place."""
     differences = [
-        f"{field.name} {getattr(a, field.name)} against {getattr(b, field.name)}"
+        f"{field.name} {getattr(a, field.name) or 'default'} against {getattr(b, field.name) or 'default'}"
         for field in fields(Protocol)
         if getattr(a, field.name) != getattr(b, field.name)
     ]

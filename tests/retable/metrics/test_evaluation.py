@@ -23,7 +23,7 @@ def test_it_is_json_ready_with_its_classifier() -> None:
 @pytest.mark.parametrize("name", ["samples", "repeats", "splits", "snapshot_samples", "real_passes"])
 def test_counts_have_a_minimum(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} must be at least [12], but got 0"):
-        Evaluation(classifier=JUDGE, **{name: 0})
+        Evaluation(classifier=JUDGE, **{name: 0})  # type: ignore[arg-type]
 
 
 def test_splits_are_equal_parts() -> None:

@@ -1,0 +1,54 @@
+"""What the classes of clips are worth to TGANv2: its Tables 7 and 8.
+
+Saito et al., "Train Sparsely, Generate Densely: Memory-efficient Unsupervised Training of High-resolution Temporal
+GAN" (IJCV 2020), sections 4.6 and 5.11. The unconditional trials are those of the subsampling ablation.
+"""
+
+from dataclasses import replace
+
+from retable.scale import Scale
+from retable.study import Column, Row, Study, Table, unchanged
+from studies.subsampling_ablation import BASE, batch, stride
+from studies.subsampling_ablation import STUDY as SUBSAMPLING
+from trainables.video_gan.config import VideoGANConfig
+from trainables.video_gan.scales import smoke, toy
+
+SIZES = tuple(Row(f"batch {size}", batch(BASE, size), model="Our model") for size in (16, 32, 64))
+
+
+def conditional(config: VideoGANConfig) -> VideoGANConfig:
+    """Both networks are told the classes; nothing else changes."""
+    return replace(config, conditional=True)
+
+
+def models(metric: str) -> tuple[Column[VideoGANConfig], ...]:
+    """The columns of Tables 7 and 8; the paper calls unconditional models pure."""
+    return (
+        Column("s_t = 2, pure", metric, stride(2)),
+        Column("s_t = 2, conditional", metric, lambda config: conditional(stride(2)(config))),
+        Column("s_t = 4, pure", metric, stride(4)),
+        Column("s_t = 4, conditional", metric, lambda config: conditional(stride(4)(config))),
+    )
+
+
+STUDY = Study(
+    name="conditional_ablation",
+    paper=SUBSAMPLING.paper,
+    tables=(
+        Table("7", "Inception score of pure and conditional models", SIZES, models("is")),
+        Table("8", "Fréchet distance of pure and conditional models", SIZES, models("fid")),
+    ),
+    scales={
+        "smoke": Scale(name="smoke", data="embedded", shrink=smoke, tables={"7": 1, "8": 1}),
+        "toy": Scale(name="toy", data="embedded", shrink=toy, tables={"7": 1, "8": 1}),
+        "paper": Scale(
+            name="paper", data="ucf101", shrink=unchanged, tables={"7": None, "8": None}, comparable=True
+        ),
+    },
+    published=SUBSAMPLING.published,
+)
+
+if __name__ == "__main__":
+    from retable.cli import main_study as main
+
+    raise SystemExit(main(STUDY))
