@@ -94,6 +94,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, default=Path("results"), help="folder of results (default: results)"
     )
     parser.add_argument("--data", type=Path, help="folder of the data set (default: by the scale)")
+    parser.add_argument(
+        "--classifier", type=Path, help="a classifier to score with that you bring (default: one is trained)"
+    )
     parser.add_argument("--workers", type=_positive, help="most workers of one trial (default: what fits)")
     parser.add_argument("--address", help="a running Ray cluster, such as auto or ray://host:10001")
     parser.add_argument("--local", action="store_true", help="train in this process, without Ray (to debug)")
@@ -165,9 +168,10 @@ def _prepare(given: argparse.Namespace, console: Console) -> int:
 def _dispatch(study: Study[Any], verb: str, given: argparse.Namespace, console: Console) -> int:
     if given.scale not in study.scales:
         raise ValueError(f"--scale must be one of {', '.join(study.scales)}, but got {given.scale!r}")
+    scale = study.scales[given.scale]
     request = commands.Request(
         study=study,
-        scale=study.scales[given.scale],
+        scale=scale.judged_by(given.classifier) if given.classifier else scale,
         tables=given.tables,
         seeds=given.seeds,
         results=given.out,
@@ -176,6 +180,7 @@ def _dispatch(study: Study[Any], verb: str, given: argparse.Namespace, console: 
         address=given.address,
         local=given.local,
         from_mlflow=getattr(given, "from_mlflow", None),
+        classifier=given.classifier,
     )
     return {
         "plan": commands.show_plan,

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from retable.console import counting
 from retable.data.sets import locate
+from retable.metrics.brought import Brought, bring
 from retable.plan import Plan, make_plan
 from retable.report.cells import filled_cells
 from retable.report.export import export
@@ -41,6 +42,7 @@ class Request:
         address: a running Ray cluster; None for one of our own.
         local: train in this process, without Ray.
         from_mlflow: make tables from this tracker (empty: the default one) and no folder of results.
+        classifier: file of weights that `scale` was changed to be judged by; its content is part of signatures.
     """
 
     study: Study[Any]
@@ -53,6 +55,7 @@ class Request:
     address: str | None
     local: bool
     from_mlflow: str | None = None
+    classifier: Path | None = None
 
     def plan(self, data: str) -> Plan[Any]:
         """The plan over a data set of that fingerprint."""
@@ -160,6 +163,7 @@ def _prepared(request: Request, console: Console) -> tuple[Path, Plan[Any]]:
     """The data set on this machine in the form that training reads, and the plan over it."""
     from retable.data.catalog import scan
 
+    request.plan(ABSENT)  # what is wrong with the request is told before the data set is touched
     with counting(console, f"Data set {request.scale.data}") as progress:
         root = locate(request.scale.data, request.data, progress)
     with counting(console, "Looking at its videos") as progress:
@@ -185,11 +189,22 @@ def _train(request: Request, plan: Plan[Any], root: Path, console: Console) -> d
     board = Board(console)
     with Ledger(request.results / "ledger.db") as ledger, Showing(request.results, plan, console) as showing:
         execution = Execution(plan, request.results.resolve(), root, ledger, (board, showing))
+        _bring(request, execution)
         showing.catch_up({record.signature: record.state for record in ledger.trials()})
         if execution.waiting:
             with board.watching(execution):
                 _runner(request)(execution)
         return execution.states
+
+
+def _bring(request: Request, execution: "Execution") -> None:
+    """Put the classifier that the user brought where its trial finds it."""
+    if request.classifier is None:
+        return
+    for planned in execution.plan.trials:
+        waiting = execution.states[planned.signature] == "waiting"
+        if waiting and isinstance(planned.trial.config, Brought):
+            bring(request.classifier, execution.folder(planned.signature))
 
 
 def _runner(request: Request) -> "Callable[[Execution], None]":

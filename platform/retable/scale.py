@@ -1,8 +1,9 @@
 """The sizes that one study runs at: smoke (minutes), toy (hours on a laptop), paper (days on a cluster)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 if TYPE_CHECKING:
     from retable.study import TrialConfig
@@ -33,3 +34,7 @@ class Scale(Generic[C]):
     def reason(self) -> str:
         """What stands in the place of a difference from the paper's number; empty where one may be taken."""
         return "" if self.comparable else f"not comparable: {self.name} data"
+
+    def judged_by(self, file: Path) -> Self:
+        """The same size, with every config scored by the classifier in that file of weights."""
+        return replace(self, shrink=lambda config: self.shrink(config).judged_by(file))

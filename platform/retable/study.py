@@ -58,6 +58,15 @@ class TrialConfig:
         """Configs of the trials that must be finished first, such as the classifier behind IS and FID."""
         return ()
 
+    def judged_by(self, file: Path) -> Self:
+        """This config scored by a classifier whose weights the user brings, in the place of the one it requires.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file holds no classifier that can score it.
+        """
+        raise ValueError(f"a {self.trainable} is not scored by a classifier; leave --classifier out")
+
     def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
         """Bring the data set into the form that training reads; called on the driver before any worker starts.
 

@@ -24,6 +24,10 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["--scale", "tiny"], "--scale must be one of smoke, toy, paper, but got 'tiny'"),
         (["--tables", "99", "--plan"], "declares no table '99'; it has 2, 3, 4, 5, 6, 9, 10, 11, 12"),
         (["--scale", "paper"], "say where it is with --data DIR or RETABLE_UCF101=DIR"),
+        (
+            ["--scale", "paper", "--classifier", "none"],
+            "none is no file; make it with `python -m trainables.",
+        ),
         (["--data", "/nowhere"], "the data set embedded should be at /nowhere, but that is no folder"),
     ],
 )

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from retable.data.spec import ClipSpec
+from retable.metrics.resize import Resize
 from retable.published import Label
 from retable.study import TrialConfig
+from trainables.classifiers.brought import BroughtC3D
 
 if TYPE_CHECKING:
     from retable.ddp import Workers
@@ -54,6 +56,15 @@ class C3DConfig(TrialConfig):
             raise ValueError(f"warmup must be at least 0 iterations, but got {self.warmup}")
         if not 0 <= self.beta2 < 1:
             raise ValueError(f"beta2 must be in [0, 1), but got {self.beta2}")
+
+    @property
+    def resize(self) -> Resize:
+        """Frames of other sizes are resized straight to the network's, as TGANv2's code does."""
+        return Resize("bilinear", self.data.size)
+
+    def with_weights(self, file: Path) -> BroughtC3D:
+        """The C3D in a file that `trainables.classifiers.convert` made, in the place of this one."""
+        return BroughtC3D.of(file)
 
     def learning_rate(self, iteration: int) -> float:
         """Adam's learning rate at an iteration, from 0."""

@@ -5,8 +5,9 @@ released Caffe model rounds the sizes of its pools up, and so does this one.
 Shapes: N clips, C channels, T frames, H × W pixels, K classes, F features.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,9 @@ from torch.nn import functional
 # Convolutions between two pools; pool1 keeps time, the others halve time and space.
 STAGES = (1, 1, 2, 2, 2)
 POOLS = ((1, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2))
+
+SIZE = 112
+"""Side of the frames that the released C3D takes."""
 
 
 def pooled(size: int, stages: int) -> int:
@@ -78,3 +82,42 @@ class C3D(nn.Module):
         features_NF = torch.relu(self.fc7(x_NF))
         logits_NK = self.fc8(features_NF if masks_N2F is None else features_NF * masks_N2F[:, 1])
         return logits_NK, features_NF
+
+
+class CentredC3D(nn.Module):
+    """C3D as Caffe's was trained: on blue, green and red from 0 to 255, with a mean clip subtracted.
+
+    Args:
+        c3d: the network.
+        mean: the mean clip (3, T, 128, 171) in that order of colours.
+        left: first of the mean's columns that belong to the 112 of a clip.
+    """
+
+    TOP = 8  # first row of the mean: the centre's, of 128
+
+    mean: Tensor
+
+    def __init__(self, c3d: C3D, mean: Tensor, left: int) -> None:
+        super().__init__()
+        self.c3d, self.left = c3d, left
+        self.register_buffer("mean", mean)
+
+    @classmethod
+    def of(cls, state: Mapping[str, Tensor], left: int) -> Self:
+        """The network with these weights; its sizes are theirs.
+
+        Raises:
+            RuntimeError: they are not a C3D's for clips of 112 × 112.
+        """
+        widths = [len(state[f"c3d.convolutions.{layer}.bias"]) for layer in range(sum(STAGES))]
+        fc, classes = len(state["c3d.fc6.bias"]), len(state["c3d.fc8.bias"])
+        with torch.device("meta"):  # fills nothing that is replaced at once
+            network = cls(C3D(classes, widths, fc, state["mean"].shape[1], SIZE), state["mean"], left)
+        network.load_state_dict(dict(state), assign=True)
+        return network
+
+    def forward(self, x_NCTHW: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (N, K) and features (N, F) of clips (N, 3, T, 112, 112) in [-1, 1], red first."""
+        mean = self.mean[..., self.TOP : self.TOP + SIZE, self.left : self.left + SIZE]
+        result: tuple[Tensor, Tensor] = self.c3d(x_NCTHW.flip(1) * 128 + (128 - mean))
+        return result

@@ -226,6 +226,10 @@ class VideoGANConfig(TrialConfig):
         """The classifier that IS and FID are taken with."""
         return (self.evaluation.classifier,)
 
+    def judged_by(self, file: Path) -> Self:
+        """Scored by the classifier in that file of weights."""
+        return replace(self, evaluation=self.evaluation.judged_by(file))
+
     def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
         """Decode the train split into shards; returns which videos are skipped.
 

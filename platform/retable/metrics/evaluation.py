@@ -1,9 +1,11 @@
 """How a trial is scored: part of its config, so that a change of protocol is a change of identity. No torch here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from retable.identity import option
+from retable.metrics.brought import TakesWeights
 from retable.study import TrialConfig
 
 
@@ -43,3 +45,14 @@ class Evaluation:
                     f"splits must divide {name} so that each split has equally many clips, but got "
                     f"{self.splits=} and {name}={getattr(self, name)}"
                 )
+
+    def judged_by(self, file: Path) -> "Evaluation":
+        """The same protocol by the classifier in that file of weights.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the classifier takes no weights from outside, or not those.
+        """
+        if isinstance(self.classifier, TakesWeights):
+            return replace(self, classifier=self.classifier.with_weights(file))
+        raise ValueError(f"a {self.classifier.trainable} takes no file of weights; leave --classifier out")

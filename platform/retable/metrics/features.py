@@ -1,6 +1,5 @@
 """A finished classifier as the judge of generated clips: class logits for IS, features for FID."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from functools import cached_property
@@ -9,11 +8,12 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from retable import checkpoint
 from retable.data.spec import ClipSpec
+from retable.metrics.brought import weights_hash
 from retable.metrics.protocol import Protocol as MetricName
+from retable.metrics.resize import Resize
 from retable.study import TrialConfig
 
 
@@ -22,11 +22,14 @@ class ClassifierConfig(Protocol):
     """What a trial's config offers if its network can judge clips.
 
     Attributes:
-        data: the clips that it was trained on.
+        data: the clips that it was trained on, or that its accuracy is taken on.
+        resize: how frames of other sizes reach its network.
     """
 
     @property
     def data(self) -> ClipSpec: ...
+    @property
+    def resize(self) -> Resize: ...
 
     def classifier(self, state: Mapping[str, Any]) -> nn.Module:
         """The network of a learner's state: clips (N, C, T, H, W) in [-1, 1] -> logits (N, K), features (N, F)."""
@@ -39,16 +42,25 @@ class FeatureExtractor:
     Args:
         network: clips (N, C, T, S, S) in [-1, 1] -> logits (N, K) and features (N, F).
         kind: its trainable, such as ``c3d``.
-        spec: the clips that it was trained on; S and T come from it.
+        frames: T, frames of the clips that it takes.
+        resize: how frames of any size become S × S.
         accuracy: its accuracy on held-out clips, in [0, 1].
     """
 
     def __init__(
-        self, network: nn.Module, *, kind: str, spec: ClipSpec, accuracy: float, device: torch.device
+        self,
+        network: nn.Module,
+        *,
+        kind: str,
+        frames: int,
+        resize: Resize,
+        accuracy: float,
+        device: torch.device,
     ) -> None:
         self.network = network.to(device).eval().requires_grad_(False)
-        self.kind, self.spec, self.device = kind, spec, device
+        self.kind, self.frames, self.device = kind, frames, device
         self.accuracy = accuracy
+        self._resize = resize
 
     @classmethod
     def load(cls, folder: Path, config: TrialConfig, device: torch.device) -> Self:
@@ -65,7 +77,7 @@ class FeatureExtractor:
         """
         if not isinstance(config, ClassifierConfig):
             raise TypeError(
-                f"an evaluation's classifier must have `data` and `classifier`, but got {type(config).__name__}"
+                f"an evaluation's classifier must have `data`, `resize` and `classifier`, but got {type(config).__name__}"
             )
         path = folder / "result.json"
         if not path.exists():
@@ -81,7 +93,8 @@ class FeatureExtractor:
         return cls(
             config.classifier(state),
             kind=config.trainable,
-            spec=config.data,
+            frames=config.data.frames,
+            resize=config.resize,
             accuracy=_accuracy(path, result["scores"]),
             device=device,
         )
@@ -89,11 +102,9 @@ class FeatureExtractor:
     @cached_property
     def weights(self) -> str:
         """SHA-256 of the network's weights, in hex: names, types, shapes and values."""
-        digest = hashlib.sha256()
-        for name, tensor in sorted(self.network.state_dict().items()):
-            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-            digest.update(tensor.cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        return weights_hash(
+            {name: tensor.cpu().numpy() for name, tensor in self.network.state_dict().items()}
+        )
 
     @property
     def name(self) -> str:
@@ -103,27 +114,20 @@ class FeatureExtractor:
     @property
     def resize(self) -> str:
         """How protocols call what is done to frames."""
-        return f"bilinear{self.spec.size}"
+        return self._resize.name
 
     @torch.no_grad()
     def features(self, clips_NCTHW: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (N, K) and features (N, F) of clips of any size in [-1, 1]; values beyond are clipped.
 
-        Frames are resized straight to the classifier's size: bilinear between the centres of the corner pixels
-        (`align_corners`), without antialiasing, as in the reference evaluation of TGANv2.
-
         Raises:
             ValueError: the clips are not of the classifier's length.
         """
-        n, c, t, h, w = clips_NCTHW.shape
-        if t != self.spec.frames:
-            raise ValueError(f"{self.name} judges clips of {self.spec.frames} frames, but got {t}")
-        size = self.spec.size
-        x_NCTHW = clips_NCTHW.to(self.device, torch.float32).clamp(-1, 1)
-        if (h, w) != (size, size):
-            frames = x_NCTHW.reshape(n, c * t, h, w)
-            frames = functional.interpolate(frames, size=(size, size), mode="bilinear", align_corners=True)
-            x_NCTHW = frames.reshape(n, c, t, size, size)
+        if clips_NCTHW.shape[2] != self.frames:
+            raise ValueError(
+                f"{self.name} judges clips of {self.frames} frames, but got {clips_NCTHW.shape[2]}"
+            )
+        x_NCTHW = self._resize(clips_NCTHW.to(self.device, torch.float32).clamp(-1, 1))
         logits_NK, features_NF = self.network(x_NCTHW)
         return logits_NK, features_NF
 

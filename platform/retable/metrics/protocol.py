@@ -25,7 +25,7 @@ _FIELDS: Final = {
     "repeats": _COUNT,
     "classifier": r"[a-z0-9]+-[0-9a-f]{6}",
     "accuracy": r"[01]\.[0-9]{3}",
-    "resize": r"[a-z]+[1-9][0-9]*",
+    "resize": r"[a-z]+[1-9][0-9]*(?:crop[1-9][0-9]*)?",
     "splits": _COUNT,
     "passes": _COUNT,
     "split": r"[a-z]+",
@@ -60,7 +60,8 @@ class Protocol:
         samples: clips in one repeat.
         repeats: evaluation repeats that the value is the mean of.
         data: first 6 hex digits of the data set's fingerprint, which covers decoding and cropping.
-        resize: how frames are brought to the network's size in pixels, such as ``bilinear112``.
+        resize: how frames are brought to the network's size in pixels, such as ``bilinear112`` or
+            ``bicubic128crop112``.
         classifier: kind and first 6 hex digits of the SHA-256 of its weights, such as ``c3d-1a2b3c``.
         accuracy: the classifier's accuracy on held-out clips, with three decimals, such as ``0.983``.
         splits: parts that the samples were cut into (IS).

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from retable import checkpoint
 from retable.data.clips import Clips
 from retable.data.spec import ClipSpec
+from retable.metrics.resize import Resize
 from retable.streams import stream
 from retable.study import Trial, TrialConfig
 
@@ -40,6 +41,10 @@ class LinearConfig(TrialConfig):
     iterations: int = 10
     batch_size: int = 2
     snapshot_every: int = 5
+
+    @property
+    def resize(self) -> Resize:
+        return Resize("bilinear", self.data.size)
 
     def classifier(self, state: Mapping[str, Any]) -> LinearJudge:
         network = LinearJudge()

@@ -5,14 +5,17 @@ import pytest
 import torch
 from torch.nn import functional
 
-from retable.metrics.features import FeatureExtractor
+from retable.metrics.features import ClassifierConfig, FeatureExtractor
 from retable.study import TrialConfig
 
 CPU = torch.device("cpu")
 
 
 def extractor(judge: torch.nn.Module, config: TrialConfig) -> FeatureExtractor:
-    return FeatureExtractor(judge, kind="linear", spec=config.data, accuracy=0.5, device=CPU)  # type: ignore[attr-defined]
+    assert isinstance(config, ClassifierConfig)
+    return FeatureExtractor(
+        judge, kind="linear", frames=config.data.frames, resize=config.resize, accuracy=0.5, device=CPU
+    )
 
 
 def test_the_best_snapshot_of_a_finished_trial_is_loaded(
@@ -79,5 +82,5 @@ def test_only_a_finished_classifier_can_be_loaded(
 
 def test_a_config_that_is_no_classifier_is_refused(classifier_folder: Path) -> None:
     other = TrialConfig(iterations=1, batch_size=1, snapshot_every=1)
-    with pytest.raises(TypeError, match="must have `data` and `classifier`, but got TrialConfig"):
+    with pytest.raises(TypeError, match="must have `data`, `resize` and `classifier`, but got TrialConfig"):
         FeatureExtractor.load(classifier_folder, other, CPU)

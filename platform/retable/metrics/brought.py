@@ -1,0 +1,68 @@
+"""A classifier that the user brings as a file of weights, in the place of one that is trained. No torch here.
+
+Its content is its identity: the hash is a field of its trial's config, so that signatures and metrics' names carry it.
+Where the file lies never matters; the driver copies it into the trial's folder, which every worker can read.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from retable.atomic import replacing
+from retable.files import make_folder, room_for
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from retable.study import TrialConfig
+
+FILE = "weights.safetensors"
+"""Its name in the trial's folder."""
+
+
+@runtime_checkable
+class TakesWeights(Protocol):
+    """A classifier's config that knows what to do with a file of weights."""
+
+    def with_weights(self, file: Path) -> "TrialConfig":
+        """The config of the classifier in that file, which stands in the place of this one.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it does not hold such a classifier.
+        """
+        ...
+
+
+@runtime_checkable
+class Brought(Protocol):
+    """Config of a classifier that was brought: `weights` is the hash that its file must have."""
+
+    @property
+    def weights(self) -> str: ...
+
+
+def weights_hash(arrays: "Mapping[str, np.ndarray[Any, Any]]") -> str:
+    """SHA-256 of a network's weights, in hex: names, types, shapes and values."""
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        # The type is named as torch names it, which does not have to be there to hash a file.
+        digest.update(f"{name} torch.{array.dtype} {tuple(array.shape)}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def bring(file: Path, folder: Path) -> None:
+    """Copy the user's file into the folder of its trial, unless it is there.
+
+    Raises:
+        OSError: it can't be read, or the folder can't be written.
+    """
+    target, size = folder / FILE, file.stat().st_size
+    if target.exists() and target.stat().st_size == size:
+        return
+    make_folder(folder)
+    with room_for(size, folder), replacing(target) as temporary:
+        shutil.copyfile(file, temporary)
