@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
 
 from retable import loop
 from retable.data.clips import Clips, to_model
@@ -124,6 +126,9 @@ def test_a_file_that_is_none_is_told_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("text")
     with pytest.raises(ValueError, match=r"can't be read .*; make it with `python -m trainables\.classif"):
         BASE.judged_by(tmp_path / "text")
+    save_file({"fc8/b": np.zeros(101, np.float32)}, tmp_path / "other")
+    with pytest.raises(ValueError, match="is not a converted C3D; make it"):
+        BASE.judged_by(tmp_path / "other")
     with pytest.raises(ValueError, match="a c3d is not scored by a classifier; leave --classifier out"):
         SMALL.judged_by(tmp_path / "none")
 

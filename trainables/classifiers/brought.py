@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from trainables.classifiers.brought_step import BroughtC3DLearner
     from trainables.classifiers.networks import CentredC3D
 
-FORMAT = "retable c3d"
-"""What the file's header calls itself."""
+FORMAT = "retable c3d "
+"""What the file's header calls itself, with the preprocessing behind it."""
 
 Preprocessing = Literal["code", "paper"]
 PIPELINES: Mapping[Preprocessing, tuple[Resize, int]] = {
@@ -122,11 +122,11 @@ def _read(file: Path, changed: int, size: int) -> tuple[str, int, Preprocessing]
     """Hash, number of classes and preprocessing of a file; the stamps are there so that a new file is read again."""
     try:
         with safe_open(file, framework="numpy") as opened:
-            header = opened.metadata() or {}
-            if header.get("format") != FORMAT:
-                raise ValueError(BAD_FILE.format(file=file, what=f"is not a file of {FORMAT!r}"))
+            called = (opened.metadata() or {}).get("format", "")
+            known = [one for one in PIPELINES if called == FORMAT + one]
+            if not known:
+                raise ValueError(BAD_FILE.format(file=file, what="is not a converted C3D"))
             arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (it is no dict)
     except SafetensorError as error:
         raise ValueError(BAD_FILE.format(file=file, what=f"can't be read ({error})")) from error
-    preprocessing: Preprocessing = "paper" if header["preprocessing"] == "paper" else "code"
-    return weights_hash(arrays), len(arrays["c3d.fc8.bias"]), preprocessing
+    return weights_hash(arrays), len(arrays["c3d.fc8.bias"]), known[0]

@@ -78,7 +78,8 @@ def convert(
     """
     arrays = _arrays(weights, layer_shapes(widths, fc, classes))
     tensors = {_torch_name(key): array for key, array in arrays.items()} | {"mean": _mean(mean)}
-    write_bytes(out, save(tensors, metadata={"format": FORMAT, "preprocessing": preprocessing}))
+    # One entry: safetensors writes several in any order, and the same inputs give the same bytes.
+    write_bytes(out, save(tensors, metadata={"format": FORMAT + preprocessing}))
     return weights_hash(tensors)
 
 
