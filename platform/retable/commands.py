@@ -1,6 +1,6 @@
 """What the command line does: plan, run, status, table, and checking a data set."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,12 +14,12 @@ from retable.console import counting
 from retable.data.sets import locate
 from retable.metrics.brought import Brought, bring
 from retable.plan import Plan, make_plan
-from retable.report.cells import filled_cells
+from retable.report.everything import Load, report_tables
 from retable.report.export import export
 from retable.report.plan import plan_tables
 from retable.report.render import print_tables
-from retable.report.results import Result, load_results
-from retable.report.wide import wide_tables
+from retable.report.results import load_results
+from retable.report.rows import row_tables
 from retable.scale import Scale
 from retable.study import Study
 
@@ -115,7 +115,7 @@ def show_tables(request: Request, console: Console) -> int:
 
     found = remembered(request.study.name, request.scale.name, request.results, request.from_mlflow)
     plan = request.plan(found.data)
-    return _print_and_export(plan, found.outcomes(p.signature for p in plan.trials), request.results, console)
+    return _print_and_export(plan, found.outcomes, request.results, console)
 
 
 def check_data(folder: Path, frames: int, console: Console) -> int:
@@ -143,6 +143,9 @@ def run(request: Request, console: Console) -> int:
         f"{len(plan.trials)} trials fill the cells of table(s) {', '.join(plan.tables)}; "
         f"{len(plan.trials) - len(missing)} are finished, {len(missing)} to train."
     )
+    if missing:
+        for rows in row_tables(plan):
+            console.print(rows, "")
     final = _train(request, plan, root, console)
     code = _report(request, plan, console)
     unfinished = {
@@ -221,14 +224,12 @@ def _runner(request: Request) -> "Callable[[Execution], None]":
 def _report(request: Request, plan: Plan[Any], console: Console) -> int:
     """Print and export the tables of a folder of results."""
     states, messages = _ledger_states(request)
-    outcomes = load_results(request.results, (p.signature for p in plan.trials), states, messages)
-    return _print_and_export(plan, outcomes, request.results, console)
+    load = partial(load_results, request.results, states=states, messages=messages)
+    return _print_and_export(plan, load, request.results, console)
 
 
-def _print_and_export(
-    plan: Plan[Any], outcomes: Mapping[str, Result], results: Path, console: Console
-) -> int:
-    tables = wide_tables(plan, filled_cells(plan, outcomes))
+def _print_and_export(plan: Plan[Any], load: Load, results: Path, console: Console) -> int:
+    tables = report_tables(plan, load)
     print_tables(tables, console)
     written = export(tables, results / "tables")
     console.print(f"{len(written)} files are in {results / 'tables'}.")

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 
+from retable.claims import Claim, Place
 from retable.identity import identified
 from retable.published import Label, Published, PublishedNumber
 from retable.scale import Scale
@@ -172,12 +173,17 @@ class Cell(Generic[C]):
 
 @dataclass(frozen=True)
 class Table(Generic[C]):
-    """A table of the paper: `number` as printed there, rows × columns of cells."""
+    """A table of the paper: `number` as printed there, rows × columns of cells.
+
+    Attributes:
+        reference: label of the row or of the column that the others are compared with; empty for none.
+    """
 
     number: str
     caption: str
     rows: tuple[Row[C], ...]
     columns: tuple[Column[C], ...]
+    reference: str = ""
 
     def __post_init__(self) -> None:
         for what, labels in (
@@ -188,6 +194,25 @@ class Table(Generic[C]):
                 raise ValueError(
                     f"the {what} of table {self.number} must have different labels, but got {labels}"
                 )
+        labels = [*(row.label for row in self.rows), *(column.label for column in self.columns)]
+        if self.reference and labels.count(self.reference) != 1:
+            raise ValueError(
+                f"the reference of table {self.number} must be one of {labels}, but got {self.reference!r}"
+            )
+
+    def metric(self, row: str, column: str) -> str:
+        """The metric's family in the cell of those labels.
+
+        Raises:
+            ValueError: there is no such row or column.
+        """
+        for what, label, known in (
+            ("row", row, [one.label for one in self.rows]),
+            ("column", column, [one.label for one in self.columns]),
+        ):
+            if label not in known:
+                raise ValueError(f"table {self.number} has no {what} {label!r}; it has {known}")
+        return next(one.metric for one in self.columns if one.label == column)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +222,7 @@ class Study(Generic[C]):
     Attributes:
         published: CSV of the paper's numbers (retable.published), or None.
         scales: the sizes that the study can run at, by name.
+        claims: what the paper says of these tables.
     """
 
     name: str
@@ -204,6 +230,24 @@ class Study(Generic[C]):
     tables: tuple[Table[C], ...]
     scales: Mapping[str, Scale[C]]
     published: Path | None = None
+    claims: tuple[Claim, ...] = ()
+
+    def __post_init__(self) -> None:
+        for claim in self.claims:
+            for comparison in claim.holds:
+                metrics = {self.metric(place) for place, _ in comparison.terms}
+                if len(metrics) > 1:
+                    raise ValueError(
+                        f"a comparison must be within one metric, but {comparison.words!r} has {sorted(metrics)}"
+                    )
+
+    def metric(self, place: Place) -> str:
+        """The metric's family in that place.
+
+        Raises:
+            ValueError: the study declares no such table, row or column.
+        """
+        return self.table(place.table).metric(place.row, place.column)
 
     def table(self, number: str) -> Table[C]:
         """The table of that number.

@@ -168,7 +168,10 @@ def test_mypy_catches_a_misspelt_field(tmp_path: Path) -> None:
         "from studies.subsampling_ablation import BASE\n"
         "replace(BASE, s_t=4)\n"
         "replace(BASE, st=4)\n"
-        "replace(BASE, s_t='four')\n",
+        "replace(BASE, s_t='four')\n"
+        "from retable.designs import leave_one_out\n"
+        "leave_one_out(BASE, {'S1': lambda config: replace(config, S1=False)})\n"
+        "leave_one_out(BASE, {'S1': lambda config: replace(config, S_1=False)})\n",
         encoding="utf-8",
     )
     command = [
@@ -183,7 +186,8 @@ def test_mypy_catches_a_misspelt_field(tmp_path: Path) -> None:
     ).stdout
     assert 'row.py:4: error: Unexpected keyword argument "st"' in found
     assert "row.py:5: error" in found
-    assert found.count("error:") == 2, found
+    assert 'row.py:8: error: Unexpected keyword argument "S_1"' in found
+    assert found.count("error:") == 3, found
 
 
 def test_the_copy_of_the_published_numbers() -> None:

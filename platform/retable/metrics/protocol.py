@@ -108,7 +108,7 @@ class Protocol:
     @property
     def higher_is_better(self) -> bool:
         """Which way is up."""
-        return self.family not in _LOWER_IS_BETTER
+        return higher_is_better(self.family)
 
     @classmethod
     def parse(cls, name: str) -> "Protocol":
@@ -124,6 +124,11 @@ class Protocol:
                 texts = {key: text for key, text in values.items() if _FIELDS[key] != _COUNT}
                 return cls(family=family, **counts, **texts)  # type: ignore[arg-type]
         raise ValueError(f"{name!r} is not a metric's protocol; names look like {', '.join(_FORMS.values())}")
+
+
+def higher_is_better(family: str) -> bool:
+    """Which way is up for a family such as ``is``."""
+    return family not in _LOWER_IS_BETTER
 
 
 def comparable(a: Protocol, b: Protocol) -> str:

@@ -1,0 +1,29 @@
+"""All tables of a report in their order: each table, its differences from the reference, and the claims at the end."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from retable.plan import Plan
+from retable.report.cells import filled_cells
+from retable.report.claims import claims_plan, judge
+from retable.report.differences import difference_tables
+from retable.report.results import Result
+from retable.report.verdicts import verdict_table
+from retable.report.wide import WideTable, wide_tables
+
+Load = Callable[[Iterable[str]], Mapping[str, Result]]
+"""Signatures -> what became of those trials."""
+
+
+def report_tables(plan: Plan[Any], load: Load) -> list[WideTable]:
+    """The plan's tables, their differences over seeds, and the verdicts on the study's claims.
+
+    Claims look at every table that they name, whether or not the plan has it: its trials may have been trained before.
+    """
+    cells = filled_cells(plan, load(planned.signature for planned in plan.trials))
+    tables = [*wide_tables(plan, cells), *difference_tables(plan, cells)]
+    if plan.study.claims:
+        claimed = claims_plan(plan.study, plan.scale, plan.data, plan.seeds)
+        results = load(planned.signature for planned in claimed.trials)
+        tables.append(verdict_table(claimed, judge(claimed, filled_cells(claimed, results))))
+    return tables
