@@ -10,6 +10,7 @@ from retable.scale import Scale
 from retable.study import Column, Row, Study, Table, unchanged
 from studies.subsampling_ablation import BASE, batch, stride
 from studies.subsampling_ablation import STUDY as SUBSAMPLING
+from studies.tganv2_claims import CONDITIONAL
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.scales import smoke, toy
 
@@ -46,6 +47,7 @@ STUDY = Study(
         ),
     },
     published=SUBSAMPLING.published,
+    claims=CONDITIONAL,
 )
 
 if __name__ == "__main__":

@@ -182,3 +182,55 @@ SUBSAMPLING = (
         ),
     ),
 )
+
+CONDITIONAL = (
+    Claim(
+        "5.11",
+        "the conditional model beats the unconditional at every batch size and s_t",
+        tuple(
+            Place(table, batch, f"s_t = {s_t}, conditional").beats(Place(table, batch, f"s_t = {s_t}, pure"))
+            for table in ("7", "8")
+            for batch in BATCHES[2:5]
+            for s_t in (2, 4)
+        ),
+    ),
+    Claim(
+        "5.11",
+        "at 32 clips, the conditional model's Fréchet distance is better than every unconditional one",
+        tuple(
+            Place("8", "batch 32", f"s_t = {s_t}, conditional").beats(
+                Place("8", batch, f"s_t = {other}, pure")
+            )
+            for s_t in (2, 4)
+            for batch in BATCHES[2:5]
+            for other in (2, 4)
+        ),
+    ),
+    Claim(
+        "5.11",
+        "a larger batch gives conditional models a better Inception score",
+        rising([Place("7", batch, "s_t = 2, conditional") for batch in BATCHES[2:5]])
+        + rising([Place("7", batch, "s_t = 4, conditional") for batch in BATCHES[2:5]]),
+    ),
+    Claim(
+        "5.11",
+        "from 32 to 64 clips, their Fréchet distance gets worse",
+        tuple(
+            Place("8", "batch 32", f"s_t = {s_t}, conditional").beats(
+                Place("8", "batch 64", f"s_t = {s_t}, conditional")
+            )
+            for s_t in (2, 4)
+        ),
+    ),
+    Claim(
+        "5.11",
+        "s_t = 2 with 64 clips and labels has the best Inception score of all",
+        tuple(
+            Place("7", "batch 64", "s_t = 2, conditional").beats(Place("7", batch, f"s_t = {s_t}, {kind}"))
+            for batch in BATCHES[2:5]
+            for s_t in (2, 4)
+            for kind in ("pure", "conditional")
+            if (batch, s_t, kind) != ("batch 64", 2, "conditional")
+        ),
+    ),
+)

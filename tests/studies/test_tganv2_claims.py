@@ -6,7 +6,10 @@ from retable.claims import Claim
 from retable.report.cells import filled_cells
 from retable.report.claims import claims_plan, judge
 from retable.report.paper_check import check_paper
+from retable.study import Study
+from studies import conditional_ablation
 from studies.subsampling_ablation import STUDY
+from trainables.video_gan.config import VideoGANConfig
 
 HOLDS = "holds"
 # Section, a few words of the claim, comparisons, and what Tables 2 to 12 say of it.
@@ -47,10 +50,21 @@ EXPECTED = [
     ("5.13", "one subsampling layer hurts both baselines", 8, HOLDS),
     ("5.13", "it hurts them more at s_t = 4", 4, HOLDS),
 ]
+CONDITIONAL = [
+    (
+        "beats the unconditional",
+        12,
+        "fails at 1: s_t = 4, conditional over s_t = 4, pure (batch 64, Table 8)",
+    ),
+    ("is better than every unconditional one", 12, HOLDS),
+    ("better Inception score", 4, HOLDS),
+    ("distance gets worse", 2, HOLDS),
+    ("best Inception score of all", 11, HOLDS),
+]
 
 
-def claim(words: str) -> Claim:
-    (found,) = [one for one in STUDY.claims if words in one.says]
+def claim(words: str, study: Study[VideoGANConfig] = STUDY) -> Claim:
+    (found,) = [one for one in study.claims if words in one.says]
     return found
 
 
@@ -58,6 +72,14 @@ def claim(words: str) -> Claim:
 def test_the_papers_own_numbers(place: str, words: str, comparisons: int, outcome: str) -> None:
     one = claim(words)
     assert (one.place, len(one.holds), str(check_paper(STUDY, one))) == (place, comparisons, outcome)
+
+
+@pytest.mark.parametrize(("words", "comparisons", "outcome"), CONDITIONAL)
+def test_the_papers_own_numbers_of_the_conditional_model(words: str, comparisons: int, outcome: str) -> None:
+    study = conditional_ablation.STUDY
+    one = claim(words, study)
+    assert (one.place, len(one.holds), str(check_paper(study, one))) == ("5.11", comparisons, outcome)
+    assert len(study.claims) == len(CONDITIONAL)
 
 
 def test_every_claim_has_an_expected_outcome() -> None:
