@@ -56,7 +56,7 @@ def test_nothing_to_correct() -> None:
 @given(st.floats(-50, 50), st.floats(0.01, 50))
 def test_two_seeds_by_the_closed_form_of_the_cauchy_distribution(mean: float, std: float) -> None:
     t = abs(mean) / std * math.sqrt(2)
-    assert t_test(mean, std, 2) == pytest.approx(1 - 2 / math.pi * math.atan(t), abs=1e-9)
+    assert t_test(mean, std, 2) == pytest.approx(1 - 2 / math.pi * math.atan(t), abs=1e-7)  # scipy near t = 0
 
 
 def test_the_t_test_is_scipys() -> None:
