@@ -14,7 +14,7 @@ from retable.console import counting
 from retable.data.sets import locate
 from retable.metrics.brought import Brought, bring
 from retable.plan import Plan, make_plan
-from retable.report.everything import Load, report_tables
+from retable.report.everything import Load, draw_figures, report_tables
 from retable.report.export import export
 from retable.report.plan import plan_tables
 from retable.report.render import print_tables
@@ -231,7 +231,7 @@ def _report(request: Request, plan: Plan[Any], console: Console) -> int:
 def _print_and_export(plan: Plan[Any], load: Load, results: Path, console: Console) -> int:
     tables = report_tables(plan, load)
     print_tables(tables, console)
-    written = export(tables, results / "tables")
+    written = export(tables, results / "tables") + draw_figures(plan, load, results / "tables")
     console.print(f"{len(written)} files are in {results / 'tables'}.")
     return 0
 

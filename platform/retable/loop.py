@@ -96,6 +96,8 @@ class _Loop:
 
     def train(self) -> str:
         try:
+            if self.config.iterations == 0:
+                return self._score()
             iteration = self._restore()
             if iteration == 0:
                 self._log(0, self._evaluate(0, final=False), "evaluation")  # what an untrained one scores
@@ -199,6 +201,19 @@ class _Loop:
             with self.progress.timed("evaluation_seconds"):
                 scores = self.learner.evaluate(best, final=True)
             self._picture(best)
+        return self._result(iteration, state, best, scores)
+
+    def _score(self) -> str:
+        """The scores and samples of what other trials trained."""
+        try:
+            with self.progress.timed("evaluation_seconds"):
+                scores = self.learner.evaluate(0, final=True)
+        except FloatingPointError:  # on all ranks alike
+            return self._result(0, "collapsed", None, {})
+        self._picture(0)
+        return self._result(0, "done", 0, scores)
+
+    def _result(self, iteration: int, state: str, best: int | None, scores: Mapping[str, Score]) -> str:
         if self.outbox is not None:
             self._log(iteration, {name: score.value for name, score in scores.items()}, "evaluation")
             write_json(

@@ -12,6 +12,7 @@ from retable.claims import Claim, Place
 from retable.identity import identified
 from retable.published import Label, Published, PublishedNumber
 from retable.scale import Scale
+from retable.tradeoff import Tradeoff
 
 if TYPE_CHECKING:
     from retable.ddp import Workers
@@ -33,15 +34,17 @@ class TrialConfig:
     """
 
     trainable: ClassVar[str]
+    least_iterations: ClassVar[int] = 1
     iterations: int
     batch_size: int
     accumulate: int = 1
     snapshot_every: int
 
     def __post_init__(self) -> None:
-        for name in ("iterations", "batch_size", "accumulate", "snapshot_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, but got {getattr(self, name)}")
+        minimum = {"iterations": self.least_iterations, "batch_size": 1, "accumulate": 1, "snapshot_every": 1}
+        for name, least in minimum.items():
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, but got {getattr(self, name)}")
         if self.batch_size % self.accumulate:
             raise ValueError(
                 f"accumulate must divide batch_size, but got accumulate={self.accumulate} and batch_size={self.batch_size}"
@@ -68,6 +71,10 @@ class TrialConfig:
         """
         raise ValueError(f"a {self.trainable} is not scored by a classifier; leave --classifier out")
 
+    def follows(self) -> tuple["TrialConfig", ...]:
+        """As `requires`, but trained with the trial's own seed: what this trial goes on from, or scores."""
+        return ()
+
     def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
         """Bring the data set into the form that training reads; called on the driver before any worker starts.
 
@@ -92,6 +99,28 @@ class TrialConfig:
             workers: the gang that trains together.
         """
         raise NotImplementedError(f"{type(self).__name__} must define build")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoringConfig(TrialConfig):
+    """A trial that trains nothing: it scores what the trials that it follows have trained, in seconds.
+
+    What needs no new training (truncation, length, the number of samples) varies over such trials, which share the
+    trained one and are scored side by side.
+    """
+
+    least_iterations: ClassVar[int] = 0
+    iterations: int = 0
+    batch_size: int = 1
+    snapshot_every: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.iterations, self.batch_size) != (0, 1):
+            raise ValueError(
+                f"iterations must be 0 and batch_size 1 where nothing is trained, but got {self.iterations} and "
+                f"{self.batch_size}; set them in the config of what is scored"
+            )
 
 
 C = TypeVar("C", bound=TrialConfig)
@@ -127,8 +156,12 @@ class Trial:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def requires(self) -> tuple["Trial", ...]:
-        """The trials that must be finished first. They share the data set and are trained once, at seed 0."""
-        return tuple(Trial(config, 0, self.data) for config in self.config.canonical().requires())
+        """The trials that must be finished first, over the same data set: at seed 0, or at this trial's own."""
+        config = self.config.canonical()
+        return (
+            *(Trial(required, 0, self.data) for required in config.requires()),
+            *(Trial(followed, self.seed, self.data) for followed in config.follows()),
+        )
 
 
 @dataclass(frozen=True)
@@ -223,6 +256,7 @@ class Study(Generic[C]):
         published: CSV of the paper's numbers (retable.published), or None.
         scales: the sizes that the study can run at, by name.
         claims: what the paper says of these tables.
+        tradeoffs: curves over tables whose rows vary an evaluation axis.
     """
 
     name: str
@@ -231,6 +265,7 @@ class Study(Generic[C]):
     scales: Mapping[str, Scale[C]]
     published: Path | None = None
     claims: tuple[Claim, ...] = ()
+    tradeoffs: tuple[Tradeoff, ...] = ()
 
     def __post_init__(self) -> None:
         for claim in self.claims:

@@ -1,11 +1,14 @@
 """The family at each scale: what a paper's config becomes where days and GPUs are not at hand. No torch."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from retable.data.spec import ClipSpec
 from retable.metrics.evaluation import Evaluation
+from retable.study import TrialConfig
 from trainables.classifiers.scales import SMALL
 from trainables.video_gan.config import VideoGANConfig
+from trainables.video_gan.sampling import RealClipsConfig, SamplingConfig
 
 EMBEDDED_CLASSES = 10
 
@@ -56,6 +59,23 @@ def toy(config: VideoGANConfig) -> VideoGANConfig:
 def paper(config: VideoGANConfig) -> VideoGANConfig:
     """The paper's own size."""
     return config
+
+
+def of_what_is_scored(
+    shrink: Callable[[VideoGANConfig], VideoGANConfig],
+) -> Callable[[TrialConfig], TrialConfig]:
+    """The same change to a model, and to the model inside a config that only scores it."""
+
+    def changed(config: TrialConfig) -> TrialConfig:
+        if isinstance(config, SamplingConfig | RealClipsConfig):
+            return replace(config, of=shrink(config.of))
+        if isinstance(config, VideoGANConfig):
+            return shrink(config)
+        raise TypeError(
+            f"expected a video GAN's config or one that scores it, but got {type(config).__name__}"
+        )
+
+    return changed
 
 
 def _small(config: VideoGANConfig) -> VideoGANConfig:

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from retable.atomic import replacing
+from retable.report.figures import save_figure
 
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")
 """Paul Tol's bright scheme, which colour-blind readers can tell apart."""
@@ -53,18 +52,7 @@ def draw_bars(panels: Sequence[Panel], path: Path) -> tuple[Path, Path]:
         axis.spines[["top", "right"]].set_visible(False)
         axis.margins(y=0.1)
     figure.legend(axes.flat[0].containers, list(panels[0].series), loc="outside upper center", ncols=6)
-    written = path.with_name(f"{path.name}.png"), path.with_name(f"{path.name}.svg")
-    with rc_context({"svg.hashsalt": path.name, "svg.fonttype": "none"}):
-        for file in written:
-            with replacing(file) as temporary:
-                figure.savefig(
-                    temporary, format=file.suffix[1:], dpi=150, metadata={_DATE[file.suffix]: None}
-                )
-    return written
-
-
-_DATE = {".png": "Creation Time", ".svg": "Date"}
-"""What either format calls the time of drawing, which is left out."""
+    return save_figure(figure, path)
 
 
 def _short(value: float) -> str:

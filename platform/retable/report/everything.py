@@ -1,6 +1,7 @@
 """All tables of a report in their order: each table, its differences from the reference, and the claims at the end."""
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from retable.plan import Plan
@@ -8,6 +9,7 @@ from retable.report.cells import filled_cells
 from retable.report.claims import claims_plan, judge
 from retable.report.differences import difference_tables
 from retable.report.results import Result
+from retable.report.tradeoff import draw_tradeoffs, tradeoff_tables
 from retable.report.verdicts import verdict_table
 from retable.report.wide import WideTable, wide_tables
 
@@ -21,9 +23,14 @@ def report_tables(plan: Plan[Any], load: Load) -> list[WideTable]:
     Claims look at every table that they name, whether or not the plan has it: its trials may have been trained before.
     """
     cells = filled_cells(plan, load(planned.signature for planned in plan.trials))
-    tables = [*wide_tables(plan, cells), *difference_tables(plan, cells)]
+    tables = [*wide_tables(plan, cells), *difference_tables(plan, cells), *tradeoff_tables(plan, cells)]
     if plan.study.claims:
         claimed = claims_plan(plan.study, plan.scale, plan.data, plan.seeds)
         results = load(planned.signature for planned in claimed.trials)
         tables.append(verdict_table(claimed, judge(claimed, filled_cells(claimed, results))))
     return tables
+
+
+def draw_figures(plan: Plan[Any], load: Load, folder: Path) -> list[Path]:
+    """The curves that the plan's study declares, as PNG and SVG."""
+    return draw_tradeoffs(plan, filled_cells(plan, load(p.signature for p in plan.trials)), folder)

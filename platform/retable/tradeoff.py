@@ -1,0 +1,23 @@
+"""A trade-off between two metrics along one evaluation axis, declared like a table: which cells it runs over."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tradeoff:
+    """The curve of one metric over another while something that needs no training varies (BigGAN, Figure 16).
+
+    Attributes:
+        table: number of the table whose rows it runs over.
+        along: label that varies, such as ``truncation``; rows without a number for it are not on the curve. The
+            largest is the point without truncation.
+        real: label of the row that scores real held-out data.
+        better_low: family of the metric that should be small, such as ``fid``.
+        better_high: family of the one that should be large, such as ``is``.
+    """
+
+    table: str
+    along: str
+    real: str
+    better_low: str = "fid"
+    better_high: str = "is"

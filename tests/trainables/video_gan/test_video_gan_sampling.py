@@ -1,0 +1,147 @@
+"""A trained model sampled in other ways, through the plan: trained once, scored many times."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from retable import local
+from retable.data.catalog import scan
+from retable.data.embedded import ensure_embedded
+from retable.data.spec import ClipSpec
+from retable.execution import Execution
+from retable.ledger import Ledger
+from retable.metrics.evaluation import Evaluation
+from retable.metrics.protocol import Protocol
+from retable.plan import Plan, make_plan
+from retable.scale import Scale
+from retable.study import Column, Row, Study, Table, Trial, TrialConfig, unchanged
+from trainables.classifiers.scales import SMALL
+from trainables.video_gan.config import VideoGANConfig
+from trainables.video_gan.networks import build_generator
+from trainables.video_gan.sampler import standing_statistics
+from trainables.video_gan.sampling import RealClipsConfig, SamplingConfig
+
+JUDGE = replace(
+    SMALL, iterations=2, snapshot_every=2, batch_size=4, widths=(2, 2, 3, 3, 4, 4, 4, 4), fc=6, dropout=0.5
+)
+OF = VideoGANConfig(
+    iterations=2,
+    batch_size=2,
+    snapshot_every=2,
+    resolution=16,
+    z_dim=6,
+    base_channels=2,
+    clstm_channels=4,
+    d_channels=2,
+    data=ClipSpec(size=16),
+    evaluation=Evaluation(classifier=JUDGE, samples=8, repeats=2, snapshot_samples=4, real_passes=1),
+)
+AS_TRAINED = SamplingConfig(of=OF)
+VARIANTS: dict[str, TrialConfig] = {
+    "trained": OF,
+    "as trained": AS_TRAINED,
+    "whole range": replace(AS_TRAINED, truncation=1.0, standing=24),
+    "narrow": replace(AS_TRAINED, truncation=0.2, standing=24),
+    "long": replace(AS_TRAINED, frames=20),
+    "low": replace(AS_TRAINED, level=2),
+    "more samples": replace(AS_TRAINED, evaluation=replace(OF.evaluation, samples=10)),
+    "real": RealClipsConfig(of=OF),
+}
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Plan[TrialConfig], Path]]:
+    """The plan over all variants, and the folder in which it ran."""
+    folder = tmp_path_factory.mktemp("sampling")
+    rows = tuple(Row(name, config) for name, config in VARIANTS.items())
+    study = Study(
+        name="sampling",
+        paper="",
+        tables=(Table("1", "", rows, (Column[TrialConfig]("IS", "is"),)),),
+        scales={
+            "tiny": Scale(name="tiny", data="embedded", shrink=unchanged, tables={"1": None}, seeds=(3,))
+        },
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RETABLE_CACHE", str(folder / "cache"))
+        root = ensure_embedded(clips_per_class=2)
+        plan = make_plan(study, study.scales["tiny"], scan(root).fingerprint)
+        with Ledger(folder / "ledger.db") as ledger:
+            execution = Execution(plan, folder, root, ledger)
+            local.run_plan(execution)
+            assert execution.messages == {}
+            assert set(execution.states.values()) == {"done"}
+        yield plan, folder
+
+
+def result(outcome: tuple[Plan[TrialConfig], Path], name: str) -> dict[str, Any]:
+    plan, folder = outcome
+    signature = Trial(VARIANTS[name], 3, plan.data).signature
+    found: dict[str, Any] = json.loads((folder / "trials" / signature / "result.json").read_bytes())
+    return found
+
+
+def test_one_training_serves_every_variant(outcome: tuple[Plan[TrialConfig], Path]) -> None:
+    plan, _ = outcome
+    trained = [planned.trial for planned in plan.trials if planned.trial.config.iterations]
+    assert [(trial.config.trainable, trial.seed) for trial in trained] == [("c3d", 0), ("video_gan", 3)]
+    assert len(plan.trials) == len(VARIANTS) + 1
+
+
+def test_sampled_as_trained_it_has_the_trainings_own_scores(
+    outcome: tuple[Plan[TrialConfig], Path],
+) -> None:
+    assert result(outcome, "as trained")["scores"] == result(outcome, "trained")["scores"]
+
+
+@pytest.mark.parametrize("name", ["whole range", "narrow", "long", "low", "real"])
+def test_other_ways_have_other_scores_under_the_same_protocol(
+    outcome: tuple[Plan[TrialConfig], Path], name: str
+) -> None:
+    scores, trained = result(outcome, name)["scores"], result(outcome, "trained")["scores"]
+    assert scores.keys() == trained.keys()
+    assert scores != trained
+
+
+def test_other_sample_counts_are_other_protocols(outcome: tuple[Plan[TrialConfig], Path]) -> None:
+    assert {Protocol.parse(name).samples for name in result(outcome, "more samples")["scores"]} == {10}
+
+
+def test_standing_statistics_are_the_mean_over_batches() -> None:
+    generator = build_generator(OF).eval()
+    seen: list[torch.Tensor] = []
+    norm = next(module for module in generator.modules() if isinstance(module, torch.nn.BatchNorm2d))
+    norm.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].detach()))
+    batches = [torch.randn(2, OF.z_dim) for _ in range(3)]
+    standing_statistics(generator, lambda: [generator.generate(z, frames=16) for z in batches])
+    mean = torch.stack([x.mean(dim=(0, 2, 3)) for x in seen]).mean(0)
+    var = torch.stack([x.var(dim=(0, 2, 3)) for x in seen]).mean(0)
+    torch.testing.assert_close(norm.running_mean, mean)
+    torch.testing.assert_close(norm.running_var, var)
+    assert not norm.training
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"truncation": 0.0}, r"truncation must be in \(0, 1\], or None, but got 0.0"),
+        ({"truncation": 1.5}, "but got 1.5"),
+        ({"standing": 1}, "standing must be at least 2 samples, but got 1"),
+        ({"frames": 8}, "frames must be at least the 16 that are scored, but got 8"),
+        ({"level": 5}, r"level must be one of the trained \(1, 2, 3, 4\), but got 5"),
+        ({"iterations": 3}, "iterations must be 0 and batch_size 1 where nothing is trained"),
+    ],
+)
+def test_what_cannot_be_sampled_is_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(AS_TRAINED, **wrong)
+
+
+def test_real_clips_are_one_trial_for_all_models() -> None:
+    one, other = (Trial(RealClipsConfig(of=of), 0, "data") for of in (OF, replace(OF, s_t=4, lr=1e-3)))
+    assert one.signature == other.signature

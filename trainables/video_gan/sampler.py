@@ -1,0 +1,113 @@
+"""Trained generators, and real clips in their place, as the metrics see them."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from retable.data.catalog import scan
+from retable.data.clips import Clips, to_model, to_uint8
+from retable.ddp import Workers
+from retable.metrics.evaluate import Evaluator
+from retable.metrics.evaluation import Evaluation
+from retable.run import Run, Score
+from retable.scoring import Scoring
+from retable.study import Trial
+from trainables.video_gan.config import VideoGANConfig
+from trainables.video_gan.draws import noise
+from trainables.video_gan.networks import build_generator
+from trainables.video_gan.sampling import SamplingConfig
+from trainables.video_gan.trained import trained_state
+
+BATCH = 16
+PREVIEW = 36
+
+
+class VideoGANSampler(Scoring):
+    """A trained generator that samples as its config says."""
+
+    def __init__(self, config: SamplingConfig, seed: int, run: Run, workers: Workers) -> None:
+        self.config, self.seed, self.run, self.workers = config, seed, run, workers
+        data = scan(run.data, frames=config.of.frames).fingerprint
+        of = Trial(config.of.canonical(), seed, data)
+        state = trained_state(run.required(of.signature), of.signature, workers.device)
+        self.generator = build_generator(config.of).to(workers.device).eval()
+        self.generator.load_state_dict(state["generator"])
+        if config.truncation is not None:
+            standing_statistics(
+                self.generator,
+                lambda: [self._generate("standing-z", 0, batch) for batch in _batches(config.standing)],
+            )
+
+    def evaluate(self, iteration: int, *, final: bool) -> Mapping[str, Score]:
+        """IS and FID of the last frames of dense videos, from the noise that the training's own evaluation has."""
+        del iteration
+        clips = Clips(self.run.data, self.config.of.data, "train", self.seed)
+        evaluator = _evaluator(self.config.protocol, clips, self.run, self.workers)
+        return evaluator.scores(
+            lambda indices, repeat: self._generate("evaluation-z", repeat, indices), final=final
+        )
+
+    def samples(self) -> np.ndarray:
+        """36 clips, uint8 (36, T, 3, H, W): from the noise of the training's own preview."""
+        videos = [to_uint8(self._generate("preview-z", 0, batch)).cpu() for batch in _batches(PREVIEW)]
+        return torch.cat(videos).numpy()
+
+    def _generate(self, purpose: str, position: int, indices: Sequence[int]) -> Tensor:
+        config = self.config
+        z_NZ = noise(self.seed, purpose, position, indices, config.of.z_dim) * (config.truncation or 1)
+        frames = config.frames or config.of.frames
+        videos = self.generator.generate(z_NZ.to(self.workers.device), level=config.level, frames=frames)
+        return videos[:, :, -config.of.frames :]
+
+
+def standing_statistics(generator: nn.Module, sample: Callable[[], object]) -> None:
+    """Give a generator's batch norms the statistics of what it generates now: means over the batches of `sample`.
+
+    Args:
+        generator: in evaluation mode.
+        sample: calls the generator on fresh noise, batch by batch.
+    """
+    norms = [module for module in generator.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean over batches
+        norm.train()
+    sample()
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.eval()
+
+
+class RealClips(Scoring):
+    """Random clips of the test split in the place of generated ones."""
+
+    def __init__(self, of: VideoGANConfig, run: Run, workers: Workers) -> None:
+        self.of, self.run, self.workers = of, run, workers
+        self.held_out = Clips(run.data, of.data, "test", 0)
+
+    def evaluate(self, iteration: int, *, final: bool) -> Mapping[str, Score]:
+        """IS of held-out clips, and their FID to the train split."""
+        del iteration
+        clips = Clips(self.run.data, self.of.data, "train", 0)
+        evaluator = _evaluator(self.of.evaluation, clips, self.run, self.workers)
+        return evaluator.scores(self._clips, final=final)
+
+    def samples(self) -> np.ndarray:
+        """36 of them, uint8 (36, T, 3, H, W)."""
+        return self.held_out.batch(0, range(PREVIEW))[0].numpy()
+
+    def _clips(self, indices: Sequence[int], repeat: int) -> Tensor:
+        return to_model(self.held_out.batch(repeat, indices)[0].to(self.workers.device))
+
+
+def _batches(count: int) -> list[range]:
+    return [range(start, min(start + BATCH, count)) for start in range(0, count, BATCH)]
+
+
+def _evaluator(evaluation: Evaluation, clips: Clips, run: Run, workers: Workers) -> Evaluator:
+    data = scan(run.data, frames=clips.spec.frames).fingerprint
+    classifier = Trial(evaluation.classifier.canonical(), 0, data)
+    return Evaluator(evaluation, run.required(classifier.signature), clips, workers)
