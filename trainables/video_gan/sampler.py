@@ -15,7 +15,7 @@ from retable.run import Run, Score
 from retable.scoring import Scoring
 from retable.study import Trial
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.draws import noise
+from trainables.video_gan.draws import labels, noise
 from trainables.video_gan.networks import build_generator
 from trainables.video_gan.sampling import SamplingConfig
 from trainables.video_gan.trained import trained_state
@@ -34,31 +34,35 @@ class VideoGANSampler(Scoring):
         state = trained_state(run.required(of.signature), of.signature, workers.device)
         self.generator = build_generator(config.of).to(workers.device).eval()
         self.generator.load_state_dict(state["generator"])
+        self.clips = Clips(run.data, config.of.data, "train", seed)
+        self.asked = range(config.of.classes) if config.protocol.labels == "uniform" else self.clips.labels
         if config.truncation is not None:
             standing_statistics(
                 self.generator,
-                lambda: [self._generate("standing-z", 0, batch) for batch in _batches(config.standing)],
+                lambda: [self._generate("standing", 0, batch) for batch in _batches(config.standing)],
             )
 
     def evaluate(self, iteration: int, *, final: bool) -> Mapping[str, Score]:
         """IS and FID of the last frames of dense videos, from the noise that the training's own evaluation has."""
         del iteration
-        clips = Clips(self.run.data, self.config.of.data, "train", self.seed)
-        evaluator = _evaluator(self.config.protocol, clips, self.run, self.workers)
+        evaluator = _evaluator(self.config.protocol, self.clips, self.run, self.workers)
         return evaluator.scores(
-            lambda indices, repeat: self._generate("evaluation-z", repeat, indices), final=final
+            lambda indices, repeat: self._generate("evaluation", repeat, indices), final=final
         )
 
     def samples(self) -> np.ndarray:
-        """36 clips, uint8 (36, T, 3, H, W): from the noise of the training's own preview."""
-        videos = [to_uint8(self._generate("preview-z", 0, batch)).cpu() for batch in _batches(PREVIEW)]
+        """36 clips, uint8 (36, T, 3, H, W): the first of the evaluation's."""
+        videos = [to_uint8(self._generate("evaluation", 1, batch)).cpu() for batch in _batches(PREVIEW)]
         return torch.cat(videos).numpy()
 
     def _generate(self, purpose: str, position: int, indices: Sequence[int]) -> Tensor:
-        config = self.config
-        z_NZ = noise(self.seed, purpose, position, indices, config.of.z_dim) * (config.truncation or 1)
+        config, device = self.config, self.workers.device
+        z_NZ = noise(self.seed, f"{purpose}-z", position, indices, config.of.z_dim) * (config.truncation or 1)
+        labels_N = None
+        if config.of.conditional:
+            labels_N = labels(self.seed, f"{purpose}-label", position, indices, self.asked).to(device)
         frames = config.frames or config.of.frames
-        videos = self.generator.generate(z_NZ.to(self.workers.device), level=config.level, frames=frames)
+        videos = self.generator.generate(z_NZ.to(device), labels_N, level=config.level, frames=frames)
         return videos[:, :, -config.of.frames :]
 
 

@@ -52,8 +52,9 @@ class SamplingConfig(ScoringConfig):
 
     @property
     def protocol(self) -> Evaluation:
-        """How the samples are scored."""
-        return self.of.evaluation if self.evaluation is None else self.evaluation
+        """How the samples are scored; only a conditional model is asked for classes."""
+        evaluation = self.of.evaluation if self.evaluation is None else self.evaluation
+        return evaluation if self.of.conditional else replace(evaluation, labels="frequency")
 
     def canonical(self) -> Self:
         of = self.of.canonical()
@@ -104,8 +105,9 @@ class RealClipsConfig(ScoringConfig):
     def canonical(self) -> Self:
         """One config for all models that share clips and evaluation."""
         of = self.of.canonical()
+        evaluation = replace(of.evaluation, labels="frequency")
         blank = VideoGANConfig(
-            frames=of.frames, resolution=of.resolution, data=of.data, evaluation=of.evaluation
+            frames=of.frames, resolution=of.resolution, data=of.data, evaluation=evaluation
         )
         return replace(self, of=blank.canonical())
 

@@ -42,8 +42,11 @@ OF = VideoGANConfig(
     evaluation=Evaluation(classifier=JUDGE, samples=8, repeats=2, snapshot_samples=4, real_passes=1),
 )
 AS_TRAINED = SamplingConfig(of=OF)
+TOLD = replace(OF, conditional=True, classes=10, evaluation=replace(OF.evaluation, labels="uniform"))
 VARIANTS: dict[str, TrialConfig] = {
     "trained": OF,
+    "trained, conditional": TOLD,
+    "as trained, conditional": SamplingConfig(of=TOLD),
     "as trained": AS_TRAINED,
     "whole range": replace(AS_TRAINED, truncation=1.0, standing=24),
     "narrow": replace(AS_TRAINED, truncation=0.2, standing=24),
@@ -89,14 +92,15 @@ def result(outcome: tuple[Plan[TrialConfig], Path], name: str) -> dict[str, Any]
 def test_one_training_serves_every_variant(outcome: tuple[Plan[TrialConfig], Path]) -> None:
     plan, _ = outcome
     trained = [planned.trial for planned in plan.trials if planned.trial.config.iterations]
-    assert [(trial.config.trainable, trial.seed) for trial in trained] == [("c3d", 0), ("video_gan", 3)]
+    assert [(t.config.trainable, t.seed) for t in trained] == [("c3d", 0), ("video_gan", 3), ("video_gan", 3)]
     assert len(plan.trials) == len(VARIANTS) + 1
 
 
 def test_sampled_as_trained_it_has_the_trainings_own_scores(
     outcome: tuple[Plan[TrialConfig], Path],
 ) -> None:
-    assert result(outcome, "as trained")["scores"] == result(outcome, "trained")["scores"]
+    for how in ("", ", conditional"):
+        assert result(outcome, f"as trained{how}")["scores"] == result(outcome, f"trained{how}")["scores"]
 
 
 @pytest.mark.parametrize("name", ["whole range", "narrow", "long", "low", "real"])
