@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from retable.metrics.evaluation import Evaluation
@@ -84,6 +85,11 @@ class SamplingConfig(ScoringConfig):
         """What was trained."""
         return (self.of,)
 
+    def judged_by(self, file: Path) -> Self:
+        """This config scored by a classifier that the user brings, and what is sampled too."""
+        own = None if self.evaluation is None else self.evaluation.judged_by(file)
+        return replace(self, of=self.of.judged_by(file), evaluation=own)
+
     def build(self, seed: int, run: "Run", workers: "Workers") -> "VideoGANSampler":
         """The trained generator on this worker."""
         from trainables.video_gan.sampler import VideoGANSampler
@@ -114,6 +120,10 @@ class RealClipsConfig(ScoringConfig):
     def requires(self) -> tuple[TrialConfig, ...]:
         """The classifier that IS and FID are taken with."""
         return (self.of.evaluation.classifier,)
+
+    def judged_by(self, file: Path) -> Self:
+        """The same clips scored by a classifier that the user brings."""
+        return replace(self, of=self.of.judged_by(file))
 
     def build(self, seed: int, run: "Run", workers: "Workers") -> "RealClips":
         """The test split on this worker."""
