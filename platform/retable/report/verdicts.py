@@ -58,11 +58,9 @@ def _texts(one: Judged) -> tuple[CellText, ...]:
     effect = CellText()
     if one.effect is not None:
         size = one.effect.size
-        value = (
-            f"{one.effect.metric} {signed(size.mean, size.mean)}{interval(size.low, size.high, size.mean)}"
-        )
+        value = f"{one.effect.metric.upper()} {signed(size.mean, size.mean)}{interval(size.low, size.high, size.mean)}"
         effect = CellText(value, one.effect.words, "" if one.p is None else f"p = {one.p:.2g} (Holm)")
-    return CellText(str(one.paper)), CellText(one.verdict, one.why), effect
+    return CellText(str(one.paper)), CellText(one.verdict, one.why.removeprefix("not comparable: ")), effect
 
 
 def _notes(plan: Plan[Any], judged: Sequence[Judged]) -> list[str]:

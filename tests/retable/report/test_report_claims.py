@@ -215,7 +215,7 @@ def test_the_table_of_verdicts(example: "Example") -> None:
     assert "They are about models of that size, not about the paper's." in table.notes
     paper, ours, effect = map(str, table.rows["5 claim 0"])
     assert (paper, ours) == ("no numbers", "supported (3 seeds)")
-    assert effect.startswith("is +3.07 [+3.00, +3.10] (Full over Naive (IS, Table 9); p = ")
+    assert effect.startswith("IS +3.07 [+3.00, +3.10] (Full over Naive (IS, Table 9); p = ")
     line = table.tidy.iloc[0]
     assert (line["verdict"], line["n_seeds"], line["seeds"]) == ("supported", 3, "0 1 2")
     assert line["effect"] == pytest.approx(9.2 / 3)
