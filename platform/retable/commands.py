@@ -232,7 +232,9 @@ def _print_and_export(plan: Plan[Any], load: Load, results: Path, console: Conso
     tables = report_tables(plan, load)
     print_tables(tables, console)
     if len(plan.seeds) == 1 and any(plan.study.table(number).reference for number in plan.tables):
-        console.print("Differences between rows are inconclusive with 1 seed; --seeds 0,1,2 trains the missing.")
+        console.print(
+            "Differences between rows are inconclusive with 1 seed; --seeds 0,1,2 trains the missing."
+        )
     written = export(tables, results / "tables") + draw_figures(plan, load, results / "tables")
     console.print(f"{len(written)} files are in {results / 'tables'}.")
     return 0
