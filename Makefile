@@ -24,6 +24,7 @@ check: $(READY)
 
 bench: $(READY)
 	$(RUN)python benchmarks/step_time.py
+	$(RUN)python benchmarks/frechet.py
 
 # Installed anew whenever what is to be installed has changed.
 $(READY): pyproject.toml constraints.txt

@@ -12,7 +12,7 @@ from retable.data.clips import Clips
 from retable.ddp import Workers
 from retable.metrics.evaluation import Evaluation
 from retable.metrics.features import FeatureExtractor
-from retable.metrics.frechet import Gaussian, Moments, frechet_distance
+from retable.metrics.frechet import Gaussian, Moments, Samples, frechet_distance
 from retable.metrics.inception_score import inception_score
 from retable.metrics.protocol import Protocol
 from retable.metrics.real import real_features
@@ -81,19 +81,23 @@ class Evaluator:
 
     def _repeat(self, generate: Generate, repeat: int, samples: int, real: Gaussian) -> tuple[float, float]:
         """IS and FID of one repeat's samples."""
-        logits, moments = [], None
+        logits = []
+        seen: Samples | Moments | None = None
         share = self.workers.share(samples)
         for start in range(0, len(share), self.batch):
             some_logits, features = self.extractor.features(
                 generate(share[start : start + self.batch], repeat)
             )
             logits.append(some_logits)
-            moments = moments or Moments(features.shape[1], self.workers.device)
-            moments.update(features)
-        assert moments is not None  # there are no more workers than samples
+            seen = seen or self._spread(samples, features.shape[1])
+            seen.update(features)
+        assert seen is not None  # there are no more workers than samples
         inception = inception_score(self.workers.gather(torch.cat(logits)), self.evaluation.splits)
-        fake = moments.reduced(self.workers).gaussian()
-        return inception, frechet_distance(real, fake)
+        return inception, frechet_distance(real, seen.reduced(self.workers).gaussian())
+
+    def _spread(self, samples: int, dimensions: int) -> Samples | Moments:
+        """What takes in so many samples' features: themselves where they are fewer than a covariance's columns."""
+        return Samples() if samples < dimensions else Moments(dimensions, self.workers.device)
 
     def _protocol(self, family: str, samples: int, repeats: int) -> Protocol:
         protocol = partial(

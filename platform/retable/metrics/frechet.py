@@ -4,9 +4,10 @@ Heusel et al., "GANs Trained by a Two Time-Scale Update Rule…" (2017), eq. 6. 
 features, as in the TGANv2 paper.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
@@ -14,6 +15,22 @@ from torch import Tensor
 from retable.ddp import Workers
 
 ROWS_AT_ONCE = 256  # of a moment matrix sent at a time: 4,096-d features of many workers then stay small
+
+
+class Spread(Protocol):
+    """Mean (D,) and covariance L Lᵀ of D features, float64."""
+
+    @property
+    def mean(self) -> Tensor: ...
+    @property
+    def factor(self) -> Tensor:
+        """L (D, R)."""
+        ...
+
+    @property
+    def variance(self) -> Tensor:
+        """The covariance's trace."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -25,11 +42,55 @@ class Gaussian:
 
     @cached_property
     def factor(self) -> Tensor:
-        """L (D, R) with covariance = L Lᵀ, where R is the covariance's numerical rank."""
+        """L (D, R) with covariance = L Lᵀ: Cholesky's, or where that fails, R is the covariance's numerical rank."""
+        lower_DD: Tensor
+        lower_DD, failed = torch.linalg.cholesky_ex(self.covariance)
+        if not int(failed):
+            return lower_DD
         values_D, vectors_DD = torch.linalg.eigh(self.covariance)
         real = values_D > values_D[-1].clamp(min=0) * len(values_D) * torch.finfo(values_D.dtype).eps
         factor_DR: Tensor = vectors_DD[:, real] * values_D[real].sqrt()
         return factor_DR
+
+    @property
+    def variance(self) -> Tensor:
+        return self.covariance.trace()
+
+
+@dataclass(frozen=True)
+class ThinGaussian:
+    """Mean (D,) of N samples, and their unbiased covariance by its factor (D, N): for fewer samples than features."""
+
+    mean: Tensor
+    factor: Tensor
+
+    @property
+    def variance(self) -> Tensor:
+        return self.factor.square().sum()
+
+
+class Samples:
+    """Features that arrive in batches and are kept: the way to a `ThinGaussian`."""
+
+    def __init__(self) -> None:
+        self.batches: list[Tensor] = []
+
+    def update(self, features_ND: Tensor) -> Self:
+        """Add N samples of D features, any float type."""
+        self.batches.append(features_ND)
+        return self
+
+    def reduced(self, workers: Workers) -> "Samples":
+        """All workers' samples, in the order of ranks. Every rank calls it."""
+        return Samples().update(workers.gather(torch.cat(self.batches)))
+
+    def gaussian(self) -> ThinGaussian:
+        """Mean and factor of the unbiased covariance. Raises as `Moments.gaussian` does."""
+        features_ND = torch.cat(self.batches).double()
+        _enough(count := len(features_ND))
+        _finite(features_ND)
+        mean_D = features_ND.mean(dim=0)
+        return ThinGaussian(mean_D, (features_ND - mean_D).mT / math.sqrt(count - 1))
 
 
 class Moments:
@@ -67,20 +128,20 @@ class Moments:
             ValueError: there are fewer than two samples.
             FloatingPointError: a feature was not finite.
         """
-        if self.count < 2:
-            raise ValueError(f"a covariance needs at least 2 samples, but got {self.count}")
+        _enough(self.count)
         mean_D = self.total_D / self.count
         covariance_DD = (self.outer_DD - self.count * torch.outer(mean_D, mean_D)) / (self.count - 1)
-        if not torch.isfinite(covariance_DD).all():
-            raise FloatingPointError("FID needs finite features; the generator or the classifier overflowed")
+        _finite(covariance_DD)
         return Gaussian(mean_D, (covariance_DD + covariance_DD.mT) / 2)
 
 
-def frechet_distance(a: Gaussian, b: Gaussian) -> float:
+def frechet_distance(a: Spread, b: Spread) -> float:
     """|m_a - m_b|² + tr(C_a + C_b - 2 (C_a C_b)^½), never negative, NaN or complex.
 
-    With C = L Lᵀ, the trace of (C_a C_b)^½ is the sum of the singular values of L_aᵀ L_b: only symmetric
-    matrices are decomposed, so singular covariances (fewer samples than features, as in the paper) are fine.
+    With C = L Lᵀ, the trace of (C_a C_b)^½ is the sum of the singular values of L_aᵀ L_b. No square root of a matrix
+    is taken, and singular covariances are fine. Where b has N < D samples (the paper's 2,048 of 4,096 features), its
+    factor is the samples themselves, and there are N singular values to find and no (D, D) matrix to decompose but
+    C_a, once.
     """
     if a.mean.shape != b.mean.shape:
         raise ValueError(
@@ -88,5 +149,15 @@ def frechet_distance(a: Gaussian, b: Gaussian) -> float:
         )
     product_AB = a.factor.mT @ b.factor
     root = torch.linalg.svdvals(product_AB).sum() if product_AB.numel() else product_AB.new_zeros(())
-    distance = (a.mean - b.mean).square().sum() + a.covariance.trace() + b.covariance.trace() - 2 * root
+    distance = (a.mean - b.mean).square().sum() + a.variance + b.variance - 2 * root
     return max(float(distance), 0.0)  # rounding may leave a little below 0
+
+
+def _enough(count: int) -> None:
+    if count < 2:
+        raise ValueError(f"a covariance needs at least 2 samples, but got {count}")
+
+
+def _finite(values: Tensor) -> None:
+    if not torch.isfinite(values).all():
+        raise FloatingPointError("FID needs finite features; the generator or the classifier overflowed")

@@ -28,7 +28,7 @@ _FIELDS: Final = {
     "resize": r"[a-z]+[1-9][0-9]*(?:crop[1-9][0-9]*)?",
     "splits": _COUNT,
     "passes": _COUNT,
-    "split": r"[a-z]+",
+    "split": r"[a-z]+(?:-[a-z]+)*",
     "data": r"[0-9a-f]{6}",
     "labels": r"[a-z]+",
 }
@@ -66,7 +66,7 @@ class Protocol:
         accuracy: the classifier's accuracy on held-out clips, with three decimals, such as ``0.983``.
         splits: parts that the samples were cut into (IS).
         passes: random clips of each real video (FID).
-        split: which real videos (FID, accuracy), such as ``train``.
+        split: which real videos (FID, accuracy), such as ``train`` or ``train-test``, which is both.
         labels: what decides how often each class is generated (IS, FID), such as ``uniform``. Unset where classes are as
             frequent as in training: told to a conditional generator, learned by another.
     """

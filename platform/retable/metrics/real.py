@@ -9,7 +9,6 @@ whole, and the numbers agree up to rounding.
 import hashlib
 import json
 from collections.abc import Mapping
-from copy import copy
 from pathlib import Path
 
 import torch
@@ -52,8 +51,7 @@ def real_features(
 def _compute(
     extractor: FeatureExtractor, clips: Clips, passes: int, workers: Workers, batch: int
 ) -> Gaussian:
-    fixed = copy(clips)
-    fixed.seed = SEED
+    fixed = clips.with_seed(SEED)
     moments = None
     share = workers.share(passes * len(fixed))
     for start in range(0, len(share), batch):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -63,6 +64,11 @@ class DrawnClips:
 
     def __len__(self) -> int:
         return 6
+
+    def with_seed(self, seed: int) -> "DrawnClips":
+        other = copy(self)  # which notes in the same list what was drawn
+        other.seed = seed
+        return other
 
     def batch(self, iteration: int, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         self.drawn.extend(indices)

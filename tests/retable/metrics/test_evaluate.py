@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from retable.data.clips import Clips, to_model
 from retable.ddp import Workers
 from retable.metrics.evaluate import Evaluator
 from retable.metrics.evaluation import Evaluation
+from retable.metrics.frechet import Moments
 from retable.metrics.inception_score import inception_score
 from retable.metrics.protocol import Protocol
 from retable.run import Score
@@ -95,6 +97,25 @@ def test_scores_are_those_of_an_independent_computation(evaluator: Evaluator, cl
     assert found_is.std == pytest.approx(np.std(inception), rel=1e-4)
     assert found_fid.value == pytest.approx(np.mean(frechet), rel=1e-5)
     assert found_fid.std == pytest.approx(np.std(frechet), rel=1e-3)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_fewer_samples_than_features_give_the_same_distance(
+    size: int, classifier_folder: Path, clips: Clips, evaluation: Evaluation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = Evaluation(classifier=evaluation.classifier, snapshot_samples=4, real_passes=4)  # of 5 features
+    board = Board(size)
+    workers = [Threads(rank, size, board=board) for rank in range(size)]
+
+    def distances() -> list[float]:
+        evaluators = [Evaluator(few, classifier_folder, clips, one, batch=3) for one in workers]
+        with ThreadPoolExecutor(size) as pool:
+            scores = list(pool.map(lambda one: one.scores(generate, final=False), evaluators))
+        return [list(one.values())[1].value for one in scores]
+
+    thin = distances()
+    monkeypatch.setattr(Evaluator, "_spread", lambda self, samples, d: Moments(d, self.workers.device))
+    assert thin == pytest.approx(distances(), rel=1e-8)
 
 
 def test_a_snapshots_samples_are_not_among_the_final_ones(evaluator: Evaluator) -> None:

@@ -4,7 +4,8 @@ import torch
 from scipy import linalg
 from torchmetrics.image.fid import FrechetInceptionDistance
 
-from retable.metrics.frechet import Gaussian, Moments, frechet_distance
+from retable.ddp import Workers
+from retable.metrics.frechet import Gaussian, Moments, Samples, ThinGaussian, frechet_distance
 
 
 def features(n: int, d: int, seed: int, *, shift: float = 0.0) -> torch.Tensor:
@@ -16,6 +17,13 @@ def features(n: int, d: int, seed: int, *, shift: float = 0.0) -> torch.Tensor:
 
 def gaussian(sample: torch.Tensor) -> Gaussian:
     return Moments(sample.shape[1]).update(sample).gaussian()
+
+
+def thin(sample: torch.Tensor, batch: int = 7) -> ThinGaussian:
+    samples = Samples()
+    for start in range(0, len(sample), batch):
+        samples.update(sample[start : start + batch])
+    return samples.reduced(Workers()).gaussian()
 
 
 def test_one_dimensional_gaussians_by_hand() -> None:
@@ -77,6 +85,38 @@ def test_fewer_samples_than_features_as_in_the_paper() -> None:
     assert frechet_distance(gaussian(real), gaussian(fake)) == pytest.approx(float(expected), rel=1e-6)
 
 
+@pytest.mark.parametrize(("n", "d", "n_real"), [(32, 64, 640), (100, 160, 1_000), (2, 50, 500), (40, 64, 30)])
+def test_few_samples_give_the_full_computations_distance(n: int, d: int, n_real: int) -> None:
+    real, fake = gaussian(features(n_real, d, 0).double()), features(n, d, 1, shift=0.2).double()
+    assert frechet_distance(real, thin(fake)) == pytest.approx(
+        frechet_distance(real, gaussian(fake)), rel=1e-8
+    )
+
+
+def test_few_samples_against_eigenvalues_of_the_whole_product() -> None:
+    # C_b has rank n - 1: that many of the product's eigenvalues are not 0, and rounding makes roots of the others.
+    n, d = 24, 60
+    real, fake = gaussian(features(600, d, 0).double()), features(n, d, 1).double()
+    product = real.covariance.numpy() @ np.cov(fake.numpy().T)
+    trace = np.sqrt(np.sort(linalg.eigvals(product).real)[-(n - 1) :]).sum()
+    gap = (real.mean - fake.mean(0)).numpy()
+    expected = gap @ gap + np.trace(real.covariance) + np.trace(np.cov(fake.numpy().T)) - 2 * trace
+    assert frechet_distance(real, thin(fake)) == pytest.approx(expected, rel=1e-8)
+
+
+def test_few_samples_that_are_all_the_same() -> None:
+    real = gaussian(features(100, 16, 0))
+    expected = (real.mean - 1).square().sum() + real.covariance.trace()
+    assert frechet_distance(real, thin(torch.ones(10, 16))) == pytest.approx(float(expected), rel=1e-12)
+
+
+def test_a_feature_that_is_always_zero_leaves_the_distance_as_it_is() -> None:
+    real, fake = features(300, 20, 0).double(), features(12, 20, 1).double()
+    expected = frechet_distance(gaussian(real), thin(fake))
+    padded = [torch.nn.functional.pad(sample, (0, 5)) for sample in (real, fake)]  # Cholesky fails on such
+    assert frechet_distance(gaussian(padded[0]), thin(padded[1])) == pytest.approx(expected, rel=1e-10)
+
+
 def test_a_collapsed_generator_has_a_finite_distance() -> None:
     real = gaussian(features(100, 16, 0))
     fake = gaussian(torch.ones(10, 16))
@@ -90,5 +130,9 @@ def test_errors_say_what_was_given() -> None:
         gaussian(torch.ones(1, 3))
     with pytest.raises(FloatingPointError, match="needs finite features"):
         gaussian(torch.tensor([[1.0], [float("inf")]]))
+    with pytest.raises(ValueError, match="at least 2 samples, but got 1"):
+        thin(torch.ones(1, 3))
+    with pytest.raises(FloatingPointError, match="needs finite features"):
+        thin(torch.tensor([[1.0, 0.0], [float("nan"), 0.0]]))
     with pytest.raises(ValueError, match="equally many features, but got 3 and 4"):
         frechet_distance(gaussian(torch.rand(5, 3)), gaussian(torch.rand(5, 4)))
