@@ -45,6 +45,7 @@ def test_shapes_and_labels(train: Clips) -> None:
     assert (clips.dtype, labels.dtype) == (torch.uint8, torch.int64)
     assert len(train) == len(train.classes) == 10
     assert set(train.evaluation_batch(range(10))[1].tolist()) == set(range(10))
+    assert list(train.labels) == train.evaluation_batch(range(len(train)))[1].tolist()
 
 
 def test_a_sample_depends_on_seed_iteration_and_index_alone(

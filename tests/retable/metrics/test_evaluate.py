@@ -1,7 +1,7 @@
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +78,17 @@ def test_snapshots_and_final_scores_are_named_by_their_protocols(evaluator: Eval
     assert [(s.std, s.repeats) for s in snapshot.values()] == [(None, 1)] * 2
     assert [s.repeats for s in final.values()] == [3, 3]
     assert all(s.std is not None and s.std > 0 for s in final.values())
+
+
+def test_labels_asked_for_equally_often_make_another_protocol(
+    evaluation: Evaluation, classifier_folder: Path, clips: Clips
+) -> None:
+    uniform = replace(evaluation, labels="uniform")
+    names = [
+        list(Evaluator(each, classifier_folder, clips, Workers(), batch=7).scores(generate, final=False))
+        for each in (evaluation, uniform)
+    ]
+    assert names[1] == [name + "_labels-uniform" for name in names[0]]
 
 
 def test_scores_are_those_of_an_independent_computation(evaluator: Evaluator, clips: Clips) -> None:

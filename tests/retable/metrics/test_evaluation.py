@@ -26,6 +26,12 @@ def test_counts_have_a_minimum(name: str) -> None:
         Evaluation(classifier=JUDGE, **{name: 0})  # type: ignore[arg-type]
 
 
+def test_labels_are_drawn_in_one_of_two_ways() -> None:
+    assert Evaluation(classifier=JUDGE).labels == "frequency"
+    with pytest.raises(ValueError, match="labels must be 'frequency' or 'uniform', but got 'balanced'"):
+        Evaluation(classifier=JUDGE, labels="balanced")  # type: ignore[arg-type]
+
+
 def test_splits_are_equal_parts() -> None:
     with pytest.raises(ValueError, match="splits must divide snapshot_samples"):
         Evaluation(classifier=JUDGE, samples=100, snapshot_samples=64, splits=10)

@@ -9,6 +9,7 @@ from retable.metrics.protocol import Protocol, comparable
 HEX = st.text("0123456789abcdef", min_size=6, max_size=6)
 COUNT = st.integers(1, 10**6)
 WORD = st.from_regex(r"[a-z]+", fullmatch=True)
+OPTIONAL = st.one_of(st.just(""), WORD)
 RESIZE = st.builds(lambda word, size: f"{word}{size}", WORD, COUNT)
 ACCURACY = st.integers(0, 1000).map(lambda permille: f"{permille / 1000:.3f}")
 CLASSIFIER = st.builds(
@@ -18,8 +19,8 @@ CLASSIFIER = st.builds(
 SHARED = {"samples": COUNT, "repeats": COUNT, "data": HEX, "resize": RESIZE}
 JUDGED = {**SHARED, "classifier": CLASSIFIER, "accuracy": ACCURACY}
 PROTOCOLS = st.one_of(
-    st.builds(Protocol, family=st.just("is"), splits=COUNT, **JUDGED),
-    st.builds(Protocol, family=st.just("fid"), passes=COUNT, split=WORD, **JUDGED),
+    st.builds(Protocol, family=st.just("is"), splits=COUNT, labels=OPTIONAL, **JUDGED),
+    st.builds(Protocol, family=st.just("fid"), passes=COUNT, split=WORD, labels=OPTIONAL, **JUDGED),
     st.builds(Protocol, family=st.just("accuracy"), split=WORD, **SHARED),
 )
 
@@ -41,6 +42,16 @@ def test_the_names_that_readers_see() -> None:
     assert FID.name == "fid2048x10_c3d-1a2b3c_acc0.983_bilinear112_r10-train_data-5d6e7f"
     accuracy = Protocol(family="accuracy", samples=120, data="5d6e7f", resize="bilinear32", split="test")
     assert accuracy.name == "accuracy120x1_bilinear32_test_data-5d6e7f"
+
+
+def test_labels_that_are_not_as_frequent_as_in_training_stand_in_the_name() -> None:
+    for protocol in (IS, FID):
+        uniform = dataclasses.replace(protocol, labels="uniform")
+        assert uniform.name == protocol.name + "_labels-uniform"
+        assert Protocol.parse(uniform.name) == uniform
+        assert comparable(protocol, uniform) == "not comparable: labels default against uniform"
+    with pytest.raises(ValueError, match="labels of is must look like .* but got 'UNIFORM'"):
+        dataclasses.replace(IS, labels="UNIFORM")
 
 
 @settings(deadline=None)

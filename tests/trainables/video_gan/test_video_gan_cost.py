@@ -8,7 +8,7 @@ from retable.cost import Trace
 from retable.metrics.evaluation import Evaluation
 from trainables.classifiers.scales import SMALL
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.cost import StepCost, _update, forward_costs, step_cost, video_shapes
+from trainables.video_gan.cost import Part, StepCost, _update, forward_costs, step_cost, video_shapes
 from trainables.video_gan.critic import Critic
 from trainables.video_gan.generator import Generator
 from trainables.video_gan.measure import measure
@@ -64,6 +64,23 @@ def test_a_step_is_so_many_forward_passes(config: VideoGANConfig) -> None:
     both = 3 * generate - fc + 2 * 3 * judge  # forward and two gradients; on a real and a generated clip
     assert step_each_sample(replace(config, lam=0.0)) == both
     assert step_each_sample(config) == both + judge  # the tangents of the real clip
+
+
+def test_a_conditional_model_is_counted_too() -> None:
+    conditional = replace(TINY, conditional=True, classes=5)
+    networks = step_cost(conditional).parameters - step_cost(TINY).parameters
+    norms = (8 + 16) + (16 + 8) + (8 + 4) + (4 + 2) + (2 + 2) + (8 + 4 + 2 + 2)  # channels: Up, rendering
+    features = 4 * 16
+    assert networks == 5 * 8 + (5 - 1) * 2 * norms + 4 * 5 * features
+    extra = step_each_sample(conditional) - step_each_sample(TINY)
+    one_hot, projections = 2 * 5 * 8, 4 * 5 * features  # forward and the weights' gradient; one of each level
+    assert extra == one_hot + 7 * projections
+    parts: dict[Part, float] = {"generator": 28.914, "discriminator": 53.411}  # of Table 1
+    for part, flops in parts.items():
+        costs = forward_costs(replace(PAPER, conditional=True), part)
+        assert flops < sum(cost.flops for cost in costs.values()) / 1e9 < flops + 0.002
+    assert measure(conditional, "generator").seconds > 0
+    assert measure(conditional, "discriminator").seconds > 0
 
 
 def test_more_turns_of_the_discriminator_judge_new_clips() -> None:

@@ -14,7 +14,12 @@ def videos(shapes: tuple[tuple[int, int], ...], samples: int = 3) -> list[Tensor
 
 
 def check_against_autograd(
-    net: Discriminator, shapes: tuple[tuple[int, int], ...], form: Form, frames: Tensor | None, penalty: float
+    net: Discriminator,
+    shapes: tuple[tuple[int, int], ...],
+    form: Form,
+    frames: Tensor | None,
+    penalty: float,
+    labels: Tensor | None = None,
 ) -> None:
     """One pass of the critic gives what automatic differentiation gives, through a double backward for R1."""
     net = net.double()
@@ -22,7 +27,7 @@ def check_against_autograd(
         if name.endswith("bias"):
             torch.nn.init.normal_(parameter, std=0.1)
     real, fake = videos(shapes), videos(shapes)
-    verdict = Critic(net, form=form, penalty=penalty, share=0.5)(real, fake, frames)
+    verdict = Critic(net, form=form, penalty=penalty, share=0.5)(real, fake, frames, labels)
     verdict.backward()
     ours = [parameter.grad for parameter in net.parameters()]
     net.zero_grad()
@@ -30,7 +35,7 @@ def check_against_autograd(
     for video in (*real, *fake):
         video.requires_grad_()
     halves = (None, None) if frames is None else frames.chunk(2)
-    real_NL, fake_NL = net(real, halves[0]), net(fake, halves[1])
+    real_NL, fake_NL = net(real, halves[0], labels), net(fake, halves[1], labels)
     slopes = torch.autograd.grad(real_NL.sum(), real, create_graph=True)
     loss_gen, loss_dis = generator_loss(fake_NL, form), discriminator_loss(real_NL, fake_NL, form)
     loss_gp = penalty * squared_slopes(slopes).mean()
@@ -59,6 +64,16 @@ def test_two_streams() -> None:
     torch.manual_seed(0)
     net = Discriminator(levels=1, channels=2, two_stream=True)
     check_against_autograd(net, ((4, 16),), "per_level", torch.tensor([1, 1, 1, 3, 3, 3]), 3.0)
+
+
+def test_a_conditional_model() -> None:
+    torch.manual_seed(0)
+    labels = torch.tensor([3, 0, 3])
+    four = Discriminator(channels=2, classes=4)
+    check_against_autograd(four, PYRAMID["s_t=2"], "per_level", None, 3.0, labels)
+    two = Discriminator(levels=1, channels=2, two_stream=True, classes=4)
+    frames = torch.tensor([1, 1, 1, 3, 3, 3])
+    check_against_autograd(two, ((4, 16),), "per_level", frames, 3.0, labels)
 
 
 def test_no_penalty() -> None:

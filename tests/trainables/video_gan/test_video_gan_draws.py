@@ -1,6 +1,6 @@
 import torch
 
-from trainables.video_gan.draws import judged_frames, noise, own_offsets, shared_offsets
+from trainables.video_gan.draws import judged_frames, labels, noise, own_offsets, shared_offsets
 from trainables.video_gan.pyramid import pyramid
 
 
@@ -11,6 +11,15 @@ def test_noise_is_uniform_and_keyed_by_sample() -> None:
     assert abs(float(z.square().mean()) - 1 / 3) < 0.02
     assert torch.equal(noise(7, "z", 3, [5, 199], 50), z[[5, 199]])
     assert not torch.equal(noise(7, "z", 4, [5], 50), z[[5]])
+
+
+def test_labels_are_as_frequent_as_among_the_given_ones_and_keyed_by_sample() -> None:
+    drawn = labels(7, "label", 3, range(1000), (4, 1, 1, 1))
+    assert drawn.dtype == torch.int64
+    assert set(drawn.tolist()) == {1, 4}
+    assert abs(int((drawn == 1).sum()) - 750) < 5 * (1000 * 0.25 * 0.75) ** 0.5
+    assert torch.equal(labels(7, "label", 3, [5, 999], (4, 1, 1, 1)), drawn[[5, 999]])
+    assert not torch.equal(labels(7, "label", 4, range(1000), (4, 1, 1, 1)), drawn)
 
 
 def test_offsets_are_shared_by_fakes_and_own_of_reals() -> None:
