@@ -11,6 +11,7 @@ from rich.text import Text
 
 from retable import commands
 from retable.console import open_console
+from retable.scale import Scale
 from retable.study import Study
 
 
@@ -33,12 +34,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _add_options(command)
         if verb == "table":
             _add_from_mlflow(command)
+    _add_figures(verbs.add_parser("figures", help="draw the figures of a finished trial, or of a study's"))
     data = verbs.add_parser("data", help="look at data sets").add_subparsers(dest="data_verb", required=True)
     check = data.add_parser("check", help="list the files of a data set that training can't use")
     check.add_argument("folder", type=Path, help="a data set in UCF101's or FaceForensics' layout")
     check.add_argument("--frames", type=int, default=16, help="frames that a clip needs (default: 16)")
     _add_prepare(data.add_parser("prepare", help="decode a data set that you bring, for training to map"))
     given = parser.parse_args(arguments)
+    if given.verb == "figures":
+        return _guarded(lambda console: _figures(given, console))
     if given.verb == "data" and given.data_verb == "prepare":
         return _guarded(lambda console: _prepare(given, console))
     if given.verb == "data":
@@ -83,6 +87,14 @@ def load_study(path: Path) -> Study[Any]:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
+    _add_choices(parser)
+    parser.add_argument("--data", type=Path, help="folder of the data set (default: by the scale)")
+    parser.add_argument("--workers", type=_positive, help="most workers of one trial (default: what fits)")
+    parser.add_argument("--address", help="a running Ray cluster, such as auto or ray://host:10001")
+    parser.add_argument("--local", action="store_true", help="train in this process, without Ray (to debug)")
+
+
+def _add_choices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scale", default="smoke", help="smoke (minutes), toy (hours) or paper (default: smoke)"
     )
@@ -93,13 +105,41 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("results"), help="folder of results (default: results)"
     )
-    parser.add_argument("--data", type=Path, help="folder of the data set (default: by the scale)")
     parser.add_argument(
         "--classifier", type=Path, help="a classifier to score with that you bring (default: one is trained)"
     )
-    parser.add_argument("--workers", type=_positive, help="most workers of one trial (default: what fits)")
-    parser.add_argument("--address", help="a running Ray cluster, such as auto or ray://host:10001")
-    parser.add_argument("--local", action="store_true", help="train in this process, without Ray (to debug)")
+
+
+def _add_figures(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "what", help="a trial's signature, of which its first digits are enough, or a study's file"
+    )
+    parser.add_argument(
+        "--samples",
+        type=_positive,
+        default=1000,
+        help="generated samples behind each measured curve (default: 1000, as in the TGANv2 paper)",
+    )
+    _add_choices(parser)
+
+
+def _figures(given: argparse.Namespace, console: Console) -> int:
+    from retable.figures.draw import draw_study, draw_trial
+
+    if given.samples < 2:
+        raise ValueError(f"--samples must be at least 2, or there is no interval, but got {given.samples}")
+    if not given.what.endswith(".py"):
+        return draw_trial(given.out, given.what, given.samples, console)
+    study = load_study(Path(given.what))
+    return draw_study(
+        study,
+        _scale(study, given),
+        given.out,
+        given.samples,
+        console,
+        tables=given.tables,
+        seeds=given.seeds,
+    )
 
 
 def _add_from_mlflow(parser: argparse.ArgumentParser) -> None:
@@ -166,12 +206,9 @@ def _prepare(given: argparse.Namespace, console: Console) -> int:
 
 
 def _dispatch(study: Study[Any], verb: str, given: argparse.Namespace, console: Console) -> int:
-    if given.scale not in study.scales:
-        raise ValueError(f"--scale must be one of {', '.join(study.scales)}, but got {given.scale!r}")
-    scale = study.scales[given.scale]
     request = commands.Request(
         study=study,
-        scale=scale.judged_by(given.classifier) if given.classifier else scale,
+        scale=_scale(study, given),
         tables=given.tables,
         seeds=given.seeds,
         results=given.out,
@@ -188,6 +225,14 @@ def _dispatch(study: Study[Any], verb: str, given: argparse.Namespace, console: 
         "status": commands.show_status,
         "table": commands.show_tables,
     }[verb](request, console)
+
+
+def _scale(study: Study[Any], given: argparse.Namespace) -> Scale[Any]:
+    """The scale that was asked for, judged by the classifier that was brought, if any."""
+    if given.scale not in study.scales:
+        raise ValueError(f"--scale must be one of {', '.join(study.scales)}, but got {given.scale!r}")
+    scale: Scale[Any] = study.scales[given.scale]
+    return scale.judged_by(given.classifier) if given.classifier else scale
 
 
 def _guarded(command: Any) -> int:

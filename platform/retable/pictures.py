@@ -1,6 +1,7 @@
 """Clips that a person can look at: a playing grid (mp4) and a strip of frames (PNG)."""
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -8,6 +9,7 @@ from typing import cast
 import av
 import numpy as np
 import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
 
 from retable.atomic import replacing
 
@@ -17,7 +19,9 @@ SIDE = 128  # a clip smaller than this is magnified to about this many pixels
 GAP = 2  # pixels between pictures
 
 
-def grid_mp4(clips: Pixels, path: Path, *, fps: int = 15, columns: int | None = None) -> None:
+def grid_mp4(
+    clips: Pixels, path: Path, *, fps: int = 15, columns: int | None = None, rows: Sequence[str] = ()
+) -> None:
     """Write all clips playing side by side, as H.264 that browsers play.
 
     Args:
@@ -25,19 +29,22 @@ def grid_mp4(clips: Pixels, path: Path, *, fps: int = 15, columns: int | None = 
         path: the mp4 file; replaced whole.
         fps: frames a second.
         columns: clips a row; by default as many as rows.
+        rows: what to write before each row; nothing by default.
 
     Raises:
-        ValueError: the clips are not uint8 of that shape, or fps or columns is below 1.
+        ValueError: the clips are not uint8 of that shape, fps or columns is below 1, or there are not as many texts as
+            rows.
     """
     if fps < 1 or (columns is not None and columns < 1):
         raise ValueError(f"fps and columns must be at least 1, but got {fps=}, {columns=}")
     clips_NTHWC = _magnified(clips)
     columns = min(columns or math.ceil(math.sqrt(len(clips_NTHWC))), len(clips_NTHWC))
-    rows = math.ceil(len(clips_NTHWC) / columns)
+    height = math.ceil(len(clips_NTHWC) / columns)
     empty = np.zeros_like(clips_NTHWC[:1])
-    cells = np.concatenate([clips_NTHWC, *[empty] * (rows * columns - len(clips_NTHWC))])
+    cells = np.concatenate([clips_NTHWC, *[empty] * (height * columns - len(clips_NTHWC))])
     frames = [
-        _even(_tiled(cells[:, t].reshape(rows, columns, *cells.shape[2:]))) for t in range(cells.shape[1])
+        _even(_tiled(cells[:, t].reshape(height, columns, *cells.shape[2:]), rows))
+        for t in range(cells.shape[1])
     ]
     height, width, _ = frames[0].shape
     with replacing(path) as temporary, av.open(str(temporary), "w", format="mp4") as container:
@@ -48,17 +55,18 @@ def grid_mp4(clips: Pixels, path: Path, *, fps: int = 15, columns: int | None = 
         container.mux(stream.encode(None))
 
 
-def strip_png(clips: Pixels, path: Path) -> None:
+def strip_png(clips: Pixels, path: Path, *, rows: Sequence[str] = ()) -> None:
     """Write one clip a row, its frames from left to right, without loss.
 
     Args:
         clips: uint8 (N, T, C, H, W), 0..255, C of 1 (grey) or 3 (RGB).
         path: the PNG file; replaced whole.
+        rows: what to write before each row; nothing by default.
 
     Raises:
-        ValueError: the clips are not uint8 of that shape.
+        ValueError: the clips are not uint8 of that shape, or there are not as many texts as rows.
     """
-    picture = _tiled(_magnified(clips))
+    picture = _tiled(_magnified(clips), rows)
     codec = av.CodecContext.create("png", "w")
     codec.height, codec.width, _ = picture.shape
     codec.pix_fmt, codec.time_base = "rgb24", Fraction(1)
@@ -78,12 +86,28 @@ def _magnified(clips: Pixels) -> Pixels:
     return clips_NTHWC.repeat(factor, axis=2).repeat(factor, axis=3)
 
 
-def _tiled(cells: Pixels) -> Pixels:
-    """(rows, columns, H, W, 3) -> one picture (rows·H + gaps, columns·W + gaps, 3) on black."""
+def _tiled(cells: Pixels, texts: Sequence[str] = ()) -> Pixels:
+    """(rows, columns, H, W, 3) -> one picture (rows·H + gaps, columns·W + gaps, 3) on black, texts to its left."""
+    if texts and len(texts) != len(cells):
+        raise ValueError(f"each of {len(cells)} rows needs its text, but got {len(texts)}: {list(texts)}")
     padded = np.pad(cells, ((0, 0), (0, 0), (0, GAP), (0, GAP), (0, 0)))
     rows, columns, height, width, _ = padded.shape
     picture = padded.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, 3)
-    return cast(Pixels, np.ascontiguousarray(picture[:-GAP, :-GAP]))
+    picture = picture[:-GAP, :-GAP]
+    if texts:
+        picture = np.concatenate([_written(texts, height, len(picture)), picture], axis=1)
+    return cast(Pixels, np.ascontiguousarray(picture))
+
+
+def _written(texts: Sequence[str], pitch: int, height: int) -> Pixels:
+    """Texts, one every `pitch` pixels, white on black and as wide as the longest: (height, W, 3)."""
+    font = ImageFont.load_default(14)
+    width = math.ceil(max(font.getlength(text) for text in texts)) + 12
+    picture = Image.new("RGB", (width, height))
+    draw = ImageDraw.Draw(picture)
+    for row, text in enumerate(texts):
+        draw.text((6, row * pitch + pitch / 2), text, "white", font, anchor="lm")
+    return np.asarray(picture)
 
 
 def _even(picture: Pixels) -> Pixels:

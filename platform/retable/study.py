@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,8 @@ from retable.tradeoff import Tradeoff
 
 if TYPE_CHECKING:
     from retable.ddp import Workers
+    from retable.figures.finished import Finished
+    from retable.figures.kinds import Figure
     from retable.run import Learner, Run
 
 
@@ -99,6 +101,20 @@ class TrialConfig:
             workers: the gang that trains together.
         """
         raise NotImplementedError(f"{type(self).__name__} must define build")
+
+    def figures(
+        self, finished: "Finished", samples: int, progress: Callable[[int, int], None]
+    ) -> Iterable["Figure"]:
+        """What can be shown of a finished trial of this config, drawn one after the other; nothing by default.
+
+        The first film, if there is one, stands for the trial beside others. Imports torch only when called.
+
+        Args:
+            finished: where its weights are.
+            samples: generated samples behind a measured curve.
+            progress: told (done, in all).
+        """
+        return ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """What defines a TGANv2 model, or one of its baselines, scientifically. No torch here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
@@ -14,6 +14,8 @@ from retable.study import TrialConfig
 
 if TYPE_CHECKING:
     from retable.ddp import Workers
+    from retable.figures.finished import Finished
+    from retable.figures.kinds import Figure
     from retable.run import Run
     from trainables.video_gan.step import VideoGANLearner
 
@@ -254,3 +256,11 @@ class VideoGANConfig(TrialConfig):
         from trainables.video_gan.step import VideoGANLearner
 
         return VideoGANLearner(self, seed, run, workers)
+
+    def figures(
+        self, finished: "Finished", samples: int, progress: Callable[[int, int], None]
+    ) -> Iterator["Figure"]:
+        """Figures 6 to 15 of the paper."""
+        from trainables.video_gan.figures.everything import draw_all
+
+        return draw_all(self, finished, samples, progress)

@@ -1,0 +1,91 @@
+"""What a model family can have drawn: films, sheets of stills, and measured curves. It gives arrays, we draw them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from retable.files import write_text
+from retable.pictures import Pixels, grid_mp4, strip_png
+from retable.report.lines import LinePanel, draw_lines, tidy
+
+FPS = 15
+"""Frames a second, as the TGANv2 authors' previews."""
+
+
+class Figure(Protocol):
+    """One figure.
+
+    Attributes:
+        name: stem of its files.
+        caption: what it shows, and what the paper leaves unsaid about it.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def caption(self) -> str: ...
+
+    def write(self, folder: Path) -> list[Path]:
+        """Draw it into files of that folder, each replaced whole.
+
+        Raises:
+            OSError: the folder can't be written.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Film:
+    """Clips that play side by side.
+
+    Attributes:
+        clips: uint8 (N, T, C, H, W), row by row.
+        columns: clips in a row.
+        rows: what stands before each row; nothing by default.
+    """
+
+    name: str
+    caption: str
+    clips: Pixels
+    columns: int
+    rows: Sequence[str] = ()
+
+    def write(self, folder: Path) -> list[Path]:
+        path = folder / f"{self.name}.mp4"
+        grid_mp4(self.clips, path, fps=FPS, columns=self.columns, rows=self.rows)
+        return [path]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Stills in rows and columns.
+
+    Attributes:
+        stills: uint8 (rows, columns, C, H, W).
+        rows: what stands before each row; nothing by default.
+    """
+
+    name: str
+    caption: str
+    stills: Pixels
+    rows: Sequence[str] = ()
+
+    def write(self, folder: Path) -> list[Path]:
+        path = folder / f"{self.name}.png"
+        strip_png(self.stills, path, rows=self.rows)
+        return [path]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Means over samples with their intervals, as a plot (PNG, SVG) and as numbers (CSV)."""
+
+    name: str
+    caption: str
+    panels: Sequence[LinePanel]
+
+    def write(self, folder: Path) -> list[Path]:
+        table = folder / f"{self.name}.csv"
+        write_text(table, tidy(self.panels))
+        return [*draw_lines(self.panels, folder / self.name), table]

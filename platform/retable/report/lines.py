@@ -1,0 +1,106 @@
+"""Lines with their 95% intervals, as PNG and SVG, and their numbers as CSV."""
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from scipy.special import stdtrit
+
+from retable.report.bars import COLOURS
+from retable.report.figures import save_figure
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Line:
+    """Means over samples, each with an interval.
+
+    Attributes:
+        mean: one for each place on the x axis.
+        half: half the width of the interval around each.
+        samples: how many there were.
+    """
+
+    mean: tuple[float, ...]
+    half: tuple[float, ...]
+    samples: int
+
+    @classmethod
+    def of(cls, values_NX: np.ndarray) -> "Line":
+        """The means, with Student's 95% interval t · s / √N of each (s has N - 1 degrees of freedom).
+
+        Args:
+            values_NX: (N, X), independent samples × places.
+
+        Raises:
+            ValueError: there are fewer than two samples.
+        """
+        samples = len(values_NX)
+        if samples < 2:
+            raise ValueError(f"an interval needs at least 2 samples, but got {samples}")
+        mean = values_NX.mean(axis=0, dtype=np.float64)
+        with np.errstate(invalid="ignore"):  # an infinite value has no interval
+            error = values_NX.std(axis=0, ddof=1, dtype=np.float64) / math.sqrt(samples)
+        half = stdtrit(samples - 1, (1 + LEVEL) / 2) * error
+        return cls(tuple(mean.tolist()), tuple(half.tolist()), samples)
+
+
+@dataclass(frozen=True)
+class LinePanel:
+    """One set of axes.
+
+    Attributes:
+        unit: of the values, beside the axis.
+        along: what the x axis counts.
+        x: the places on it, whole numbers.
+        lines: name in the legend -> its means.
+    """
+
+    title: str
+    unit: str
+    along: str
+    x: Sequence[int]
+    lines: Mapping[str, Line]
+
+
+def draw_lines(panels: Sequence[LinePanel], path: Path) -> tuple[Path, Path]:
+    """Draw the panels side by side, to `path`.png and `path`.svg. The same panels give the same files.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    figure = Figure(figsize=(5 * len(panels), 3.4), layout="constrained")
+    for panel, axis in zip(panels, figure.subplots(1, len(panels), squeeze=False).flat, strict=True):
+        for (name, line), colour in zip(panel.lines.items(), COLOURS, strict=False):
+            mean, half = np.array(line.mean), np.array(line.half)
+            axis.plot(panel.x, mean, color=colour, marker=".", label=name)
+            axis.fill_between(panel.x, mean - half, mean + half, color=colour, alpha=0.25, linewidth=0)
+        axis.set_title(panel.title, fontsize=10)
+        axis.set_xlabel(panel.along)
+        axis.set_ylabel(panel.unit)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.grid(alpha=0.3)
+        if len(panel.lines) > 1:
+            axis.legend(frameon=False, fontsize=9)
+    return save_figure(figure, path)
+
+
+def tidy(panels: Sequence[LinePanel]) -> str:
+    """The numbers as CSV, one row for each place on each line."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["quantity", "unit", "line", "along", "x", "mean", "low_95", "high_95", "samples"])
+    for panel in panels:
+        for name, line in panel.lines.items():
+            for x, mean, half in zip(panel.x, line.mean, line.half, strict=True):
+                place = [panel.title, panel.unit, name, panel.along, x]
+                table.writerow([*place, mean, mean - half, mean + half, line.samples])
+    return text.getvalue()

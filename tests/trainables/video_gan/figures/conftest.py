@@ -1,0 +1,52 @@
+"""Finished trials of a tiny study, trained for an iteration or two by the real loop."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from retable import local
+from retable.cli import load_study
+from retable.data.catalog import scan
+from retable.data.embedded import ensure_embedded
+from retable.execution import Execution
+from retable.ledger import Ledger
+from retable.plan import Plan, make_plan
+from trainables.video_gan.config import VideoGANConfig
+
+STUDY = Path(__file__).with_name("tiny_study.py")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A study's results.
+
+    Attributes:
+        study: its file.
+        plan: its trials by name: c3d, the judge; then the GANs.
+    """
+
+    study: Path
+    results: Path
+    plan: Plan[VideoGANConfig]
+
+    def signature(self, name: str) -> str:
+        (found,) = (planned.signature for planned in self.plan.trials if name in planned.name)
+        return found
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+    """A judge, a model with s_t = 2 and the 3D baseline."""
+    folder = tmp_path_factory.mktemp("figures")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RETABLE_CACHE", str(folder / "cache"))
+        root = ensure_embedded(clips_per_class=2)
+        study = load_study(STUDY)
+        plan = make_plan(study, study.scales["smoke"], scan(root).fingerprint)
+        with Ledger(folder / "ledger.db") as ledger:
+            execution = Execution(plan, folder, root, ledger)
+            local.run_plan(execution)
+        assert set(execution.states.values()) == {"done"}, execution.messages
+        yield Trained(STUDY, folder, plan)
