@@ -82,3 +82,23 @@ def test_refuses_what_is_not_clips_and_leaves_no_file(clips: np.ndarray, tmp_pat
     with pytest.raises(ValueError, match="fps=0"):
         grid_mp4(blobs(1, 1, 8), tmp_path / "grid.mp4", fps=0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_texts_stand_before_their_rows(tmp_path: Path) -> None:
+    clips = blobs(4, 3, 32)
+    strip_png(clips, tmp_path / "plain.png")
+    strip_png(clips, tmp_path / "told.png", rows=["a", "", "a longer text", ""])
+    plain, told = (np.asarray(Image.open(tmp_path / f"{name}.png")) for name in ("plain", "told"))
+    margin = told.shape[1] - plain.shape[1]
+    np.testing.assert_array_equal(told[:, margin:], plain)
+    inked = [told[row * (SIDE + GAP) : (row + 1) * (SIDE + GAP), :margin].any() for row in range(4)]
+    assert inked == [True, False, True, False]
+    grid_mp4(clips, tmp_path / "told.mp4", columns=2, rows=["a", "a longer text"])
+    assert decoded(tmp_path / "told.mp4").shape == (
+        3,
+        2 * SIDE + GAP,
+        (margin + 2 * SIDE + GAP + 1) // 2 * 2,
+        3,
+    )
+    with pytest.raises(ValueError, match=r"each of 4 rows needs its text, but got 1: \['a'\]"):
+        strip_png(clips, tmp_path / "wrong.png", rows=["a"])

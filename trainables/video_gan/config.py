@@ -261,6 +261,7 @@ class VideoGANConfig(TrialConfig):
         self, finished: "Finished", samples: int, progress: Callable[[int, int], None]
     ) -> Iterator["Figure"]:
         """Figures 6 to 15 of the paper."""
-        from trainables.video_gan.figures.everything import draw_all
+        from trainables.video_gan.figures.everything import everything
+        from trainables.video_gan.figures.sampler import Sampler
 
-        return draw_all(self, finished, samples, progress)
+        return everything(Sampler.of(self, finished), samples, progress)

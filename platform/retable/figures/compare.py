@@ -1,24 +1,61 @@
-"""Several trials beside each other: a row for each, the same noise in each column."""
+"""Several trials beside each other: a row of clips for each on the same noise, and a line for each in every plot."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from retable.figures.kinds import Figure, Film, Sheet
+from retable.figures.kinds import Curves, Figure, Film, Sheet
 from retable.pictures import Pixels
+from retable.report.lines import Line, LinePanel
 
 SHOWN = 6
 
 
-def comparison(films: Mapping[str, Film]) -> Iterator[Figure]:
+def comparison(figures: Mapping[str, Sequence[Figure]]) -> Iterator[Figure]:
+    """What the figures of several trials have in common.
+
+    Args:
+        figures: what to call a trial -> its figures, in the order in which its family gives them.
+    """
+    films = {
+        trial: next((figure for figure in own if isinstance(figure, Film)), None)
+        for trial, own in figures.items()
+    }
+    yield from _side_by_side({trial: film for trial, film in films.items() if film is not None})
+    curves = {
+        trial: {figure.name: figure for figure in own if isinstance(figure, Curves)}
+        for trial, own in figures.items()
+    }
+    for name in dict.fromkeys(name for own in curves.values() for name in own):
+        yield _together({trial: own[name] for trial, own in curves.items() if name in own})
+
+
+def _together(curves: Mapping[str, Curves]) -> Curves:
+    """The trials' lines in the same axes."""
+    first = next(iter(curves.values()))
+    panels = [
+        replace(panel, lines=dict(_lines({trial: own.panels[at] for trial, own in curves.items()})))
+        for at, panel in enumerate(first.panels)
+    ]
+    return replace(first, panels=panels)
+
+
+def _lines(panels: Mapping[str, LinePanel]) -> Iterator[tuple[str, Line]]:
+    """Each trial's, named by the trial, and by the line where a trial has several."""
+    for trial, panel in panels.items():
+        for name, line in panel.lines.items():
+            yield (f"{trial}, {name}" if len(panel.lines) > 1 else trial), line
+
+
+def _side_by_side(films: Mapping[str, Film]) -> Iterator[Figure]:
     """The first clips of each trial's film, playing and as stills of the middle frame.
 
     Shorter clips stay at their last frame, smaller ones are enlarged by a whole factor, and lie in the upper left
     corner where the sizes are no multiples.
-
-    Args:
-        films: what to call a trial -> its film.
     """
+    if len(films) < 2:
+        return
     clips = [film.clips[:SHOWN] for film in films.values()]
     columns = min(len(some) for some in clips)
     frames = max(some.shape[1] for some in clips)

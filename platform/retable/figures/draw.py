@@ -11,7 +11,7 @@ from rich.text import Text
 from retable.console import counting
 from retable.figures.compare import comparison
 from retable.figures.finished import Finished, NothingToDraw, find, identities, opened
-from retable.figures.kinds import Film
+from retable.figures.kinds import Curves, Figure, Film
 from retable.files import write_json
 from retable.plan import PlannedTrial, make_plan
 from retable.scale import Scale
@@ -56,7 +56,7 @@ def draw_study(
         NothingToDraw: none is finished.
         ValueError: a table is not declared.
     """
-    films: dict[str, Film] = {}
+    figures: dict[str, list[Figure]] = {}
     missing = 0
     for planned in _planned(study, scale, results, tables, seeds):
         try:
@@ -65,19 +65,18 @@ def draw_study(
             console.print(Text(f"{planned.name}: {reason}", style="yellow"))
             missing += 1
             continue
-        film = _draw(finished, results, samples, console)
-        if film is not None:
-            name = planned.name if planned.name not in films else f"{planned.name} {planned.signature[:6]}"
-            films[name] = film
-    if not films:
+        name = planned.name if planned.name not in figures else f"{planned.name} {planned.signature[:6]}"
+        figures[name] = _draw(finished, results, samples, console)
+    if not figures:
         raise NothingToDraw(
             f"no trial of {study.name} at scale {scale.name} that has figures is finished in {results}; "
             "train it first, or choose another --scale, --tables, --seeds or --out"
         )
-    if len(films) > 1:
+    if len(figures) > 1:
         folder = results / "figures" / f"{study.name}_{scale.name}"
-        written = [path for figure in comparison(films) for path in figure.write(folder)]
-        console.print(f"{len(films)} trials beside each other: {', '.join(map(str, written))}")
+        for figure in comparison(figures):
+            figure.write(folder)
+        console.print(Text(f"{len(figures)} trials beside each other are in {folder}"))
     if missing:
         console.print(f"{missing} trials are not drawn, for the reasons above.")
     return 0
@@ -106,18 +105,22 @@ def _has_figures(trial: Trial) -> bool:
     return type(trial.config).figures is not TrialConfig.figures
 
 
-def _draw(finished: Finished, results: Path, samples: int, console: Console) -> Film | None:
-    """Draw a trial's figures; last comes ``figures.json``, which says what they are. Returns the first film."""
+def _draw(finished: Finished, results: Path, samples: int, console: Console) -> list[Figure]:
+    """Draw a trial's figures; last comes ``figures.json``, which says what they are.
+
+    Returns:
+        What it can be compared by: its first film, and its curves. Sheets are large, and let go.
+    """
     trial = finished.trial
     folder = results / "figures" / trial.signature
     told: list[dict[str, object]] = []
-    film = None
+    kept: list[Figure] = []
     with counting(console, f"Drawing {finished.name}") as progress:
         for figure in trial.config.figures(finished, samples, progress):
             files = [file.name for file in figure.write(folder)]
             told.append({"name": figure.name, "caption": figure.caption, "files": files})
-            if film is None and isinstance(figure, Film):
-                film = figure
+            if isinstance(figure, Curves) or (isinstance(figure, Film) and not kept):
+                kept.append(figure)
     about = {
         "signature": trial.signature,
         "trial": finished.name,
@@ -130,7 +133,7 @@ def _draw(finished: Finished, results: Path, samples: int, console: Console) -> 
     }
     write_json(folder / MANIFEST, about)
     console.print(Text(f"{finished.name}: {len(told)} figures are in {folder}"))
-    return film
+    return kept
 
 
 def _device() -> torch.device:

@@ -5,6 +5,7 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,7 @@ def draw_lines(panels: Sequence[LinePanel], path: Path) -> tuple[Path, Path]:
     """
     figure = Figure(figsize=(5 * len(panels), 3.4), layout="constrained")
     for panel, axis in zip(panels, figure.subplots(1, len(panels), squeeze=False).flat, strict=True):
-        for (name, line), colour in zip(panel.lines.items(), COLOURS, strict=False):
+        for (name, line), colour in zip(panel.lines.items(), cycle(COLOURS), strict=False):
             mean, half = np.array(line.mean), np.array(line.half)
             axis.plot(panel.x, mean, color=colour, marker=".", label=name)
             axis.fill_between(panel.x, mean - half, mean + half, color=colour, alpha=0.25, linewidth=0)

@@ -1,16 +1,217 @@
+"""`retable figures` on trials that the real loop has trained: what is written, what it says, what is refused."""
+
+import csv
+import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import interpolate
+
 from retable.cli import main
-from typing import Any
+from retable.figures.finished import Finished, find, opened
+from retable.metrics.similarity import psnr, ssim
+from retable.pictures import GAP, SIDE
+from retable.streams import stream
+from trainables.video_gan.config import VideoGANConfig
+from trainables.video_gan.figures.everything import everything
+from trainables.video_gan.figures.sampler import Codes, Sampler
+from trainables.video_gan.networks import build_generator
+
+if TYPE_CHECKING:
+    from tests.trainables.video_gan.figures.conftest import Trained
+
+SAMPLES = 6
+FULL, BASELINE = "multiscale", "discriminator=3d"
+PITCH = SIDE + GAP
+CPU = torch.device("cpu")
 
 
-def test_x(trained: Any) -> None:
-    print([p.name for p in trained.plan.trials])
-    import shutil
+@pytest.fixture(scope="module")
+def drawn(trained: "Trained") -> Path:
+    """The folder of all figures of the study."""
+    command = ["figures", str(trained.study), "--out", str(trained.results), "--samples", str(SAMPLES)]
+    assert main(command) == 0
+    return trained.results / "figures"
 
-    shutil.copytree(trained.results, "/tmp/w/C/results", dirs_exist_ok=True)
-    import time
 
-    t = time.time()
-    assert main(["figures", str(trained.study), "--out", str(trained.results), "--samples", "20"]) == 0
-    print(time.time() - t)
-    shutil.copytree(trained.results, "/tmp/w/C/results", dirs_exist_ok=True)
+def size(path: Path) -> tuple[int, int, int]:
+    """Frames, height, width of a film or a picture; all are decoded."""
+    with av.open(str(path)) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+        if path.suffix == ".mp4":
+            assert container.streams.video[0].average_rate == 15
+    return len(frames), *frames[0].shape[:2]
+
+
+def without_texts(width: int) -> int:
+    """The width of a picture's columns: what is left after a multiple of the pitch are the texts."""
+    return (width + GAP) // PITCH
+
+
+def test_every_figure_of_the_paper_is_there_and_decodes(trained: "Trained", drawn: Path) -> None:
+    folder = drawn / trained.signature(FULL)
+    told = json.loads((folder / "figures.json").read_text())
+    files = [name for figure in told["figures"] for name in figure["files"]]
+    assert sorted([*files, "figures.json"]) == sorted(path.name for path in folder.iterdir())
+    captions = " ".join(figure["caption"] for figure in told["figures"])
+    assert all(f" {number}" in captions for number in range(6, 16))
+    assert (told["samples"], told["iteration"], told["signature"]) == (
+        SAMPLES,
+        opened_full(trained).iteration,
+        folder.name,
+    )
+
+    side = 6 * PITCH - GAP
+    assert size(folder / "samples.mp4") == (8, side, side)
+    assert size(folder / "stills.png") == (1, side, side)
+    assert size(folder / "frames.png") == (1, 8 * PITCH - GAP, 2 * PITCH - GAP)  # frames 1 and 5 of 8
+    assert size(folder / "first_frames.png") == (1, 8 * PITCH - GAP, side)
+    for name, frames in (("interpolation.mp4", 8), ("interpolation.png", 1)):
+        found, height, width = size(folder / name)
+        assert (found, height, without_texts(width)) == (frames, 8 * PITCH - GAP, 6)
+    assert size(folder / "levels.mp4") == (8, side, 4 * PITCH - GAP)
+    assert size(folder / "levels.png") == (1, side, 4 * PITCH - GAP)
+    _, height, width = size(folder / "dense_levels.png")
+    assert (height, without_texts(width)) == (12 * PITCH - GAP, 8)
+    assert (folder / "similarity.svg").read_text().count("<svg") == 1
+
+
+def opened_full(trained: "Trained") -> Finished:
+    trial, name = find(trained.results, trained.signature(FULL)[:6])
+    return opened(trained.results, trial, name, CPU)
+
+
+def config_of(finished: Finished) -> VideoGANConfig:
+    assert isinstance(finished.trial.config, VideoGANConfig)
+    return finished.trial.config
+
+
+def test_the_curves_are_those_of_the_checkpoint(trained: "Trained", drawn: Path) -> None:
+    finished = opened_full(trained)
+    generator = build_generator(config_of(finished)).eval()
+    generator.load_state_dict(finished.state()["generator"])
+    z = np.stack([stream(0, "figure-z", 0, index).uniform(-1, 1, 6) for index in range(SAMPLES)])
+    low, high = (generator.generate(torch.tensor(z).float(), level=level, frames=8) for level in (1, 4))
+
+    changes = (high[:, :, 1:] - high[:, :, :-1]).abs().mean(dim=(1, 3, 4)).double().numpy()
+    expect(drawn / trained.signature(FULL) / "frame_differences.csv", "level 4", {"difference": changes})
+
+    ratios, structures = [], []
+    for frame in range(8):
+        resized = interpolate(low[:, :, frame], size=16, mode="bilinear")
+        ratios.append(psnr(resized, high[:, :, frame]).double().numpy())
+        structures.append(ssim(resized, high[:, :, frame]).double().numpy())
+    values = {"PSNR": np.stack(ratios, 1), "SSIM": np.stack(structures, 1)}
+    expect(drawn / trained.signature(FULL) / "similarity.csv", "levels 1 and 4", values)
+
+
+def expect(path: Path, line: str, values: dict[str, np.ndarray]) -> None:
+    """That the CSV has these values' (N, X) means, with Student's interval for 5 degrees of freedom."""
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    for quantity, values_NX in values.items():
+        found = [row for row in rows if row["line"] == line and row["quantity"].startswith(quantity)]
+        mean = values_NX.mean(axis=0)
+        half = 2.5705818 * values_NX.std(axis=0, ddof=1) / SAMPLES**0.5
+        for column, expected in (("mean", mean), ("low_95", mean - half), ("high_95", mean + half)):
+            np.testing.assert_allclose([float(row[column]) for row in found], expected, rtol=1e-5, atol=1e-7)
+        assert {row["samples"] for row in found} == {str(SAMPLES)}
+
+
+def test_a_baseline_has_no_other_levels(trained: "Trained", drawn: Path) -> None:
+    names = {path.stem for path in (drawn / trained.signature(BASELINE)).iterdir()}
+    assert names == {
+        "samples", "stills", "frames", "first_frames", "interpolation", "frame_differences", "figures"
+    }  # fmt: skip
+
+
+def test_trials_are_compared_on_the_same_noise(trained: "Trained", drawn: Path) -> None:
+    folder = drawn / "tiny_smoke"
+    for name, frames in (("comparison.mp4", 8), ("comparison.png", 1)):
+        found, height, width = size(folder / name)
+        assert (found, height) == (frames, 2 * PITCH - GAP)
+        assert without_texts(width) >= 6
+    with (folder / "frame_differences.csv").open() as file:
+        lines = {row["line"] for row in csv.DictReader(file)}
+    full, baseline = (planned.name for planned in trained.plan.trials[1:])
+    assert lines == {f"{full}, level 1", f"{full}, level 4", baseline}
+
+
+def test_a_signature_gives_the_same_bytes_as_the_study(trained: "Trained", drawn: Path) -> None:
+    folder = drawn / trained.signature(BASELINE)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    shutil.rmtree(folder)
+    command = ["figures", folder.name[:8], "--out", str(trained.results), "--samples", str(SAMPLES)]
+    assert main(command) == 0
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_conditional_model_shows_a_class_in_each_column(trained: "Trained") -> None:
+    config = replace(config_of(opened_full(trained)), conditional=True, classes=12)
+    torch.manual_seed(0)
+    sampler = Sampler(config, build_generator(config).eval(), CPU)
+    shown, measured = sampler.shown(range(12)), sampler.measured(range(14))
+    assert shown.labels_N is not None
+    assert measured.labels_N is not None
+    assert shown.labels_N.tolist() == [0, 2, 4, 6, 8, 10] * 2
+    assert measured.labels_N.tolist() == [*range(12), 0, 1]
+    z_NZ = shown.z_NZ[:1].repeat(3, 1)
+    first, second, third = sampler.videos(Codes(z_NZ, torch.tensor([0, 0, 1])))
+    torch.testing.assert_close(first, second, rtol=0, atol=1e-6)
+    assert (first - third).abs().max() > 1e-3
+    progress: list[tuple[int, int]] = []
+    figures = list(everything(sampler, 6, lambda *told: progress.append(told)))
+    assert len(figures) == 11
+    assert figures[0].caption.endswith("A class in each column.")
+    assert progress == [(4, 6), (6, 6)]
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("zz", "no trial begins with 'zz'"),
+        ("", "3 trials begin with ''"),
+        ("no_such.py", "no_such.py is no such file"),
+    ],
+)
+def test_what_is_not_there_is_told(
+    what: str, message: str, trained: "Trained", capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["figures", what, "--out", str(trained.results)]) == 2
+    told = capsys.readouterr().out
+    assert message in told
+    if not what.endswith(".py"):
+        assert all(planned.signature in told for planned in trained.plan.trials)
+
+
+def test_what_can_not_be_drawn_is_told(
+    trained: "Trained", tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(*command: str) -> str:
+        assert main(["figures", *command, "--out", str(tmp_path)]) == 2
+        return capsys.readouterr().out.replace("\n", " ")
+
+    signature = trained.signature(FULL)
+    folder = tmp_path / "trials" / signature
+    assert "that has figures is finished" in told(str(trained.study))
+    shutil.copytree(trained.results / "trials" / signature, folder)
+    assert "--samples must be at least 2" in told(signature, "--samples", "1")
+
+    result = json.loads((folder / "result.json").read_text())
+    next(folder.glob(f"checkpoints/*{result['best']}/state.safetensors")).write_bytes(b"damaged")
+    assert f"trial {signature} lost its best snapshot" in told(signature)
+    (folder / "result.json").write_text(json.dumps({**result, "state": "collapsed", "best": None}))
+    assert f"trial {signature} collapsed before its first snapshot" in told(signature)
+    (folder / "result.json").unlink()
+    assert f"trial {signature} is not finished" in told(signature)
+    assert not (tmp_path / "figures").exists()
+
+    judge = trained.signature("c3d")
+    shutil.copytree(trained.results / "trials" / judge, tmp_path / "trials" / judge)
+    assert f"trial {judge} is a c3d, which has no figures" in told(judge)
