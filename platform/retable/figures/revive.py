@@ -48,8 +48,8 @@ def revived(identity: Mapping[str, object], signature: str) -> Trial:
                 return trial
     names = sorted({kind.trainable for kind in known if hasattr(kind, "trainable")})
     raise ValueError(
-        f"trial {signature} ({trainable}) was trained by something that is not here, or not in this version; "
-        f"known are {', '.join(names)}. Give the file of its study instead of its signature"
+        f"trial {signature} ({trainable}) has no figures, or was made by something that is not here or by another "
+        f"version: what has figures is among {', '.join(names)}. Give the file of its study instead of its signature"
     )
 
 

@@ -11,6 +11,7 @@ from retable.figures.revive import known_configs, revived
 from retable.metrics.evaluation import Evaluation
 from retable.study import Trial, TrialConfig
 from studies.subsampling_ablation import STUDY
+from trainables.classifiers.brought import BroughtC3D
 from trainables.classifiers.config import C3DConfig
 from trainables.classifiers.scales import PAPER, SMALL
 from trainables.video_gan.config import VideoGANConfig
@@ -32,6 +33,7 @@ def through_json(trial: Trial) -> dict[str, Any]:
         replace(BASE, conditional=True, classes=10),
         replace(BASE, resolution=256, data=FaceSpec(smooth=3)),
         replace(BASE, evaluation=Evaluation(classifier=SMALL, samples=64), data=ClipSpec(flip=False)),
+        replace(BASE, evaluation=Evaluation(classifier=BroughtC3D(weights="0f" * 32, classes=101))),
         *(STUDY.scales["smoke"].shrink(row.config) for row in STUDY.table("10").rows if row.config),
     ],
 )
@@ -52,7 +54,7 @@ def test_all_families_are_known() -> None:
 )
 def test_what_does_not_hash_to_the_signature_is_refused(change: dict[str, object]) -> None:
     trial = Trial(BASE.canonical(), 3, "00ff")
-    with pytest.raises(ValueError, match=f"trial {trial.signature} .* known are c3d, .*video_gan"):
+    with pytest.raises(ValueError, match=f"trial {trial.signature} .* among c3d, .*video_gan"):
         revived({**through_json(trial), **change}, trial.signature)
 
 
@@ -60,5 +62,5 @@ def test_a_field_of_a_later_version_is_refused() -> None:
     trial = Trial(BASE.canonical(), 3, "00ff")
     identity = through_json(trial)
     identity["config"]["colour"] = True
-    with pytest.raises(ValueError, match="not in this version"):
+    with pytest.raises(ValueError, match="by another version"):
         revived(identity, trial.signature)
