@@ -2,7 +2,9 @@
 
 import argparse
 import importlib.util
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from rich.text import Text
 
 from retable import commands
 from retable.console import open_console
+from retable.pricing import Machine
 from retable.scale import Scale
 from retable.study import Study
 
@@ -29,11 +32,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ):
         command = verbs.add_parser(verb, help=about)
         command.add_argument(
-            "study", type=Path, help="the study's file, such as studies/subsampling_ablation.py"
+            "study",
+            type=Path,
+            nargs="+" if verb == "plan" else None,
+            help="the study's file, such as studies/subsampling_ablation.py",
         )
         _add_options(command)
         if verb == "table":
             _add_from_mlflow(command)
+        if verb == "plan":
+            _add_plan_options(command)
     _add_figures(verbs.add_parser("figures", help="draw the figures of a finished trial, or of a study's"))
     data = verbs.add_parser("data", help="look at data sets").add_subparsers(dest="data_verb", required=True)
     check = data.add_parser("check", help="list the files of a data set that training can't use")
@@ -47,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _guarded(lambda console: _prepare(given, console))
     if given.verb == "data":
         return _guarded(lambda console: commands.check_data(given.folder, given.frames, console))
+    if given.verb == "plan":
+        return _guarded(lambda console: _plan([load_study(path) for path in given.study], given, console))
     return _guarded(lambda console: _dispatch(load_study(given.study), given.verb, given, console))
 
 
@@ -65,7 +75,13 @@ def main_study(study: Study[Any], arguments: Sequence[str] | None = None) -> int
         "--status", dest="verb", action="store_const", const="status", help="print each trial's state"
     )
     _add_from_mlflow(parser)
+    _add_plan_options(parser)
     given = parser.parse_args(arguments)
+    if given.verb == "plan":
+        return _guarded(lambda console: _plan([study], given, console))
+    for option in ("json", "gpu_memory", "price_per_gpu_hour"):
+        if getattr(given, option):
+            parser.error(f"--{option.replace('_', '-')} goes with --plan")
     verb = given.verb or ("run" if given.from_mlflow is None else "table")
     return _guarded(lambda console: _dispatch(study, verb, given, console))
 
@@ -152,6 +168,18 @@ def _add_from_mlflow(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_plan_options(parser: argparse.ArgumentParser) -> None:
+    plan = parser.add_argument_group("for the plan")
+    plan.add_argument(
+        "--gpu-memory",
+        type=_gigabytes,
+        metavar="GB",
+        help="memory of the GPUs, such as 12 or 12,24,80: cells that fit none can't run (default: none stated)",
+    )
+    plan.add_argument("--price-per-gpu-hour", type=_price, metavar="PRICE", help="adds a price to the total")
+    plan.add_argument("--json", action="store_true", help="print the plan as JSON and nothing else")
+
+
 def _add_prepare(parser: argparse.ArgumentParser) -> None:
     names = parser.add_subparsers(dest="name", required=True)
     ucf101 = names.add_parser("ucf101", help="UCF-101/ and ucfTrainTestlist/, as downloaded")
@@ -205,8 +233,28 @@ def _prepare(given: argparse.Namespace, console: Console) -> int:
     return prepare_data(preparation, console, workers=given.workers, address=given.address, local=given.local)
 
 
-def _dispatch(study: Study[Any], verb: str, given: argparse.Namespace, console: Console) -> int:
-    request = commands.Request(
+def _plan(studies: Sequence[Study[Any]], given: argparse.Namespace, console: Console) -> int:
+    """One plan over several studies. A table that only some of them declare is taken from those."""
+    requests = [_request(study, given) for study in studies]
+    if len(studies) > 1 and given.tables is not None:
+        known = [{table.number for table in study.tables} for study in studies]
+        if strange := [number for number in given.tables if not any(number in own for own in known)]:
+            raise ValueError(f"no table {', '.join(strange)} is declared by any of the studies")
+        requests = [
+            replace(request, tables=tuple(number for number in given.tables if number in own))
+            for request, own in zip(requests, known, strict=True)
+        ]
+    data = {request.scale.data for request in requests}
+    if len(data) > 1:
+        raise ValueError(
+            f"studies in one plan must read one data set, but they read {', '.join(sorted(data))}"
+        )
+    machine = Machine(cards=given.gpu_memory, workers=given.workers, price=given.price_per_gpu_hour)
+    return commands.show_plan(requests, machine, console, as_json=given.json)
+
+
+def _request(study: Study[Any], given: argparse.Namespace) -> commands.Request:
+    return commands.Request(
         study=study,
         scale=_scale(study, given),
         tables=given.tables,
@@ -219,12 +267,11 @@ def _dispatch(study: Study[Any], verb: str, given: argparse.Namespace, console: 
         from_mlflow=getattr(given, "from_mlflow", None),
         classifier=given.classifier,
     )
-    return {
-        "plan": commands.show_plan,
-        "run": commands.run,
-        "status": commands.show_status,
-        "table": commands.show_tables,
-    }[verb](request, console)
+
+
+def _dispatch(study: Study[Any], verb: str, given: argparse.Namespace, console: Console) -> int:
+    verbs = {"run": commands.run, "status": commands.show_status, "table": commands.show_tables}
+    return verbs[verb](_request(study, given), console)
 
 
 def _scale(study: Study[Any], given: argparse.Namespace) -> Scale[Any]:
@@ -265,3 +312,25 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, but got {text!r}")
     return int(text)
+
+
+def _gigabytes(text: str) -> tuple[float, ...]:
+    sizes = tuple(_number(word) for word in _words(text))
+    if not sizes or min(sizes) <= 0:
+        raise argparse.ArgumentTypeError(f"must be sizes in GB such as 12 or 12,24,80, but got {text!r}")
+    return sizes
+
+
+def _price(text: str) -> float:
+    if (price := _number(text)) < 0:
+        raise argparse.ArgumentTypeError(f"must be a number of at least 0, but got {text!r}")
+    return price
+
+
+def _number(text: str) -> float:
+    """The number, or -1 where it is none, or not finite."""
+    try:
+        number = float(text)
+    except ValueError:
+        return -1.0
+    return number if math.isfinite(number) else -1.0

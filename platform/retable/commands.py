@@ -1,6 +1,6 @@
 """What the command line does: plan, run, status, table, and checking a data set."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,12 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from retable.console import counting
-from retable.data.sets import locate
+from retable.data.sets import here, locate
 from retable.metrics.brought import Brought, bring
 from retable.plan import Plan, make_plan
+from retable.planning import look_ahead
+from retable.pricing import Machine
 from retable.report.everything import Load, draw_figures, report_tables
 from retable.report.export import export
-from retable.report.plan import plan_tables
+from retable.report.plan import print_outlook
 from retable.report.render import print_tables
 from retable.report.results import load_results
 from retable.report.rows import row_tables
@@ -24,7 +26,9 @@ from retable.scale import Scale
 from retable.study import Study
 
 if TYPE_CHECKING:
+    from retable.data.catalog import Catalog
     from retable.execution import Execution
+    from retable.record import TrialRecord
 
 ABSENT = "absent"
 """Stands for the fingerprint of a data set that is not on this machine: signatures are then provisional."""
@@ -62,19 +66,30 @@ class Request:
         return make_plan(self.study, self.scale, data, tables=self.tables, seeds=self.seeds)
 
 
-def show_plan(request: Request, console: Console) -> int:
-    """Print the trials that would run. Renders no data, starts no Ray, changes no file."""
-    plan = request.plan(_fingerprint_if_here(request, console))
-    states, _ = _ledger_states(request)
-    console.print(Text(f"{request.study.paper}, scale {request.scale.name}", style="bold"))
-    for family in plan_tables(plan, states):
-        console.print(family, "")
-    cells = [cell for cell in plan.cells() if cell.config is not None]
-    done = sum(states.get(planned.signature) == "done" for planned in plan.trials)
-    console.print(
-        f"{len(plan.tables)} tables, {len(cells)} cells, {len(plan.trials)} trials, {done} of them done. "
-        "Nothing was started."
-    )
+def show_plan(
+    requests: Sequence[Request], machine: Machine, console: Console, *, as_json: bool = False
+) -> int:
+    """Print the trials that would run and what they would take. Renders no data, starts no Ray, trains nothing.
+
+    Args:
+        requests: for one study or more, alike but for that; their plans are told as one.
+        as_json: print `Outlook.to_json` and nothing else; what else there is to say goes to stderr.
+    """
+    aside = Console(stderr=True) if as_json else console
+    first = requests[0]
+    catalog = _catalog_if_here(first, aside, frames=1)
+    fingerprint = ABSENT if catalog is None else catalog.fingerprint
+    plans = [request.plan(fingerprint) for request in requests]
+    with counting(aside, "Counting what steps cost") as progress:
+        outlook = look_ahead(
+            plans, first.results, _records(first), machine, catalog=catalog, progress=progress
+        )
+    if as_json:
+        console.print_json(data=outlook.to_json(), indent=2)
+        return 0
+    papers = dict.fromkeys(request.study.paper for request in requests)
+    console.print(Text(f"{'; '.join(papers)}, scale {first.scale.name}", style="bold"))
+    print_outlook(outlook, console)
     return 0
 
 
@@ -242,8 +257,13 @@ def _print_and_export(plan: Plan[Any], load: Load, results: Path, console: Conso
 
 def _fingerprint_if_here(request: Request, console: Console) -> str:
     """The data set's fingerprint if it is on this machine, without rendering or fetching anything."""
+    catalog = _catalog_if_here(request, console)
+    return ABSENT if catalog is None else catalog.fingerprint
+
+
+def _catalog_if_here(request: Request, console: Console, *, frames: int = 16) -> "Catalog | None":
+    """What is in the data set, if it is on this machine; a video of fewer frames counts as too short."""
     from retable.data.catalog import scan
-    from retable.data.sets import here
 
     root = here(request.scale.data, request.data)
     if root is None:
@@ -254,19 +274,24 @@ def _fingerprint_if_here(request: Request, console: Console) -> str:
                 style="yellow",
             )
         )
-        return ABSENT
+        return None
     with counting(console, "Looking at its videos") as progress:
-        return scan(root, progress=progress).fingerprint
+        return scan(root, frames=frames, progress=progress)
 
 
 def _ledger_states(request: Request) -> tuple[dict[str, str], dict[str, str]]:
     """What the ledger says of each trial: its state, and the message of its last attempt."""
+    records = _records(request)
+    states: dict[str, str] = {signature: record.state for signature, record in records.items()}
+    return states, {key: r.attempts[-1].message for key, r in records.items() if r.attempts}
+
+
+def _records(request: Request) -> "dict[str, TrialRecord]":
+    """What the ledger has, by signature; nothing where there is none."""
     from retable.ledger import Ledger
 
     path = request.results / "ledger.db"
     if not path.exists():
-        return {}, {}
+        return {}
     with Ledger(path) as ledger:
-        records = ledger.trials()
-        states: dict[str, str] = {record.signature: record.state for record in records}
-        return states, {r.signature: r.attempts[-1].message for r in records if r.attempts}
+        return {record.signature: record for record in ledger.trials()}

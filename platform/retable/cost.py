@@ -1,18 +1,19 @@
 """What a network costs, read off the operators that it runs: exact on the meta device, where nothing is computed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Self
 from weakref import ref
 
-import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
-MIB = 2**20
+from retable.forecast import MIB, Line, StepCost
+
+SIZES = 8, 16
+"""Samples of the two steps that are traced. With fewer, what is made once a step can be the peak, and not what grows."""
 
 
 @dataclass(frozen=True)
@@ -176,5 +177,37 @@ def parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
+def count_step(modules: Iterable[nn.Module], step: Callable[[int], object]) -> StepCost:
+    """What a training step costs, from two traced ones; both counts are taken to be linear in the samples.
+
+    Args:
+        modules: what is trained; their gradients are let go before each step.
+        step: takes a step on a micro-batch of that many samples, up to the gradients. On the meta device nothing is
+            computed or allocated.
+    """
+    trained = list(modules)
+    macs, peaks = [], []
+    for samples in SIZES:
+        for module in trained:
+            module.zero_grad()
+        with Trace() as trace:
+            step(samples)
+        macs.append((samples, float(sum(op.macs for op in trace.ops))))
+        peaks.append((samples, float(trace.peak)))
+    return StepCost(sum(map(parameters, trained)), Line.through(*macs), Line.through(*peaks))
+
+
 def _tensors(tree: object) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
+    """The tensors in what an operator takes or gives: sequences and mappings of them, at any depth."""
+    return list(_leaves(tree))
+
+
+def _leaves(tree: object) -> Iterator[Tensor]:
+    if isinstance(tree, Tensor):
+        yield tree
+    elif isinstance(tree, tuple | list):
+        for branch in tree:
+            yield from _leaves(branch)
+    elif isinstance(tree, dict):
+        for branch in tree.values():
+            yield from _leaves(branch)

@@ -115,13 +115,25 @@ def _with_requirements(trials: Iterable[Trial]) -> list[Trial]:
     return list(ordered)
 
 
-def differing_labels(trials: Sequence[Trial]) -> list[str]:
-    """The labels that are not the same for all of these trials, in the order in which their configs give them."""
+def differing_labels(trials: Iterable[Trial]) -> dict[str, set[Label]]:
+    """The labels that are not the same for all of these trials, in the order in which their configs give them.
+
+    Returns:
+        Each with the values that it has.
+    """
     values: dict[str, set[Label]] = {}
     for trial in trials:
         for key, value in trial.config.labels().items():
             values.setdefault(key, set()).add(value)
-    return [key for key, found in values.items() if len(found) > 1]
+    return {key: found for key, found in values.items() if len(found) > 1}
+
+
+def families(trials: Iterable[Trial]) -> dict[str, list[Trial]]:
+    """The trials by the name of their trainable."""
+    found: dict[str, list[Trial]] = {}
+    for trial in trials:
+        found.setdefault(trial.config.trainable, []).append(trial)
+    return found
 
 
 def _names(trials: Sequence[Trial]) -> dict[str, str]:
@@ -130,21 +142,18 @@ def _names(trials: Sequence[Trial]) -> dict[str, str]:
     A toggle (0 or 1 in every trial) is named where it is on.
     """
     names = {}
-    for trial in trials:
-        family = [other for other in trials if other.config.trainable == trial.config.trainable]
-        words = [
-            word
-            for key in differing_labels(family)
-            if (word := _word(key, trial, {other.config.labels().get(key) for other in family}))
-        ]
-        if len({other.seed for other in family}) > 1:
-            words.append(f"seed={trial.seed}")
-        names[trial.signature] = " ".join(words or [trial.config.trainable])
+    for trainable, family in families(trials).items():
+        differing = differing_labels(family)
+        several_seeds = len({trial.seed for trial in family}) > 1
+        for trial in family:
+            labels = trial.config.labels()
+            words = [_word(key, labels.get(key), values) for key, values in differing.items()]
+            words.append(f"seed={trial.seed}" if several_seeds else "")
+            names[trial.signature] = " ".join(filter(None, words)) or trainable
     return names
 
 
-def _word(key: str, trial: Trial, values: set[Label | None]) -> str:
-    value = trial.config.labels().get(key)
+def _word(key: str, value: Label | None, values: set[Label]) -> str:
     if values <= {0, 1}:
         return key if value else ""
     return f"{key}={value}"

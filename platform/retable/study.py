@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from retable.ddp import Workers
     from retable.figures.finished import Finished
     from retable.figures.kinds import Figure
+    from retable.forecast import StepCost
     from retable.run import Learner, Run
 
 
@@ -76,6 +77,26 @@ class TrialConfig:
     def follows(self) -> tuple["TrialConfig", ...]:
         """As `requires`, but trained with the trial's own seed: what this trial goes on from, or scores."""
         return ()
+
+    @property
+    def needs_frames(self) -> int:
+        """Frames that a video must have for this config to train on it."""
+        return 1
+
+    def cost_key(self) -> Mapping[str, object] | None:
+        """Everything that `step_cost` depends on, JSON-ready: configs with the same key are counted once.
+
+        None where the family can't tell what it costs.
+        """
+        return None
+
+    def step_cost(self) -> "StepCost":
+        """What an update costs. Called where `cost_key` is not None; imports torch only when called.
+
+        Raises:
+            ValueError: no network can be built from this config.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has a cost_key, so it must define step_cost")
 
     def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
         """Bring the data set into the form that training reads; called on the driver before any worker starts.
@@ -210,7 +231,12 @@ class Column(Generic[C]):
 
 @dataclass(frozen=True)
 class Cell(Generic[C]):
-    """One place of one table: the config that fills it and the paper's number."""
+    """One place of one table: the config that fills it and the paper's number.
+
+    Attributes:
+        config: None for numbers that the paper took from others, and for a cell that can't be.
+        obstacle: why there is no such config, in the words of whoever refused it; empty otherwise.
+    """
 
     table: str
     row: str
@@ -218,6 +244,7 @@ class Cell(Generic[C]):
     metric: str
     config: C | None
     published: PublishedNumber | None
+    obstacle: str = ""
 
 
 @dataclass(frozen=True)
@@ -320,20 +347,34 @@ class Study(Generic[C]):
         published = Published.load(self.published) if self.published else None
         for row in table.rows[:limit]:
             for column in table.columns:
-                config = None if row.config is None else column.change(row.config)
+                asked, config, obstacle = _configs(row, column, scale)
                 model = (
-                    (config and column.model) or row.model or row.label
+                    (asked and column.model) or row.model or row.label
                 )  # others' rows have no model of ours
                 number = None
-                if published is not None:
-                    number = published.find(
-                        table.number, column.metric, model, {} if config is None else config.labels()
-                    )
+                if published is not None and (asked is not None or row.config is None):
+                    labels = {} if asked is None else asked.labels()
+                    number = published.find(table.number, column.metric, model, labels)
                 yield Cell(
                     table=table.number,
                     row=row.label,
                     column=column.label,
                     metric=column.metric,
-                    config=None if config is None else scale.shrink(config),
+                    config=config,
                     published=number,
+                    obstacle=obstacle,
                 )
+
+
+def _configs(row: Row[C], column: Column[C], scale: Scale[C]) -> tuple[C | None, C | None, str]:
+    """A cell's config at the paper's scale and at that scale, and why one of them can't be."""
+    if row.config is None:
+        return None, None, ""
+    asked = None
+    try:
+        asked = column.change(row.config)
+        config = scale.shrink(asked)
+        identified(config.canonical())
+    except ValueError as error:
+        return asked, None, str(error) or type(error).__name__
+    return asked, config, ""

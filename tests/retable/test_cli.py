@@ -63,11 +63,31 @@ def test_a_file_that_is_no_study_is_refused(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_the_plan_at_paper_scale_starts_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert main(["plan", str(STUDY), "--scale", "paper"]) == 0
+    assert main(["plan", str(STUDY), "--scale", "paper", "--tables", "5,6"]) == 0
     text = capsys.readouterr().out
     assert "The data set ucf101 is not on this machine: signatures are provisional" in text
-    assert "9 tables, 94 cells, 36 trials, 0 of them done. Nothing was started." in text
-    assert list(tmp_path.iterdir()) == []
+    assert (
+        "2 tables, 36 cells, 19 trials: 0 done, 0 running, 0 failed, 19 missing. Nothing was started." in text
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["cache"]
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["costs"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--gpu-memory", "12,x"], "must be sizes in GB such as 12 or 12,24,80, but got '12,x'"),
+        (["--gpu-memory", "-1"], "must be sizes in GB such as 12 or 12,24,80, but got '-1'"),
+        (["--price-per-gpu-hour", "nan"], "must be a number of at least 0, but got 'nan'"),
+        (["--json"], "--json goes with --plan"),
+    ],
+)
+def test_a_wrong_option_of_the_plan_is_refused(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main_study(load_study(STUDY), options)
+    assert message in capsys.readouterr().err
 
 
 def test_tables_of_nothing_say_that_nothing_was_run(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from retable.cost import MIB, Cost, Op, Rule, Trace, cost, parameters
+from retable.cost import Cost, Op, Rule, Trace, cost, parameters
+from retable.forecast import MIB
 
 ONE = {"aten.relu": Rule(per_output=1), "aten.convolution": Rule(), "aten.addmm": Rule(per_output=1)}
 

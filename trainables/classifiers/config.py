@@ -13,6 +13,7 @@ from trainables.classifiers.brought import BroughtC3D
 
 if TYPE_CHECKING:
     from retable.ddp import Workers
+    from retable.forecast import StepCost
     from retable.run import Run
     from trainables.classifiers.networks import C3D
     from trainables.classifiers.step import C3DLearner
@@ -75,6 +76,27 @@ class C3DConfig(TrialConfig):
         """Flat parameters for tables and the tracker."""
         own = {"size": self.data.size, "fc": self.fc, "lr": self.lr, "dropout": self.dropout}
         return {**super().labels(), **own}
+
+    @property
+    def needs_frames(self) -> int:
+        """Of a training clip."""
+        return self.data.frames
+
+    def cost_key(self) -> Mapping[str, object]:
+        """What makes the network, and whether it drops features."""
+        return {
+            "widths": list(self.widths),
+            "fc": self.fc,
+            "frames": self.data.frames,
+            "size": self.data.size,
+            "dropout": self.dropout > 0,
+        }
+
+    def step_cost(self) -> "StepCost":
+        """Counted from the network, on the meta device, for UCF101's 101 classes: the last layer is a trifle."""
+        from trainables.classifiers.cost import step_cost
+
+        return step_cost(self)
 
     def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
         """Decode the clips before any worker starts."""

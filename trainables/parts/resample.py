@@ -6,6 +6,7 @@ two steps by rounding only.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -71,7 +72,7 @@ def kernel_of(weight: Tensor, axes: Sequence[Axis]) -> Tensor:
     # Not kept as a tensor: one first made under inference mode, or of fake tensors, could not be used in training.
     matrix = torch.tensor(_matrix(tuple(axes)), dtype=weight.dtype, device=weight.device)
     shape = *weight.shape[:2], *(axis.widen().shape[1] for axis in axes)
-    with torch.autocast(weight.device.type, enabled=False):
+    with _full_precision(weight.device.type):
         return (weight.flatten(2) @ matrix).reshape(shape)
 
 
@@ -88,6 +89,13 @@ def upsampled_conv2d(x_NCHW: Tensor, weight: Tensor, bias: Tensor | None) -> Ten
     axes = [Axis(2 * size, 3, halved=True) for size in x_NCHW.shape[2:]]
     kernel = 4 * kernel_of(weight.flip(2, 3).transpose(0, 1), axes)
     return F.conv_transpose2d(x_NCHW, kernel, bias, stride=2, padding=[axis.padding for axis in axes])
+
+
+def _full_precision(device: str) -> AbstractContextManager[object]:
+    """Autocast off, on devices that know it: meta, where costs are counted, does not."""
+    if torch.amp.is_autocast_available(device):
+        return torch.autocast(device, enabled=False)
+    return nullcontext()
 
 
 @lru_cache

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from retable.data.errors import DataError
 from retable.data.spec import ClipSpec
-from retable.identity import option
+from retable.identity import identified, option
 from retable.metrics.evaluation import Evaluation
 from retable.published import Label
 from retable.study import TrialConfig
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from retable.ddp import Workers
     from retable.figures.finished import Finished
     from retable.figures.kinds import Figure
+    from retable.forecast import StepCost
     from retable.run import Run
     from trainables.video_gan.step import VideoGANLearner
 
@@ -37,6 +38,12 @@ POSITIVE = (
     "reference_batch",
     "n_dis",
 )
+
+FREE = (
+    *("iterations", "batch_size", "accumulate", "snapshot_every", "lam", "reference_batch"),
+    *("lr", "lr_decay", "beta1", "beta2", "adam_eps", "data", "evaluation"),
+)
+"""Fields that a micro-batch's operations and memory do not depend on, its size aside."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,6 +238,22 @@ class VideoGANConfig(TrialConfig):
     def judged_by(self, file: Path) -> Self:
         """Scored by the classifier in that file of weights."""
         return replace(self, evaluation=self.evaluation.judged_by(file))
+
+    @property
+    def needs_frames(self) -> int:
+        """T of a training clip."""
+        return self.data.frames
+
+    def cost_key(self) -> Mapping[str, object]:
+        """All but what only decides where the training goes, or on how much it goes."""
+        plain = identified(self.canonical())
+        return {key: value for key, value in plain.items() if key not in FREE} | {"penalty": self.lam > 0}
+
+    def step_cost(self) -> "StepCost":
+        """Counted from the networks, on the meta device."""
+        from trainables.video_gan.cost import step_cost
+
+        return step_cost(self)
 
     def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
         """Decode the train split into shards; returns which videos are skipped.

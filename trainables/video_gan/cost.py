@@ -7,15 +7,16 @@ by operator, after four changes to where the authors' graph does the same with o
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
 from torch._subclasses import FakeTensorMode
 
-from retable.cost import MIB, Cost, Op, Rule, Trace, cost, parameters
+from retable.cost import SIZES, Cost, Op, Rule, Trace, cost, count_step
+from retable.forecast import StepCost
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.critic import Critic, Verdict
 from trainables.video_gan.discriminator import Discriminator, Down
@@ -121,77 +122,25 @@ def _as_authors_judge(ops: Sequence[Op], discriminator: Discriminator) -> Iterat
             yield op
 
 
-@dataclass(frozen=True)
-class StepCost:
-    """What training takes, in the form that we run.
-
-    Attributes:
-        parameters: of the generator and the discriminators.
-        gflops: multiply-accumulates of one update in 10⁹, over all workers: forward, backward, penalty, and all
-            `n_dis` turns.
-        fixed_mb: MiB at a step's peak on each worker, whatever its batch.
-        sample_mb: MiB more for each sample of a micro-batch on that worker.
-    """
-
-    parameters: int
-    gflops: float
-    fixed_mb: float
-    sample_mb: float
-
-    def memory_mb(self, samples: int) -> float:
-        """Peak MiB of a worker with that many samples of a micro-batch, without what kernels need for themselves."""
-        at_rest = 16 * self.parameters / MIB  # weights, gradients and Adam's two moments
-        return max(at_rest, self.fixed_mb + samples * self.sample_mb)
-
-
 def step_cost(config: VideoGANConfig) -> StepCost:
-    """Counts the operators of a training step; nothing is computed or allocated.
-
-    Rule: steps on micro-batches of 8 and 16 are traced, and both counts are taken to be linear in the size. Weights and
-    Adam's moments are 12 bytes a parameter; the trace has the rest: activations, gradients, temporary results.
-    """
-    alike = replace(
-        config.canonical(), iterations=1, snapshot_every=1, batch_size=1, accumulate=1, reference_batch=1
-    )
-    count, macs, peak = _lines(replace(alike, lam=float(config.lam > 0)))
-    return StepCost(
-        parameters=count,
-        gflops=(config.accumulate * macs.fixed + config.batch_size * macs.each) / 1e9,
-        fixed_mb=(12 * count + peak.fixed) / MIB,
-        sample_mb=peak.each / MIB,
-    )
-
-
-@dataclass(frozen=True)
-class _Line:
-    """fixed + each · samples."""
-
-    fixed: float
-    each: float
-
-
-@lru_cache
-def _lines(config: VideoGANConfig) -> tuple[int, _Line, _Line]:
-    """Parameters, and by samples of a micro-batch its multiply-accumulates and its peak bytes."""
-    with FakeTensorMode(
-        allow_non_fake_inputs=True
-    ):  # meta tensors that pass for the CPU's: autocast knows no meta
+    """Counts the operators of a training step; nothing is computed or allocated."""
+    config = config.canonical()
+    with _unreal(config.precision):
         generator = build_generator(config)
         critic = Critic(build_discriminator(config), form=config.loss, penalty=config.lam)
-        batches = torch.empty(8, config.z_dim), torch.empty(16, config.z_dim)
-    macs, peaks = [], []
-    for z_NZ in batches:
-        with Trace() as trace:
-            for turn in reversed(range(config.n_dis)):
-                _update(config, generator, critic, z_NZ, both=turn == 0)
-        macs.append(sum(op.macs for op in trace.ops))
-        peaks.append(trace.peak)
-    count = parameters(generator) + parameters(critic)
-    return count, _through(*macs), _through(*peaks)
+        batches = {samples: torch.empty(samples, config.z_dim) for samples in SIZES}
+
+    def step(samples: int) -> None:
+        for turn in reversed(range(config.n_dis)):
+            _update(config, generator, critic, batches[samples], both=turn == 0)
+
+    return count_step((generator, critic), step)
 
 
-def _through(at_8: float, at_16: float) -> _Line:
-    return _Line(2 * at_8 - at_16, (at_16 - at_8) / 8)
+def _unreal(precision: str) -> AbstractContextManager[object]:
+    """Makes tensors without content. Autocast does not see those of the meta device, which are ten times as fast; in
+    bfloat16 they pass for the CPU's."""
+    return torch.device("meta") if precision == "float32" else FakeTensorMode(allow_non_fake_inputs=True)
 
 
 def _update(
@@ -200,12 +149,12 @@ def _update(
     """A micro-batch as `step.VideoGANLearner` runs it, on videos without content."""
     generator.zero_grad()
     critic.zero_grad()
-    labels_N = first_labels(config, len(z_NZ))
+    labels_N = first_labels(config, len(z_NZ), z_NZ.device)
     with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
         with torch.set_grad_enabled(both):
             fakes = tuple(video.float() for video in generator(z_NZ, (0, 0, 0), labels_N))
         reals = tuple(torch.empty_like(video) for video in fakes)
-        frames_M = torch.zeros(2 * len(z_NZ), dtype=torch.int64)
+        frames_M = torch.zeros(2 * len(z_NZ), dtype=torch.int64, device=z_NZ.device)
         verdict: Verdict = critic(reals, fakes, frames_M, labels_N)
     if both:
         torch.autograd.backward(fakes, verdict.fake_gradients)

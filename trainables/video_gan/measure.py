@@ -10,7 +10,7 @@ from multiprocessing import get_context
 
 import torch
 
-from retable.cost import MIB
+from retable.forecast import MIB
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.cost import Part, video_shapes
 from trainables.video_gan.critic import Critic

@@ -105,6 +105,10 @@ class Catalog:
                 return f"no {split} video of the class {name} of {self.root} can be used; {advice}"
         return None
 
+    def requiring(self, frames: int) -> "Catalog":
+        """This catalog with the videos that have fewer frames counted as too short."""
+        return replace(self, videos=tuple(_long_enough(video, frames) for video in self.videos))
+
     def usable(self, split: str) -> Usable:
         """The split's usable videos, ordered by label and content, and those to be skipped.
 
@@ -184,9 +188,13 @@ def _video(line: Listed, files: Mapping[str, Found], frames: int) -> Video:
         return replace(
             video, problem="unknown label", note="its class is not in classInd.txt under that number"
         )
-    if not found.problem and found.frames < frames:
-        return replace(video, problem="too short", note=f"{found.frames} frames, and {frames} are needed")
-    return video
+    return _long_enough(video, frames)
+
+
+def _long_enough(video: Video, frames: int) -> Video:
+    if video.problem or video.frames >= frames:
+        return video
+    return replace(video, problem="too short", note=f"{video.frames} frames, and {frames} are needed")
 
 
 def _paired(found: Found, mask: Found) -> Found:

@@ -37,9 +37,9 @@ class FilledCell(Generic[C]):
 
     @property
     def state(self) -> str:
-        """``done``, ``not run``, ``collapsed at 400``, ``quoted``, …; with counts where the seeds differ."""
+        """``done``, ``not run``, ``cannot run``, ``collapsed at 400``, ``quoted``, …; with counts where the seeds differ."""
         if not self.outcomes:
-            return "quoted"
+            return "cannot run" if self.cell.obstacle else "quoted"
         counts = Counter(outcome.words for outcome in self.outcomes)
         if set(counts) == {"done"} and not self.summaries:
             return f"no {self.cell.metric} score"

@@ -1,47 +1,159 @@
-"""What would run, for people to read before they pay for it."""
+"""What would run and what it would take, for people to read before they pay for it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
-from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from retable.plan import Plan, PlannedTrial, differing_labels
+from retable.outlook import Outlook, Prospect
+from retable.plan import differing_labels
+from retable.published import Label
+from retable.record import FINISHED
+
+SHORT = 8
+"""Digits of a signature that are shown: a prefix tells a plan's trials apart, and `--json` has all 16."""
+
+STYLES = {"done": "green", "failed": "red", "collapsed": "yellow", "running": "cyan"}
 
 
-def plan_tables(plan: Plan[Any], states: Mapping[str, str]) -> list[Table]:
-    """One table for each model family: a line a trial, with the parameters that differ and the tables it fills.
+def print_outlook(outlook: Outlook, console: Console) -> None:
+    """Print a table for each model family, the cells that can't run, and what it comes to."""
+    by_family = sorted(outlook.trials, key=_family)
+    for name, trials in groupby(by_family, key=_family):
+        console.print(_table(name, list(trials)), "")
+    if outlook.invalid:
+        console.print(_invalid(outlook), "")
+    for line in (*outlook.notes, *_sums(outlook)):
+        console.print(Text(line))
 
-    Args:
-        states: signature -> what the ledger says; a trial that is not in it is missing.
-    """
-    families = groupby(plan.trials, key=lambda planned: planned.trial.config.trainable)
-    return [_family(name, list(trials), states) for name, trials in families]
+
+def _family(prospect: Prospect) -> str:
+    return prospect.planned.trial.config.trainable
 
 
-def _family(name: str, trials: list[PlannedTrial], states: Mapping[str, str]) -> Table:
-    varying = differing_labels([planned.trial for planned in trials])
-    table = Table(
-        title=f"{name}: {len(trials)} trial{'s' * (len(trials) > 1)}", title_justify="left", box=None
-    )
-    for heading in ("signature", *varying, "seed", "iterations", "state", "tables"):
-        table.add_column(heading, no_wrap=heading != "tables", justify="left")
-    for planned in trials:
-        labels = planned.trial.config.labels()
-        state = states.get(planned.signature, "missing")
-        table.add_row(
-            planned.signature,
-            *(str(labels.get(key, "")) for key in varying),
-            str(planned.trial.seed),
-            f"{planned.trial.config.iterations:,}",
-            Text(state, style="green" if state == "done" else ""),
-            _tables(planned),
-        )
+def _table(name: str, trials: Sequence[Prospect]) -> Table:
+    title = f"{name}: {len(trials)} trial{'s' * (len(trials) > 1)}"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, caption_justify="left")
+    columns = list(_columns(trials))
+    for heading, right, _ in columns:
+        table.add_column(heading, justify="right" if right else "left", no_wrap=heading != "tables")
+    for prospect in trials:
+        table.add_row(*(told(prospect) for *_, told in columns))
     return table
 
 
-def _tables(planned: PlannedTrial) -> str:
-    """Numbers of the tables that a trial fills, in the order of the plan."""
-    numbers = dict.fromkeys(place.partition(":")[0] for place in planned.places)
-    return ", ".join(numbers) or "(required by the others)"
+Column = tuple[str, bool, Callable[[Prospect], Text | str]]
+"""Heading, whether its numbers stand to the right, and what it says of a trial."""
+
+
+def _columns(trials: Sequence[Prospect]) -> Iterator[Column]:
+    yield "trial", False, lambda one: one.planned.signature[:SHORT]
+    for label in telling_labels(trials):
+        yield label.replace("_", " "), False, partial(_label, label)
+    if len({one.planned.trial.seed for one in trials}) > 1:
+        yield "seed", True, lambda one: str(one.planned.trial.seed)
+    yield "state", False, lambda one: Text(one.state, style=STYLES.get(one.state, ""))
+    if any(one.cost for one in trials):
+        yield "parameters", True, lambda one: f"{one.cost.parameters / 1e6:.1f} M" if one.cost else ""
+        yield "GFLOPs", True, lambda one: "" if one.gflops is None else _significant(one.gflops)
+        yield "workers", True, lambda one: str(one.workers)
+        yield "GB each", True, lambda one: "" if one.memory_mb is None else f"{one.memory_mb / 1024:.1f}"
+        yield f"GPUs of\n{_cards(trials)} GB", True, _gpus
+    if any(one.hours is not None for one in trials):
+        yield "hours", True, lambda one: "" if one.hours is None else _significant(one.hours)
+    yield "tables", False, lambda one: ", ".join(one.tables) or "(required)"
+
+
+def telling_labels(trials: Sequence[Prospect]) -> list[str]:
+    """The fewest labels, first ones first, that tell a family's configs apart as well as all that differ do."""
+    labels = list(differing_labels(one.planned.trial for one in trials))
+    for label in reversed(labels):
+        fewer = [other for other in labels if other != label]
+        if len({_values(one, fewer) for one in trials}) == len({_values(one, labels) for one in trials}):
+            labels = fewer
+    return labels
+
+
+def _values(prospect: Prospect, labels: Sequence[str]) -> tuple[Label | None, ...]:
+    return tuple(_labels(prospect).get(label) for label in labels)
+
+
+def _label(label: str, prospect: Prospect) -> str:
+    return str(_labels(prospect).get(label, ""))
+
+
+def _labels(prospect: Prospect) -> dict[str, Label]:
+    return dict(prospect.planned.trial.config.labels())
+
+
+def _cards(trials: Sequence[Prospect]) -> str:
+    return "/".join(f"{card:g}" for card in next((one.gpus for one in trials if one.gpus), {}))
+
+
+def _gpus(prospect: Prospect) -> str:
+    return " / ".join("–" if gpus is None else str(gpus) for gpus in (prospect.gpus or {}).values())
+
+
+def _invalid(outlook: Outlook) -> Table:
+    count = len(outlook.invalid)
+    table = Table(
+        title=f"{count} cell{'s' * (count > 1)} can't run",
+        title_justify="left",
+        title_style="red",
+        box=None,
+        pad_edge=False,
+    )
+    for heading in ("table", "row", "column", "why"):
+        table.add_column(heading, overflow="fold")
+    for one in outlook.invalid:
+        table.add_row(one.cell.table, Text(one.cell.row), Text(one.cell.column), Text(one.reason))
+    return table
+
+
+def _sums(outlook: Outlook) -> Iterator[str]:
+    finished, running, failed = (
+        outlook.count(*FINISHED),
+        outlook.count("running"),
+        outlook.count("failed"),
+    )
+    yield (
+        f"{outlook.tables} tables, {outlook.cells} cells, {len(outlook.trials)} trials: {finished} done, "
+        f"{running} running, {failed} failed, {len(outlook.trials) - finished - running - failed} missing. "
+        "Nothing was started."
+    )
+    if any(one.cost for one in outlook.trials):
+        yield (
+            "GFLOPs: multiply-accumulates of one update. GB: predicted peak of each worker's tensors. GPUs: the fewest "
+            "that hold an update of the whole batch, with room for CUDA and fragmentation; – where one sample on each "
+            "is too much."
+        )
+    yield from _hours(outlook)
+
+
+def _hours(outlook: Outlook) -> Iterator[str]:
+    todo, unknown = len(outlook.unfinished), outlook.unknown
+    if not todo:
+        return
+    if unknown == todo:
+        yield "Hours are not known: no trial of this plan has been measured here yet."
+        return
+    least = "At least " if unknown else ""
+    price = ""
+    if outlook.price is not None:
+        price = f", which costs {outlook.price * outlook.worker_hours:,.2f} at {outlook.price:g} an hour"
+    yield f"{least}{_significant(outlook.worker_hours)} worker-hours are left{price}."
+    if unknown:
+        yield f"{unknown} of {todo} trials are not in that: nothing like them has been measured here yet."
+    for basis in sorted({one.basis for one in outlook.unfinished if one.basis}):
+        count = sum(one.basis == basis for one in outlook.unfinished)
+        yield f"Hours of {count} trial{'s' * (count > 1)} are {basis}; more workers are taken to be as much faster."
+
+
+def _significant(value: float) -> str:
+    """Two digits or all before the point."""
+    if value >= 10 or value == 0:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 1 else f"{value:.2g}"

@@ -36,6 +36,9 @@ def _grid(plan: Plan[Any], table: study.Table[Any], limit: int | None) -> Group:
         grid.add_row(Text(label), Text(told))
     for column in table.columns:
         if column.change is not study.unchanged:
-            found = changes(shrink(start), shrink(column.change(start)))
-            grid.add_row(Text(f"column {column.label}"), Text(in_words(found)))
+            try:
+                told = in_words(changes(shrink(start), shrink(column.change(start))))
+            except ValueError as error:
+                told = f"can't run: {error}"
+            grid.add_row(Text(f"column {column.label}"), Text(told))
     return Group(Text(title), grid)

@@ -58,6 +58,7 @@ def cells_frame(plan: Plan[C], cells: Iterable[FilledCell[C]]) -> pd.DataFrame:
 
 def _lines(plan: Plan[C], filled: FilledCell[C]) -> Iterator[dict[str, Any]]:
     cell, outcomes = filled.cell, filled.outcomes
+    notes = (cell.obstacle, *(outcome.note for outcome in outcomes))
     common = {
         "study": plan.study.name,
         "scale": plan.scale.name,
@@ -76,7 +77,7 @@ def _lines(plan: Plan[C], filled: FilledCell[C]) -> Iterator[dict[str, Any]]:
         "wall_seconds": _total([o.wall_seconds for o in outcomes]),
         "worker_seconds": _total([o.worker_seconds for o in outcomes]),
         "signatures": " ".join(o.signature for o in outcomes),
-        "notes": "; ".join(dict.fromkeys(o.note for o in outcomes if o.note)) or None,
+        "notes": "; ".join(dict.fromkeys(note for note in notes if note)) or None,
     }
     if cell.config is not None:
         common |= {f"params.{name}": label for name, label in cell.config.labels().items()}

@@ -1,14 +1,17 @@
+import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from retable.cost import Trace
+from retable.forecast import gpus_for, room_mb
 from retable.metrics.evaluation import Evaluation
 from trainables.classifiers.scales import SMALL
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.cost import Part, StepCost, _update, forward_costs, step_cost, video_shapes
+from trainables.video_gan.cost import Part, _update, forward_costs, step_cost, video_shapes
 from trainables.video_gan.critic import Critic
 from trainables.video_gan.generator import Generator
 from trainables.video_gan.measure import measure
@@ -53,8 +56,7 @@ def each_sample(config: VideoGANConfig) -> tuple[int, int]:
 
 def step_each_sample(config: VideoGANConfig) -> int:
     """What one more sample costs a step."""
-    few, many = (step_cost(replace(config, batch_size=size)).gflops for size in (4, 8))
-    return round((many - few) * 1e9 / 4)
+    return round(step_cost(config).macs.each)
 
 
 @pytest.mark.parametrize("config", [TINY, replace(TINY, discriminator="3d+2d", s_t=1)])
@@ -89,12 +91,10 @@ def test_more_turns_of_the_discriminator_judge_new_clips() -> None:
 
 
 def test_operations_follow_the_batch_and_its_parts() -> None:
-    whole = step_cost(replace(TINY, batch_size=8))
-    parts = step_cost(replace(TINY, batch_size=8, accumulate=4))
-    folding = parts.gflops - whole.gflops  # kernels are made once a micro-batch
-    assert 0 < folding < 0.2 * whole.gflops
-    assert step_cost(replace(TINY, batch_size=16, accumulate=8)).gflops == pytest.approx(2 * parts.gflops)
-    assert (whole.fixed_mb, whole.sample_mb) == (parts.fixed_mb, parts.sample_mb)
+    cost = step_cost(TINY)
+    whole, parts = cost.gflops(8), cost.gflops(8, accumulate=4)
+    assert 0 < parts - whole < 0.2 * whole  # kernels are folded once a micro-batch
+    assert cost.gflops(16, accumulate=8) == pytest.approx(2 * parts)
 
 
 @pytest.mark.parametrize("config", [TINY, replace(TINY, precision="bfloat16")])
@@ -107,27 +107,31 @@ def test_the_forecast_of_memory_is_that_of_a_real_step(config: VideoGANConfig) -
     assert found.memory_mb(12) == pytest.approx(real_mb, rel=0.02)
 
 
-def test_memory_is_never_below_what_lies_there_between_steps() -> None:
-    found = StepCost(parameters=2**20, gflops=1.0, fixed_mb=10.0, sample_mb=2.0)
-    assert found.memory_mb(1) == 16.0
-    assert found.memory_mb(8) == 26.0
-
-
 def test_what_a_gpu_of_the_paper_held_fits_it() -> None:
     ours = step_cost(PAPER)
     naive = step_cost(replace(PAPER, s_t=1))
+    assert gpus_for(ours, 32, 12) == 4  # §5.2: 32 clips on four GPUs
+    assert gpus_for(naive, 4, 12) == 2  # Table 2: 4 clips on four; without a second backward pass two will do
+    assert ours.memory_mb(32, 4) < room_mb(32)  # the authors' README: 128 clips on four V100 of 32 GB
     assert ours.parameters == naive.parameters == 204_109_520
     assert ours.memory_mb(8) < 12 * 1024
     assert naive.memory_mb(1) < 12 * 1024 < naive.memory_mb(8)
-    assert naive.sample_mb > 4 * ours.sample_mb
+    assert naive.peak.each > 4 * ours.peak.each
 
 
 def test_what_training_does_not_notice_costs_nothing() -> None:
-    costs = {
-        step_cost(replace(TINY, **change))
-        for change in ({}, {"lr": 1e-3}, {"iterations": 5}, {"lam": 3.0}, {"reference_batch": 1})
-    }
-    assert len(costs) == 1
+    changes = {"lr": 1e-3}, {"iterations": 5}, {"lam": 3.0}, {"reference_batch": 1}, {"batch_size": 1}
+    same = [TINY, *(replace(TINY, **change) for change in changes)]
+    assert len({json.dumps(config.cost_key()) for config in same}) == 1
+    assert len({step_cost(config) for config in same}) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"lam": 0.0}, {"n_dis": 2}, {"S1": False}, {"d_channels": 8}, {"discriminator": "3d"}, {"loss": "eq7"}],
+)
+def test_what_the_cost_depends_on_is_in_its_key(change: dict[str, Any]) -> None:
+    assert replace(TINY, **change).cost_key() != TINY.cost_key()
 
 
 def test_counting_leaves_training_as_it_was() -> None:

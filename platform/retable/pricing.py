@@ -1,0 +1,126 @@
+"""Workers and hours for each trial, from its cost and from how fast it and its like were."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from statistics import median
+
+from retable.forecast import StepCost, divisors, gpus_for
+from retable.outlook import Prospect
+from retable.plan import PlannedTrial
+from retable.record import FINISHED
+from retable.speed import Speed, most_common_device
+
+CARDS = 12.0, 24.0, 80.0
+"""GB of the cards that GPUs are counted for where none is stated."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What it would run on.
+
+    Attributes:
+        cards: GB of the GPUs; a trial that fits on none of them can't run. None if nobody said.
+        workers: most workers of one trial; None for as many as the first card that holds it asks for.
+        price: of an hour of one worker.
+    """
+
+    cards: tuple[float, ...] | None = None
+    workers: int | None = None
+    price: float | None = None
+
+    def workers_for(self, cost: StepCost | None, micro_batch: int) -> int:
+        """How many workers a trial gets. They share a micro-batch equally."""
+        if self.workers is not None:
+            return max(size for size in divisors(micro_batch) if size <= self.workers)
+        needed = [gpus_for(cost, micro_batch, card) for card in self.cards or () if cost is not None]
+        return next((gpus for gpus in needed if gpus is not None), 1)
+
+
+@dataclass(frozen=True)
+class Known:
+    """A trial, and what is known of it before it is priced."""
+
+    planned: PlannedTrial
+    tables: tuple[str, ...]
+    state: str
+    cost: StepCost | None
+    speed: Speed
+
+    @property
+    def gflops(self) -> float | None:
+        """Of an update."""
+        config = self.planned.trial.config
+        return None if self.cost is None else self.cost.gflops(config.batch_size, config.accumulate)
+
+    @property
+    def left(self) -> int:
+        """Iterations still to be trained: a trial that is not running goes on from its last snapshot."""
+        config = self.planned.trial.config
+        if self.state in FINISHED:
+            return 0
+        done = self.speed.iteration
+        if self.state != "running":
+            done -= done % config.snapshot_every
+        return max(config.iterations - done, 0)
+
+
+def prospects(trials: Sequence[Known], machine: Machine) -> tuple[Prospect, ...]:
+    """Every trial with its workers and hours.
+
+    A trial's own speed counts where it has one. Else it is taken to be as fast as the others of its family that were
+    measured, in operations a second of one worker. More workers are taken to be as much faster.
+    """
+    device = most_common_device([one.speed for one in trials])
+    measured = [one for one in trials if one.speed.seconds is not None and one.speed.device in ("", device)]
+    return tuple(_prospect(one, measured, device, machine) for one in trials)
+
+
+def _prospect(one: Known, measured: Sequence[Known], device: str, machine: Machine) -> Prospect:
+    config = one.planned.trial.config
+    micro = config.batch_size // config.accumulate
+    workers = machine.workers_for(one.cost, micro)
+    family = [other for other in measured if other.planned.trial.config.trainable == config.trainable]
+    worker_seconds, basis = _worker_seconds(one, family, device)
+    seconds = None if worker_seconds is None else worker_seconds / workers
+    hours = None
+    if seconds is not None:
+        snapshots = ceil(one.left / config.snapshot_every)
+        hours = (one.left * seconds + snapshots * _evaluation(one, family) / workers) / 3600
+    return Prospect(
+        planned=one.planned,
+        tables=one.tables,
+        state=one.state,
+        left=one.left,
+        cost=one.cost,
+        workers=workers,
+        gpus=None if one.cost is None else {c: gpus_for(one.cost, micro, c) for c in machine.cards or CARDS},
+        seconds=seconds,
+        hours=hours,
+        basis=basis,
+    )
+
+
+def _worker_seconds(one: Known, family: Sequence[Known], device: str) -> tuple[float | None, str]:
+    """Seconds of an update times workers, and where they are from."""
+    if one.speed.seconds is not None:
+        return one.speed.seconds * (one.speed.workers or 1), "measured on this trial"
+    like = [other for other in family if other.gflops]
+    if not like or one.gflops is None:
+        return None, ""
+    rates = [
+        (other.gflops or 0.0) / ((other.speed.seconds or 0.0) * (other.speed.workers or 1)) for other in like
+    ]
+    on = f" on {device}" if device else ""
+    trials = f"{len(like)} other trial{'s' * (len(like) > 1)}"
+    return one.gflops / median(rates), f"by operations from {trials}{on}"
+
+
+def _evaluation(one: Known, family: Sequence[Known]) -> float:
+    """Seconds of a snapshot's evaluation times workers; 0 where none was measured."""
+    known = [
+        other.speed.evaluation_seconds * (other.speed.workers or 1)
+        for other in ([one] if one.speed.evaluation_seconds is not None else family)
+        if other.speed.evaluation_seconds is not None
+    ]
+    return median(known) if known else 0.0

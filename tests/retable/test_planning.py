@@ -1,0 +1,329 @@
+"""Plans told in full: what is done, what can't run and why, what the rest takes."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from rich.console import Console
+
+from retable.costs import CostBook
+from retable.data.catalog import Catalog, Video
+from retable.files import write_json
+from retable.forecast import MIB, Line, StepCost
+from retable.ledger import Ledger
+from retable.outlook import Outlook, Prospect
+from retable.plan import Plan, make_plan
+from retable.planning import look_ahead
+from retable.pricing import Machine
+from retable.published import Label
+from retable.report.plan import print_outlook, telling_labels
+from retable.scale import Scale
+from retable.study import Column, Row, Study, Table, TrialConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge(TrialConfig):
+    trainable: ClassVar[str] = "judge"
+    iterations: int = 5
+    batch_size: int = 2
+    snapshot_every: int = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(TrialConfig):
+    """A sample takes `width` GiB and as many GFLOPs."""
+
+    trainable: ClassVar[str] = "model"
+    iterations: int = 100
+    batch_size: int = 4
+    snapshot_every: int = 50
+    width: int = 1
+    frames: int = 4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.width == 3:
+            raise ValueError(f"width must not be 3, but got {self.width}")
+
+    @property
+    def needs_frames(self) -> int:
+        return self.frames
+
+    def cost_key(self) -> Mapping[str, object]:
+        return {"width": self.width}
+
+    def step_cost(self) -> StepCost:
+        if self.width > 500:
+            raise ValueError(f"width must be at most 500, but got {self.width}")
+        if self.width == 500:
+            raise NotImplementedError("aten::exotic has no meta kernel")
+        return StepCost(0, Line(0, self.width * 1e9), Line(0, self.width * 1024 * MIB))
+
+    def labels(self) -> Mapping[str, Label]:
+        return {**super().labels(), "width": self.width, "twice": 2 * self.width, "frames": self.frames}
+
+    def requires(self) -> tuple[TrialConfig, ...]:
+        return (Judge(),)
+
+
+BASE = Model()
+SCALE = Scale[Model](name="smoke", data="embedded", shrink=lambda config: config, tables={"1": None})
+
+
+def plan_of(
+    *rows: Model, columns: Sequence[Column[Model]] = (), name: str = "small", number: str = "1"
+) -> Plan[Model]:
+    table = Table(
+        number,
+        "rows",
+        tuple(Row(f"row {at}", config) for at, config in enumerate(rows)),
+        tuple(columns) or (Column[Model]("IS", "is"), Column[Model]("FID", "fid")),
+    )
+    study = Study[Model](name=name, paper="A paper", tables=(table,), scales={})
+    return make_plan(study, replace(SCALE, tables={number: None}), "abc")
+
+
+def outlook_of(
+    *plans: Plan[Model],
+    tmp_path: Path,
+    machine: Machine | None = None,
+    ledger: Ledger | None = None,
+    catalog: Catalog | None = None,
+) -> Outlook:
+    records = {} if ledger is None else {record.signature: record for record in ledger.trials()}
+    return look_ahead(
+        plans, tmp_path, records, machine or Machine(), catalog=catalog, book=CostBook(tmp_path / "cache")
+    )
+
+
+def models(outlook: Outlook) -> list[Prospect]:
+    return [one for one in outlook.trials if one.planned.trial.config.trainable == "model"]
+
+
+def printed(outlook: Outlook) -> str:
+    console = Console(width=120)
+    with console.capture() as capture:
+        print_outlook(outlook, console)
+    return capture.get()
+
+
+def declared(path: Path, plan: Plan[Model]) -> Ledger:
+    ledger = Ledger(path)
+    ledger.declare("small", "smoke", [(p.signature, dict(p.trial.identity), p.name) for p in plan.trials])
+    return ledger
+
+
+def result(folder: Path, *, seconds: float, iterations: int = 100, workers: int = 1) -> None:
+    """What a finished trial leaves: two snapshots of 3 s each."""
+    content = {
+        "iterations": iterations,
+        "history": {"50": {}, "100": {}},
+        "train_seconds": seconds,
+        "evaluation_seconds": 6.0,
+        "workers": workers,
+        "device": "CPU",
+    }
+    write_json(folder / "result.json", content)
+
+
+def test_each_training_is_listed_once_over_several_studies(tmp_path: Path) -> None:
+    wide = replace(BASE, width=2)
+    first, second = plan_of(BASE, wide), plan_of(wide, replace(BASE, width=4), name="other", number="7")
+    outlook = outlook_of(first, second, tmp_path=tmp_path)
+    assert [(one.planned.trial.config.trainable, one.tables) for one in outlook.trials] == [
+        ("judge", ()),
+        ("model", ("1",)),
+        ("model", ("1", "7")),
+        ("model", ("7",)),
+    ]
+    assert (outlook.tables, outlook.cells) == (2, 8)
+    assert outlook.trials[2].planned.places == (
+        "1: row 1, IS",
+        "1: row 1, FID",
+        "7: row 0, IS",
+        "7: row 0, FID",
+    )
+
+
+def test_a_config_that_fails_validation_is_a_cell_that_cant_run(tmp_path: Path) -> None:
+    columns = (
+        Column[Model]("as is", "is"),
+        Column[Model]("wider", "is", lambda c: replace(c, width=c.width + 2)),
+    )
+    outlook = outlook_of(plan_of(BASE, replace(BASE, width=2), columns=columns), tmp_path=tmp_path)
+    (invalid,) = outlook.invalid
+    assert (invalid.cell.row, invalid.cell.column) == ("row 0", "wider")
+    assert invalid.reason == "width must not be 3, but got 3"
+    assert len(models(outlook)) == 3
+    assert outlook.cells == 4
+
+
+def test_a_network_that_cant_be_built_is_a_cell_that_cant_run(tmp_path: Path) -> None:
+    outlook = outlook_of(plan_of(BASE, replace(BASE, width=501)), tmp_path=tmp_path)
+    assert {invalid.reason for invalid in outlook.invalid} == {"width must be at most 500, but got 501"}
+    assert [one.planned.trial.config for one in models(outlook)] == [BASE]
+
+
+def test_a_cost_that_cant_be_counted_is_no_obstacle(tmp_path: Path) -> None:
+    outlook = outlook_of(plan_of(replace(BASE, width=500)), tmp_path=tmp_path, machine=Machine(cards=(12,)))
+    assert outlook.invalid == ()
+    assert [one.cost for one in models(outlook)] == [None]
+    assert "aten::exotic has no meta kernel" in printed(outlook)
+
+
+def test_what_fits_on_no_stated_card_cant_run(tmp_path: Path) -> None:
+    plan = plan_of(BASE, replace(BASE, width=15), replace(BASE, width=99))
+    outlook = outlook_of(plan, tmp_path=tmp_path, machine=Machine(cards=(12.0, 24.0)))
+    assert [one.gpus for one in models(outlook)] == [{12.0: 1, 24.0: 1}, {12.0: None, 24.0: 4}]
+    assert [one.workers for one in models(outlook)] == [1, 4]
+    assert {invalid.reason for invalid in outlook.invalid} == {
+        "one sample on each GPU takes 99.0 GB, but a card of 12 or 24 GB has room for 21.4"
+    }
+    assert outlook_of(plan, tmp_path=tmp_path).invalid == ()  # nobody said what there is
+
+
+def test_what_needs_more_gpus_than_workers_cant_run(tmp_path: Path) -> None:
+    plan = plan_of(replace(BASE, batch_size=16))
+    outlook = outlook_of(plan, tmp_path=tmp_path, machine=Machine(cards=(12.0,), workers=1))
+    assert {invalid.reason for invalid in outlook.invalid} == {
+        "16 samples at a time need 2 GPUs of 12 GB, but --workers is 1"
+    }
+    assert outlook.trials == ()  # nobody is left to ask for the judge
+    outlook = outlook_of(plan, tmp_path=tmp_path, machine=Machine(cards=(12.0,), workers=3))
+    assert [(one.workers, one.memory_mb) for one in models(outlook)] == [(2, 8 * 1024)]
+
+
+def test_what_needs_longer_videos_than_there_are_cant_run(tmp_path: Path) -> None:
+    videos = tuple(
+        Video(
+            sha256=f"{at}",
+            frames=8,
+            width=4,
+            height=4,
+            problem=None,
+            note="",
+            path=f"a/{at}.mp4",
+            split=split,
+            label=0,
+        )
+        for at, split in enumerate(("train", "test"))
+    )
+    catalog = Catalog(tmp_path, tmp_path, ("a",), videos)
+    outlook = outlook_of(plan_of(BASE, replace(BASE, frames=9)), tmp_path=tmp_path, catalog=catalog)
+    assert [one.planned.trial.config for one in models(outlook)] == [BASE]
+    (reason,) = {invalid.reason for invalid in outlook.invalid}
+    assert reason.startswith("it needs videos of 9 frames: 2 of 2 videos of")
+    assert "(2 too short)" in reason
+
+
+def test_hours_are_those_of_trials_like_it(tmp_path: Path) -> None:
+    plan = plan_of(BASE, replace(BASE, width=2), replace(BASE, width=4))
+    judge, done, *_ = plan.trials
+    with declared(tmp_path / "ledger.db", plan) as ledger:
+        attempt = ledger.begin(done.signature, workers=2)
+        ledger.finish(attempt, "done")
+        result(tmp_path / "trials" / done.signature, seconds=20.0, workers=2)
+        outlook = outlook_of(plan, tmp_path=tmp_path, ledger=ledger, machine=Machine(workers=4, price=3.0))
+    first, second, third = models(outlook)
+    assert (first.state, first.left, first.hours) == ("done", 0, 0.0)
+    # 0.2 s an update of two workers: 0.4 s of one, 0.8 s at twice the operations, 0.2 s of four workers.
+    assert second.seconds == pytest.approx(0.2)
+    # 100 updates, and two evaluations that took two workers 3 s each.
+    assert second.hours == pytest.approx((100 * 0.2 + 2 * 3 * 2 / 4) / 3600)
+    assert third.seconds == pytest.approx(0.4)
+    assert second.basis == "by operations from 1 other trial on CPU"
+    assert outlook.trials[0].hours is None  # the judge is of a family that nobody measured
+    total = outlook.to_json()["total"]
+    hours = 4 * (second.hours or 0) + 4 * (third.hours or 0)
+    assert total["worker_hours"] == pytest.approx(hours)
+    assert total["price"] == pytest.approx(3 * hours)
+    assert total["trials_without_hours"] == 1
+    assert (total["done"], total["missing"]) == (1, 3)
+    text = printed(outlook)
+    assert "worker-hours are left, which costs" in text
+    assert text.count("At least") == 1
+    assert judge.signature[:8] in text
+
+
+def test_a_trial_goes_on_from_its_last_snapshot(tmp_path: Path) -> None:
+    plan = plan_of(BASE)
+    signature = plan.trials[1].signature
+    with declared(tmp_path / "ledger.db", plan) as ledger:
+        attempt = ledger.begin(signature, workers=2)
+        from retable.outbox import Outbox
+
+        with Outbox(tmp_path / "trials" / signature, attempt.number) as outbox:
+            outbox.write(70, {"iterations_per_second": 4.0})
+        (running,) = models(outlook_of(plan, tmp_path=tmp_path, ledger=ledger))
+        ledger.finish(attempt, "failed", cause="error")
+        (failed,) = models(outlook_of(plan, tmp_path=tmp_path, ledger=ledger))
+    assert (running.state, running.left, running.basis) == ("running", 30, "measured on this trial")
+    assert running.seconds == 0.25 * 2  # by one worker
+    assert (failed.state, failed.left) == ("failed", 50)
+
+
+def test_the_words_for_programs(tmp_path: Path) -> None:
+    columns = (
+        Column[Model]("as is", "is"),
+        Column[Model]("wider", "is", lambda c: replace(c, width=c.width + 2)),
+    )
+    outlook = outlook_of(plan_of(BASE, columns=columns), tmp_path=tmp_path)
+    told = json.loads(json.dumps(outlook.to_json(), allow_nan=False))
+    judge, model = told["trials"]
+    assert model["config"]["width"] == 1
+    assert model["seed"] == 0
+    assert model["state"] == "missing"
+    assert model["tables"] == ["1"]
+    assert model["requires"] == [judge["signature"]]
+    assert model["cost"] == {
+        "parameters": 0,
+        "gflops_per_step": 4.0,
+        "memory_mb": 4096.0,
+        "workers": 1,
+        "gpus": {"12": 1, "24": 1, "80": 1},
+        "seconds_per_step": None,
+        "hours": None,
+        "worker_hours": None,
+        "basis": None,
+    }
+    assert judge["cost"]["parameters"] is None
+    assert told["invalid"] == [
+        {
+            "study": "small",
+            "table": "1",
+            "row": "row 0",
+            "column": "wider",
+            "metric": "is",
+            "reason": "width must not be 3, but got 3",
+        }
+    ]
+    assert told["total"]["cells"] == 2
+    assert told["total"]["worker_hours"] is None
+
+
+def test_only_labels_that_tell_trials_apart_are_shown(tmp_path: Path) -> None:
+    plan = plan_of(BASE, replace(BASE, width=2), replace(BASE, width=2, batch_size=8))
+    assert telling_labels(models(outlook_of(plan, tmp_path=tmp_path))) == ["batch_size", "width"]
+
+
+def test_lines_fit_a_terminal(tmp_path: Path) -> None:
+    plan = plan_of(*(replace(BASE, width=width, batch_size=size) for width in (1, 2, 99) for size in (4, 64)))
+    assert max(map(len, printed(outlook_of(plan, tmp_path=tmp_path)).splitlines())) <= 120
+
+
+def test_a_thousand_cells_are_planned_in_seconds(tmp_path: Path) -> None:
+    plan: Plan[Any]
+    start = time.process_time()
+    plan = plan_of(
+        *(replace(BASE, batch_size=1 + size, width=width) for size in range(100) for width in (1, 2, 4, 5, 6))
+    )
+    outlook = outlook_of(plan, tmp_path=tmp_path, machine=Machine(cards=(12.0, 24.0)))
+    printed(outlook)
+    json.dumps(outlook.to_json())
+    assert outlook.cells == 1000
+    assert len(models(outlook)) == 500
+    assert time.process_time() - start < 5
