@@ -181,7 +181,11 @@ def _prepared(request: Request, console: Console) -> tuple[Path, Plan[Any]]:
     """The data set on this machine in the form that training reads, and the plan over it."""
     from retable.data.catalog import scan
 
-    request.plan(ABSENT)  # what is wrong with the request is told before the data set is touched
+    obstacles = _obstacles(request.plan(ABSENT))  # told before the data set is touched
+    if obstacles:
+        console.print(
+            Text(f"{len(obstacles)} cells can't run: {'; '.join(dict.fromkeys(obstacles))}", style="yellow")
+        )
     with counting(console, f"Data set {request.scale.data}") as progress:
         root = locate(request.scale.data, request.data, progress)
     with counting(console, "Looking at its videos") as progress:
@@ -194,6 +198,18 @@ def _prepared(request: Request, console: Console) -> tuple[Path, Plan[Any]]:
     for notice in filter(None, notices):
         console.print(Text(notice, style="yellow"))
     return root, plan
+
+
+def _obstacles(plan: Plan[Any]) -> list[str]:
+    """Why cells of the plan can't run, one reason a cell.
+
+    Raises:
+        ValueError: none of them can.
+    """
+    obstacles = [cell.obstacle for cell in plan.cells() if cell.obstacle]
+    if obstacles and not plan.trials:
+        raise ValueError(f"no cell can run: {'; '.join(dict.fromkeys(obstacles))}")
+    return obstacles
 
 
 def _train(request: Request, plan: Plan[Any], root: Path, console: Console) -> dict[str, str]:

@@ -1,4 +1,3 @@
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -120,10 +119,9 @@ def test_what_a_gpu_of_the_paper_held_fits_it() -> None:
 
 
 def test_what_training_does_not_notice_costs_nothing() -> None:
-    changes = {"lr": 1e-3}, {"iterations": 5}, {"lam": 3.0}, {"reference_batch": 1}, {"batch_size": 1}
-    same = [TINY, *(replace(TINY, **change) for change in changes)]
-    assert len({json.dumps(config.cost_key()) for config in same}) == 1
-    assert len({step_cost(config) for config in same}) == 1
+    other = replace(TINY, lr=1e-3, iterations=5, lam=3.0, reference_batch=1, batch_size=1)
+    assert other.cost_key() == TINY.cost_key()
+    assert step_cost(other) == step_cost(TINY)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +153,9 @@ def test_a_baseline_has_the_generators_levels_but_one_discriminator() -> None:
 
 
 def test_measuring_here() -> None:
-    for measured in (measure(TINY, "generator"), measure(TINY, "discriminator")):
-        assert measured.seconds > 0
-        assert measured.peak_mb >= 0
+    try:
+        for measured in (measure(TINY, "generator"), measure(TINY, "discriminator")):
+            assert measured.seconds > 0
+            assert measured.peak_mb >= 0
+    finally:
+        torch.set_flush_denormal(False)  # other tests need denormal numbers
