@@ -6,9 +6,9 @@ decided in one place from the ledger and the trials' folders.
 
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -20,6 +20,7 @@ from retable.record import End
 from retable.run import Assignment
 
 RENEW_SECONDS = 10.0
+LOOK_SECONDS = 1.0
 
 
 class Observer(Protocol):
@@ -28,6 +29,23 @@ class Observer(Protocol):
     def began(self, planned: PlannedTrial, assignment: Assignment) -> None: ...
 
     def ended(self, planned: PlannedTrial, state: str, message: str) -> None: ...
+
+
+class Proposer(Protocol):
+    """Who adds trials to an execution while it runs, and may end some early: a search."""
+
+    @property
+    def open(self) -> bool:
+        """Whether there may be more trials, now or later."""
+        ...
+
+    def propose(self) -> Sequence[PlannedTrial]:
+        """More trials, each after those that it requires; none if there are none now."""
+        ...
+
+    def look(self, signature: str) -> None:
+        """A trial has written something, or has ended."""
+        ...
 
 
 @dataclass
@@ -42,6 +60,7 @@ class Execution:
         states: signature -> waiting, running, done, collapsed, failed, stopped, pruned, held (by another process), or
             blocked (a required trial did not finish).
         messages: signature -> why a trial is failed, held or blocked.
+        proposer: asked for more trials once none is waiting.
     """
 
     plan: Plan[Any]
@@ -53,20 +72,31 @@ class Execution:
     states: dict[str, str] = field(default_factory=dict)
     messages: dict[str, str] = field(default_factory=dict)
     stopping: bool = False
+    proposer: Proposer | None = None
+    _planned: dict[str, PlannedTrial] = field(default_factory=dict)
     _attempts: dict[str, Attempt] = field(default_factory=dict)
     _pruned: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._planned = {planned.signature: planned for planned in self.plan.trials}
+        self._enter(self.plan.trials)
+
+    def add(self, trials: Sequence[PlannedTrial]) -> None:
+        """Add trials to the plan, each after those that it requires. Those that are in it already stay as they are."""
+        fresh = tuple(planned for planned in trials if planned.signature not in self._planned)
+        self.plan = replace(self.plan, trials=(*self.plan.trials, *fresh))
+        self._enter(fresh)
+
+    def _enter(self, trials: Sequence[PlannedTrial]) -> None:
         self.ledger.declare(
             self.plan.study.name,
             self.plan.scale.name,
-            [(p.signature, dict(p.trial.identity), p.name) for p in self.plan.trials],
+            [(p.signature, dict(p.trial.identity), p.name) for p in trials],
         )
-        for signature in self._planned:
-            self._adopt(signature)
-            known = self.ledger.trial(signature)
-            self.states[signature] = known.state if known.state in self.settled else "waiting"
+        for planned in trials:
+            self._planned[planned.signature] = planned
+            self._adopt(planned.signature)
+            known = self.ledger.trial(planned.signature)
+            self.states[planned.signature] = known.state if known.state in self.settled else "waiting"
 
     def folder(self, signature: str) -> Path:
         """The trial's folder."""
@@ -74,23 +104,29 @@ class Execution:
 
     def next(self) -> PlannedTrial | None:
         """A waiting trial whose requirements are finished; None if there is none now."""
-        if self.stopping:
-            return None
-        for planned in self.plan.trials:
-            if self.states[planned.signature] != "waiting":
-                continue
-            required = {self.states[signature] for signature in planned.requires}
-            if required & {"failed", "blocked", "held", "stopped", "pruned"}:
-                self._give_up(planned, "blocked", "a trial that it requires did not finish")
-            elif required <= FINISHED:
-                return planned
+        while not self.stopping:
+            for planned in self.plan.trials:
+                if self.states[planned.signature] != "waiting":
+                    continue
+                required = {self.states[signature] for signature in planned.requires}
+                if required & {"failed", "blocked", "held", "stopped", "pruned"}:
+                    self._give_up(planned, "blocked", "a trial that it requires did not finish")
+                elif required <= FINISHED:
+                    return planned
+            if self.proposer is None or "waiting" in self.states.values():
+                return None
+            more = self.proposer.propose()
+            if not more:
+                return None
+            self.add(more)
         return None
 
     @property
     def waiting(self) -> bool:
         """Whether a trial is still to be handed out, now or once its requirements are finished."""
         self.next()  # settles what is blocked
-        return not self.stopping and "waiting" in self.states.values()
+        more = self.proposer is not None and self.proposer.open
+        return not self.stopping and (more or "waiting" in self.states.values())
 
     @property
     def running(self) -> tuple[str, ...]:
@@ -155,6 +191,12 @@ class Execution:
             self.messages[signature] = message
         for observer in self.observers:
             observer.ended(self._planned[signature], state, message)
+        self.reported(signature)
+
+    def reported(self, signature: str) -> None:
+        """A running trial has written something."""
+        if self.proposer is not None:
+            self.proposer.look(signature)
 
     def request_stop(self) -> None:
         """Ask every running attempt to save and return, and hand out no more."""
@@ -183,21 +225,25 @@ class Execution:
     @contextmanager
     def leases_kept(self) -> Iterator[None]:
         """Renew the running attempts' leases while the body runs, from a thread."""
-        over = threading.Event()
 
-        def keep() -> None:
-            while not over.wait(RENEW_SECONDS):
-                for attempt in list(self._attempts.values()):
-                    with suppress(Fenced):  # `end` will find it so and say it
-                        self.ledger.renew(attempt)
+        def renew() -> None:
+            for attempt in list(self._attempts.values()):
+                with suppress(Fenced):  # `end` will find it so and say it
+                    self.ledger.renew(attempt)
 
-        thread = threading.Thread(target=keep, name="leases", daemon=True)
-        thread.start()
-        try:
+        with _repeated(renew, RENEW_SECONDS, "leases"):
             yield
-        finally:
-            over.set()
-            thread.join()
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Look after the running trials for the proposer while the body runs, from a thread."""
+
+        def look() -> None:
+            for signature in self.running:
+                self.reported(signature)
+
+        with _repeated(look, LOOK_SECONDS, "looks") if self.proposer is not None else nullcontext():
+            yield
 
     def _give_up(self, planned: PlannedTrial, state: str, message: str) -> None:
         self.states[planned.signature] = state
@@ -227,3 +273,21 @@ class Execution:
                 "move the folder away and run again"
             )
         return result
+
+
+@contextmanager
+def _repeated(action: Callable[[], None], seconds: float, name: str) -> Iterator[None]:
+    """Do something every so many seconds while the body runs, in a thread."""
+    over = threading.Event()
+
+    def repeat() -> None:
+        while not over.wait(seconds):
+            action()
+
+    thread = threading.Thread(target=repeat, name=name, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

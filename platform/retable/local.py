@@ -1,12 +1,25 @@
 """The same plan in this process: no Ray, no gang. For the debugger, the tests and the tutorial."""
 
 import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 
 from retable import loop
 from retable.execution import Execution
 from retable.run import AssignedRun
+
+
+@dataclass
+class LocalRun(AssignedRun):
+    """A `Run` in the driver's own process."""
+
+    execution: Execution
+
+    def report(self, iteration: int, metrics: Mapping[str, float]) -> None:
+        """The execution looks at once: what it decides does not depend on when."""
+        self.execution.reported(self.assignment.trial.signature)
 
 
 def run_plan(execution: Execution) -> None:
@@ -18,7 +31,7 @@ def run_plan(execution: Execution) -> None:
             if assignment is None:
                 continue
             try:
-                state = loop.train(assignment.trial, AssignedRun(assignment, 0, 1, device))
+                state = loop.train(assignment.trial, LocalRun(assignment, 0, 1, device, execution))
             except KeyboardInterrupt:
                 execution.stopping = True
                 execution.end(assignment, "stopped", "interrupted")

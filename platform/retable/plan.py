@@ -82,9 +82,18 @@ def make_plan(
                 for seed in chosen:
                     place = f"{cell.table}: {cell.row}, {cell.column}"
                     places.setdefault(_canonical(Trial(cell.config, seed, data)), []).append(place)
+    return Plan(study, scale, data, chosen, wanted, plan_trials(places))
+
+
+def plan_trials(places: Mapping[Trial, Sequence[str]]) -> tuple[PlannedTrial, ...]:
+    """These trials and all that they require, each once and after those that it requires.
+
+    Args:
+        places: trial, its config in canonical form -> the cells that it fills.
+    """
     ordered = _with_requirements(places)
     names = _names(ordered)
-    trials = tuple(
+    return tuple(
         PlannedTrial(
             trial=trial,
             name=names[trial.signature],
@@ -93,7 +102,6 @@ def make_plan(
         )
         for trial in ordered
     )
-    return Plan(study, scale, data, chosen, wanted, trials)
 
 
 def _canonical(trial: Trial) -> Trial:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from retable.figures.kinds import Figure
     from retable.forecast import StepCost
     from retable.run import Learner, Run
+    from retable.search import Search
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -309,6 +310,7 @@ class Study(Generic[C]):
     published: Path | None = None
     claims: tuple[Claim, ...] = ()
     tradeoffs: tuple[Tradeoff, ...] = ()
+    searches: "tuple[Search[C], ...]" = ()
 
     def __post_init__(self) -> None:
         for claim in self.claims:

@@ -46,16 +46,16 @@ def run_plan(execution: Execution, workers: int | None = None, address: str | No
     with connected(address, scratch) as nodes:
         gang = gang_for(nodes, workers)
         searcher = PlanSearcher(execution, gang, checked_slots(nodes, gang))
-        with execution.leases_kept(), _stopped_by_interrupt(execution):
+        with execution.leases_kept(), execution.watched(), _stopped_by_interrupt(execution):
             try:
                 tune.Tuner(
                     tune.with_resources(
-                        partial(_trial, orders=searcher.orders, gang=gang, scratch=scratch),
+                        partial(_trial, gang=gang, scratch=scratch),
                         tune.PlacementGroupFactory(TUNE_SIDE),
                     ),
                     tune_config=tune.TuneConfig(
                         search_alg=searcher,
-                        num_samples=len(execution.plan.trials),
+                        num_samples=-1,  # the searcher says when it is over
                         metric="iteration",
                         mode="max",
                         trial_dirname_creator=lambda trial: trial.trial_id,
@@ -69,11 +69,9 @@ def run_plan(execution: Execution, workers: int | None = None, address: str | No
     shutil.rmtree(scratch, ignore_errors=True)  # nothing is ever restored from it
 
 
-def _trial(
-    config: Mapping[str, Any], *, orders: Mapping[str, Assignment], gang: Gang, scratch: Path
-) -> dict[str, int]:
+def _trial(config: Mapping[str, Any], *, gang: Gang, scratch: Path) -> dict[str, int]:
     """What Tune runs for each trial: its gang, to the end. An error is a file, so that Tune goes on."""
-    assignment = replace(orders[config["signature"]], attempt=config["attempt"])
+    assignment: Assignment = config["assignment"]
     train_gang(assignment, replace(gang, workers=config["workers"]), scratch)
     return {"iteration": assignment.trial.config.iterations}
 
@@ -87,21 +85,22 @@ class PlanSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
     def __init__(self, execution: Execution, gang: Gang, slots: int) -> None:
         super().__init__(metric="iteration", mode="max")
         self.execution, self.gang, self.slots = execution, gang, slots
-        self.orders = {p.signature: execution.assignment(p.signature, 0) for p in execution.plan.trials}
-        self._awaited = {signature for planned in execution.plan.trials for signature in planned.requires}
         self._live: dict[str, tuple[Assignment, int]] = {}
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial's config; None if none can start now; FINISHED if none will."""
-        while (planned := self.execution.next()) is not None:
+        while (free := self.slots - sum(size for _, size in self._live.values())) > 0:
+            planned = self.execution.next()  # asked for only when there is room: a search then knows the most
+            if planned is None:
+                return None if self.execution.waiting else Searcher.FINISHED
             workers = self.gang_size(planned)
-            if sum(size for _, size in self._live.values()) + workers > self.slots:
+            if workers > free:
                 return None
             assignment = self.execution.begin(planned, workers)
             if assignment is not None:
                 self._live[trial_id] = assignment, workers
-                return {"signature": planned.signature, "attempt": assignment.attempt, "workers": workers}
-        return None if self.execution.waiting else Searcher.FINISHED
+                return {"signature": planned.signature, "assignment": assignment, "workers": workers}
+        return None
 
     def gang_size(self, planned: PlannedTrial) -> int:
         """The most workers, up to the gang's, that share a micro-batch equally.
@@ -110,7 +109,8 @@ class PlanSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
         """
         config = planned.trial.config
         micro = config.batch_size // config.accumulate
-        most = self.slots if planned.signature in self._awaited else self.gang.workers
+        awaited = any(planned.signature in other.requires for other in self.execution.plan.trials)
+        most = self.slots if awaited else self.gang.workers
         return max(size for size in range(1, most + 1) if micro % size == 0)
 
     def on_trial_complete(

@@ -127,7 +127,13 @@ class Protocol:
 
 
 def higher_is_better(family: str) -> bool:
-    """Which way is up for a family such as ``is``."""
+    """Which way is up for a family of metrics.
+
+    Raises:
+        ValueError: there is no such family.
+    """
+    if family not in _FORMS:
+        raise ValueError(f"a metric must be one of {', '.join(_FORMS)}, but got {family!r}")
     return family not in _LOWER_IS_BETTER
 
 
