@@ -33,11 +33,20 @@ def gang() -> Gang:
 @pytest.fixture(scope="session")
 def walking() -> ModuleType:
     """The study whose model is two numbers: tests/cluster/walking.py, imported by its name."""
-    path = Path(__file__).parent / "cluster" / "walking.py"
-    spec = importlib.util.spec_from_file_location("walking", path)
+    return _by_name(Path(__file__).parent / "cluster" / "walking.py")
+
+
+@pytest.fixture(scope="session")
+def valley() -> ModuleType:
+    """The search whose model is one number: tests/retable/valley.py, imported by its name."""
+    return _by_name(Path(__file__).parent / "retable" / "valley.py")
+
+
+def _by_name(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["walking"] = module
+    sys.modules[path.stem] = module
     spec.loader.exec_module(module)
     return module

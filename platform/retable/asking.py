@@ -37,7 +37,7 @@ _STATES: Mapping[State, TrialState] = {
 }
 
 
-class StorageError(RuntimeError):
+class StorageError(OSError):
     """Optuna's storage can't be used."""
 
 
@@ -65,16 +65,19 @@ def ask(
     directions: Sequence[Direction],
     sampler: Sampler,
     told: Sequence[Told],
+    *,
+    cell: str,
     draw: int = 0,
 ) -> Point:
     """The next point, number ``len(told)``. The same arguments give the same point.
 
     Args:
+        cell: whose point it is; two cells do not share random numbers.
         draw: another one for each time that the proposal is of no use.
     """
     distributions = _distributions(space)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(directions=directions, sampler=_sampler(sampler, len(told), draw))
+    study = optuna.create_study(directions=directions, sampler=_sampler(sampler, cell, len(told), draw))
     for one in told:
         study.add_trial(_frozen(one, distributions, intermediate=False))
     return study.ask(distributions).params
@@ -115,6 +118,7 @@ class Storage:
     """
 
     def __init__(self, url: str) -> None:
+        self._studies: dict[str, optuna.Study] = {}
         self.place = make_url(url).render_as_string(hide_password=True)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         arguments = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
@@ -157,17 +161,18 @@ class Storage:
             raise StorageError(f"Optuna's storage {self.place} did not take study {name}: {error}") from error
 
     def _study(self, name: str, objectives: Mapping[str, Direction]) -> optuna.Study:
-        study = optuna.create_study(
-            storage=self._storage,
-            study_name=name,
-            directions=list(objectives.values()),
-            load_if_exists=True,
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            if study.metric_names != list(objectives):
+        if name not in self._studies:
+            study = optuna.create_study(
+                storage=self._storage,
+                study_name=name,
+                directions=list(objectives.values()),
+                load_if_exists=True,
+            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
                 study.set_metric_names(list(objectives))
-        return study
+            self._studies[name] = study
+        return self._studies[name]
 
     def _update(self, trial: FrozenTrial, one: Told) -> None:
         """Tell what has changed of a running trial; its end comes last, for nothing can follow it."""
@@ -189,8 +194,8 @@ class Storage:
         self._storage.engine.dispose()
 
 
-def _sampler(sampler: Sampler, number: int, draw: int) -> BaseSampler:
-    seed = int(stream(sampler.seed, "search", number, draw).integers(2**31))
+def _sampler(sampler: Sampler, cell: str, number: int, draw: int) -> BaseSampler:
+    seed = int(stream(sampler.seed, f"search {cell}", number, draw).integers(2**31))
     if sampler.kind == "random":
         return RandomSampler(seed=seed)
     return TPESampler(seed=seed, n_startup_trials=sampler.startup, multivariate=True)

@@ -108,6 +108,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=_positive, help="most workers of one trial (default: what fits)")
     parser.add_argument("--address", help="a running Ray cluster, such as auto or ray://host:10001")
     parser.add_argument("--local", action="store_true", help="train in this process, without Ray (to debug)")
+    parser.add_argument(
+        "--storage", help="URL of a search's Optuna storage (default: optuna.db in the folder of results)"
+    )
 
 
 def _add_choices(parser: argparse.ArgumentParser) -> None:
@@ -266,6 +269,7 @@ def _request(study: Study[Any], given: argparse.Namespace) -> commands.Request:
         local=given.local,
         from_mlflow=getattr(given, "from_mlflow", None),
         classifier=given.classifier,
+        storage=given.storage,
     )
 
 

@@ -1,6 +1,7 @@
 """What the command line does: plan, run, status, table, and checking a data set."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from retable.data.catalog import Catalog
     from retable.execution import Execution
     from retable.record import TrialRecord
+    from retable.tuning import Tuning
 
 ABSENT = "absent"
 """Stands for the fingerprint of a data set that is not on this machine: signatures are then provisional."""
@@ -36,7 +38,7 @@ ABSENT = "absent"
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What the user asked for. The last five are machine knobs: they never change a result.
+    """What the user asked for. The last six are machine knobs: they never change a result.
 
     Attributes:
         tables: numbers of tables; None for the scale's own choice.
@@ -47,6 +49,7 @@ class Request:
         local: train in this process, without Ray.
         from_mlflow: make tables from this tracker (empty: the default one) and no folder of results.
         classifier: file of weights that `scale` was changed to be judged by; its content is part of signatures.
+        storage: URL of Optuna's storage; None for a file in the folder of results.
     """
 
     study: Study[Any]
@@ -60,10 +63,31 @@ class Request:
     local: bool
     from_mlflow: str | None = None
     classifier: Path | None = None
+    storage: str | None = None
 
-    def plan(self, data: str) -> Plan[Any]:
-        """The plan over a data set of that fingerprint."""
-        return make_plan(self.study, self.scale, data, tables=self.tables, seeds=self.seeds)
+    def plan(self, data: str, *, winners: bool = True) -> Plan[Any]:
+        """The plan over a data set of that fingerprint; with its searches' points, and their winners if asked for."""
+        if not self.study.searches:
+            return make_plan(self.study, self.scale, data, tables=self.tables, seeds=self.seeds)
+        from retable.searched import search_plan
+
+        return search_plan(
+            self.study,
+            self.scale,
+            data,
+            self.tunings(data),
+            tables=self.tables,
+            seeds=self.seeds,
+            winners=winners,
+        )
+
+    def tunings(self, data: str) -> "list[Tuning[Any]]":
+        """The cells of the study's searches, with what was asked so far."""
+        if not self.study.searches:
+            return []
+        from retable.searched import tunings
+
+        return tunings(self.study, self.scale, data, self.results, tables=self.tables, seeds=self.seeds)
 
 
 def show_plan(
@@ -90,7 +114,18 @@ def show_plan(
     papers = dict.fromkeys(request.study.paper for request in requests)
     console.print(Text(f"{'; '.join(papers)}, scale {first.scale.name}", style="bold"))
     print_outlook(outlook, console)
+    states = {signature: record.state for signature, record in _records(first).items()}
+    for request in requests:
+        _show_searches(request, fingerprint, states, console)
     return 0
+
+
+def _show_searches(request: Request, data: str, states: Mapping[str, str], console: Console) -> None:
+    """Print what the study's searches, if it has any, are to look through, and how far they are."""
+    if tunings := request.tunings(data):
+        from retable.searched import overview
+
+        console.print(overview(tunings, states), "")
 
 
 def show_status(request: Request, console: Console) -> int:
@@ -154,19 +189,25 @@ def run(request: Request, console: Console) -> int:
     root, plan = _prepared(request, console)
     states, _ = _ledger_states(request)
     missing = [planned for planned in plan.trials if states.get(planned.signature) not in FINISHED]
-    console.print(
-        f"{len(plan.trials)} trials fill the cells of table(s) {', '.join(plan.tables)}; "
-        f"{len(plan.trials) - len(missing)} are finished, {len(missing)} to train."
-    )
-    if missing:
-        for rows in row_tables(plan):
-            console.print(rows, "")
+    if request.study.searches:
+        _show_searches(request, plan.data, states, console)
+    else:
+        console.print(
+            f"{len(plan.trials)} trials fill the cells of table(s) {', '.join(plan.tables)}; "
+            f"{len(plan.trials) - len(missing)} are finished, {len(missing)} to train."
+        )
+        if missing:
+            for rows in row_tables(plan):
+                console.print(rows, "")
     final = _train(request, plan, root, console)
+    ended = set(FINISHED)
+    if request.study.searches:
+        plan = request.plan(plan.data)  # with what was asked, and the winners
+        final = {**_ledger_states(request)[0], **final}
+        ended.add("pruned")
     code = _report(request, plan, console)
     unfinished = {
-        p.name: final.get(p.signature, "missing")
-        for p in plan.trials
-        if final.get(p.signature) not in FINISHED
+        p.name: final.get(p.signature, "missing") for p in plan.trials if final.get(p.signature) not in ended
     }
     if not unfinished:
         return code
@@ -190,11 +231,12 @@ def _prepared(request: Request, console: Console) -> tuple[Path, Plan[Any]]:
         root = locate(request.scale.data, request.data, progress)
     with counting(console, "Looking at its videos") as progress:
         catalog = scan(root, progress=progress)
-    plan = request.plan(catalog.fingerprint)
+    plan = request.plan(catalog.fingerprint, winners=False)
     notices: dict[str, None] = {}
-    for planned in plan.trials:
+    to_come = [planned for tuning in request.tunings(plan.data) for planned in tuning.base]
+    for trial in dict.fromkeys(planned.trial for planned in (*plan.trials, *to_come)):
         with counting(console, "Decoding its videos") as progress:
-            notices[planned.trial.config.prepare(root, progress)] = None
+            notices[trial.config.prepare(root, progress)] = None
     for notice in filter(None, notices):
         console.print(Text(notice, style="yellow"))
     return root, plan
@@ -225,9 +267,10 @@ def _train(request: Request, plan: Plan[Any], root: Path, console: Console) -> d
         execution = Execution(plan, request.results.resolve(), root, ledger, (board, showing))
         _bring(request, execution)
         showing.catch_up({record.signature: record.state for record in ledger.trials()})
-        if execution.waiting:
-            with board.watching(execution):
-                _runner(request)(execution)
+        with _searching(request, execution, console):
+            if execution.waiting:
+                with board.watching(execution):
+                    _runner(request)(execution)
         return execution.states
 
 
@@ -239,6 +282,28 @@ def _bring(request: Request, execution: "Execution") -> None:
         waiting = execution.states[planned.signature] == "waiting"
         if waiting and isinstance(planned.trial.config, Brought):
             bring(request.classifier, execution.folder(planned.signature))
+
+
+@contextmanager
+def _searching(request: Request, execution: "Execution", console: Console) -> Iterator[None]:
+    """Let the study's searches, if it has any, propose trials while the body runs."""
+    if not request.study.searches:
+        yield
+        return
+    from retable.asking import Storage
+    from retable.searching import Searching, alone
+
+    url = request.storage or f"sqlite:///{request.results.resolve() / 'optuna.db'}"
+    with alone(request.results / "search" / request.study.name), closing(Storage(url)) as storage:
+        Searching(
+            execution,
+            request.tunings(execution.plan.data),
+            storage,
+            execution.plan.seeds,
+            lambda message: console.print(Text(message, style="yellow")),
+        )
+        yield
+        console.print(Text(f"To look at the search: optuna-dashboard {storage.place}"))
 
 
 def _runner(request: Request) -> "Callable[[Execution], None]":
@@ -255,6 +320,13 @@ def _runner(request: Request) -> "Callable[[Execution], None]":
 def _report(request: Request, plan: Plan[Any], console: Console) -> int:
     """Print and export the tables of a folder of results."""
     states, messages = _ledger_states(request)
+    if request.study.searches:
+        from retable.searched import reports
+
+        for report in reports(request.tunings(plan.data), states, messages):
+            console.print(report.rendered(), "")
+            written = report.export(request.results / "search" / request.study.name)
+            console.print(f"{len(written)} files are in {written[0].parent}.\n")
     load = partial(load_results, request.results, states=states, messages=messages)
     return _print_and_export(plan, load, request.results, console)
 

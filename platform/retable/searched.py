@@ -1,8 +1,12 @@
 """What a study's searches amount to so far: their cells, the plan with their points and winners, their reports."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+
+from rich.table import Table as Grid
+from rich.text import Text
 
 from retable.asking import Told, importances
 from retable.plan import Plan, make_plan
@@ -66,6 +70,8 @@ def search_plan(
     )
     known = {planned.signature: planned for planned in plan.trials}
     for tuning in cells:
+        *required, _ = tuning.base
+        known |= {planned.signature: planned for planned in required if planned.signature not in known}
         for asked in tuning.points:
             if winners or asked.pruned_at is None:
                 for planned in tuning.planned(asked):
@@ -94,6 +100,24 @@ def _winners(cells: Sequence[Tuning[C]]) -> tuple[Table[C], ...]:
 
 def _short(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def overview(cells: Sequence[Tuning[C]], states: Mapping[str, str]) -> Grid:
+    """What each cell is to search and how far it is, for a terminal.
+
+    Args:
+        states: signature -> what the ledger says.
+    """
+    grid = Grid(title="searches", title_justify="left", box=None)
+    for heading in ("search", "cell", "space", "points", "asked", "done", "pruned", "other"):
+        grid.add_column(heading, overflow="fold")
+    for tuning in cells:
+        counts = Counter(point.state for point in tuning.found(states))
+        others = ", ".join(f"{n} {state}" for state, n in counts.items() if state not in {"done", "pruned"})
+        numbers = (tuning.wanted, len(tuning.points), counts["done"], counts["pruned"])
+        texts = (tuning.search.number, tuning.cell.label, "; ".join(map(str, tuning.search.space)))
+        grid.add_row(*map(Text, (*texts, *map(str, numbers), others)))
+    return grid
 
 
 def reports(

@@ -54,6 +54,8 @@ class Searching:
         for tuning in cells:
             for asked in tuning.points:
                 tuning.look(asked.signature)
+                if asked.pruned_at is None:
+                    execution.add(tuning.planned(asked))
             for asked in tuning.points:
                 if asked.pruned_at is not None:
                     self._settle(asked.signature)
@@ -77,7 +79,10 @@ class Searching:
                     self._close(tuning)
                 elif not tuning.complete and (asked := tuning.ask(self._found(tuning))) is not None:
                     self._show(tuning)
-                    return tuning.planned(asked)
+                    trials = tuning.planned(asked)
+                    for planned in trials:
+                        planned.trial.config.prepare(self.execution.data)
+                    return trials
                 if tuning.complete and not {"waiting", "running"} & set(states.values()):
                     self._close(tuning)
                     if not {"held", "stopped"} & set(states.values()):

@@ -338,7 +338,9 @@ class Study(Generic[C]):
         for table in self.tables:
             if table.number == number:
                 return table
-        known = ", ".join(table.number for table in self.tables)
+        known = ", ".join(
+            [table.number for table in self.tables] + [search.number for search in self.searches]
+        )
         raise ValueError(f"{self.name} declares no table {number!r}; it has {known}")
 
     def cells(self, table: Table[C], scale: Scale[C], limit: int | None = None) -> Iterator[Cell[C]]:

@@ -56,6 +56,11 @@ class Tuning(Generic[C]):
         self.points = Points(self.results / "search" / self.study / "points" / file, declared)
 
     @property
+    def base(self) -> tuple[PlannedTrial, ...]:
+        """The trial before any point, after those that it requires: what there is to prepare."""
+        return plan_trials({self._trial(self.cell.config): ()})
+
+    @property
     def objectives(self) -> dict[str, Direction]:
         """Metric family -> which way is better."""
         return {o: "maximize" if higher_is_better(o) else "minimize" for o in self.search.objectives}
@@ -218,7 +223,10 @@ class Tuning(Generic[C]):
     def _proposals(self, told: Sequence[Told]) -> Iterator[Point]:
         yield from self.search.first
         for draw in range(DRAWS):
-            yield ask(self.search.space, tuple(self.objectives.values()), self.search.sampler, told, draw)
+            directions = tuple(self.objectives.values())
+            yield ask(
+                self.search.space, directions, self.search.sampler, told, cell=self.cell.label, draw=draw
+            )
 
     def _found(self, asked: Asked, result: Result) -> FoundPoint:
         values = {}
