@@ -119,15 +119,16 @@ class Storage:
 
     def __init__(self, url: str) -> None:
         self._studies: dict[str, optuna.Study] = {}
-        self.place = make_url(url).render_as_string(hide_password=True)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        arguments = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
         try:
+            self.place = make_url(url).render_as_string(hide_password=True)
+            arguments = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
             self._storage = optuna.storages.RDBStorage(url, engine_kwargs=arguments)
         except (SQLAlchemyError, RuntimeError, ImportError, optuna.exceptions.OptunaError) as error:
+            place = getattr(self, "place", "that --storage, which is no URL such as sqlite:///optuna.db")
             raise StorageError(
-                f"Optuna can't use {self.place} ({error}); give --storage another URL, or bring it to Optuna "
-                f"{optuna.__version__} (optuna storage upgrade)"
+                f"Optuna can't use {place}: {str(error).partition(chr(10))[0]}; give --storage another URL, or bring "
+                f"the database to Optuna {optuna.__version__} (optuna storage upgrade)"
             ) from error
 
     def show(

@@ -71,7 +71,6 @@ class Searching:
         """The next point, of the cell that has asked the fewest; or the winner's trials of one that is complete."""
         with self._lock:
             for tuning in sorted(self.cells, key=lambda tuning: len(tuning.points)):
-                self._look_at_finished(tuning)
                 states = self._states(tuning)
                 if tuning.name in self._closed:
                     continue
@@ -104,12 +103,6 @@ class Searching:
                 if pruned is not None or signature not in self.execution.running:
                     self._show(tuning)
 
-    def _look_at_finished(self, tuning: Tuning[Any]) -> None:
-        """Trials that were finished when their point was asked go in at the rungs too."""
-        for asked in tuning.points:
-            if not asked.rungs and self.execution.states.get(asked.signature) in FINISHED:
-                tuning.look(asked.signature)
-
     def _settle(self, signature: str) -> None:
         """A decision whose process was killed before the ledger had it is entered now, and the trial not handed out."""
         ledger = self.execution.ledger
@@ -138,6 +131,7 @@ class Searching:
 
     def _show(self, tuning: Tuning[Any]) -> None:
         """Bring Optuna's storage up to date; that it can't be is told once, and ends no trial."""
+        tuning.note_finished()
         if len(tuning.points) == 0:
             return
         try:

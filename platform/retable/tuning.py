@@ -168,6 +168,12 @@ class Tuning(Generic[C]):
                 return self._decide(asked)
         return None
 
+    def note_finished(self) -> None:
+        """Trials that were finished when their point was asked go in at the rungs too, for others to be judged by."""
+        for asked in self.points:
+            if not asked.rungs and self._result(asked).exists():
+                self.look(asked.signature)
+
     def winner(self, found: Sequence[FoundPoint]) -> FoundPoint | None:
         """The best finished point by the first objective."""
         return best_point(found, self.search.objectives[0])
