@@ -56,7 +56,8 @@ def search_plan(
     """The plan with the points asked so far, and a table of the winners of each search.
 
     Args:
-        winners: whether the winners so far are in it, at every seed. A run proposes them when their cell is complete.
+        winners: whether the winners so far are in it, at every seed, and the points sure to come. A run proposes them
+            in their time.
     """
     wanted = dict(scale.tables) if tables is None else dict.fromkeys(tables)
     numbers = {search.number for search in study.searches}
@@ -76,6 +77,8 @@ def search_plan(
             if winners or asked.pruned_at is None:
                 for planned in tuning.planned(asked):
                     known.setdefault(planned.signature, planned)
+        for planned in tuning.coming if winners else ():
+            known.setdefault(planned.signature, planned)
     return replace(plan, trials=tuple(known.values()))
 
 

@@ -61,6 +61,15 @@ class Tuning(Generic[C]):
         return plan_trials({self._trial(self.cell.config): ()})
 
     @property
+    def coming(self) -> tuple[PlannedTrial, ...]:
+        """The trials of the points that are sure to be asked: the search's own first ones."""
+        known = {asked.signature for asked in self.points}
+        trials = [self._trial(self.config(point)) for point in self.search.first[: self.wanted]]
+        place = f"{self.search.number}: {self.cell.label}"
+        fresh = [trial for trial in trials if trial.signature not in known]
+        return tuple(one for trial in fresh for one in named(trial, place, self.cell.label))
+
+    @property
     def objectives(self) -> dict[str, Direction]:
         """Metric family -> which way is better."""
         return {o: "maximize" if higher_is_better(o) else "minimize" for o in self.search.objectives}
