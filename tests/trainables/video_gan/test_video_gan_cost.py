@@ -1,8 +1,10 @@
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 import pytest
 import torch
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from retable.cost import Trace
@@ -104,6 +106,21 @@ def test_the_forecast_of_memory_is_that_of_a_real_step(config: VideoGANConfig) -
     found = step_cost(config)
     real_mb = (trace.peak + 12 * found.parameters) / 2**20
     assert found.memory_mb(12) == pytest.approx(real_mb, rel=0.02)
+
+
+@pytest.mark.parametrize("config", [TINY, replace(TINY, discriminator="3d+2d", s_t=4).canonical()])
+def test_the_forecast_of_memory_is_what_the_allocator_gives_out(config: VideoGANConfig) -> None:
+    generator, critic = networks(config)
+    z_NZ = torch.rand(12, config.z_dim)
+    _update(config, generator, critic, z_NZ, both=True)
+    generator.zero_grad()
+    critic.zero_grad()
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
+        _update(config, generator, critic, z_NZ, both=True)
+    assert found.profiler is not None
+    events = found.profiler.kineto_results.events()
+    alive = accumulate(event.nbytes() for event in events if event.name() == "[memory]")
+    assert step_cost(config).peak.at(12) == pytest.approx(max(alive), rel=0.05)
 
 
 def test_what_a_gpu_of_the_paper_held_fits_it() -> None:
