@@ -52,7 +52,7 @@ Column = tuple[str, bool, Callable[[Prospect], Text | str]]
 def _columns(trials: Sequence[Prospect]) -> Iterator[Column]:
     yield "trial", False, lambda one: one.planned.signature[:SHORT]
     for label in telling_labels(trials):
-        yield label.replace("_", " "), False, partial(_label, label)
+        yield label.replace("_", "\n", label.count("_") * (len(label) > 6)), False, partial(_label, label)
     if len({one.planned.trial.seed for one in trials}) > 1:
         yield "seed", True, lambda one: str(one.planned.trial.seed)
     yield "state", False, lambda one: Text(one.state, style=STYLES.get(one.state, ""))
