@@ -319,6 +319,8 @@ def _runner(request: Request) -> "Callable[[Execution], None]":
 
 def _report(request: Request, plan: Plan[Any], console: Console) -> int:
     """Print and export the tables of a folder of results."""
+    from retable.parcel import Parcel
+
     states, messages = _ledger_states(request)
     if request.study.searches:
         from retable.searched import reports
@@ -327,7 +329,8 @@ def _report(request: Request, plan: Plan[Any], console: Console) -> int:
             console.print(report.rendered(), "")
             written = report.export(request.results / "search" / request.study.name)
             console.print(f"{len(written)} files are in {written[0].parent}.\n")
-    load = partial(load_results, request.results, states=states, messages=messages)
+    runs = Parcel.runs(request.results, request.study.name, request.scale.name)
+    load = partial(load_results, request.results, states=states, messages=messages, runs=runs)
     return _print_and_export(plan, load, request.results, console)
 
 

@@ -16,6 +16,7 @@ from retable import checkpoint
 from retable.files import write_json
 from retable.ledger import FINISHED, AlreadyDone, Attempt, Fenced, LeaseHeld, Ledger
 from retable.plan import Plan, PlannedTrial
+from retable.provenance import provenance
 from retable.record import End
 from retable.run import Assignment
 
@@ -78,6 +79,7 @@ class Execution:
     _pruned: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._commit = provenance().code
         self._enter(self.plan.trials)
 
     def add(self, trials: Sequence[PlannedTrial]) -> None:
@@ -148,7 +150,12 @@ class Execution:
         checkpoint.fence(folder, attempt.number)
         write_json(
             folder / "config.json",
-            {"signature": signature, "name": planned.name, **planned.trial.identity},
+            {
+                "signature": signature,
+                "name": planned.name,
+                "commit": self._commit,
+                **planned.trial.identity,
+            },
         )
         self._attempts[signature] = attempt
         assignment = self.assignment(signature, attempt.number)

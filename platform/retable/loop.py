@@ -1,10 +1,12 @@
 """The only training loop: restore, step, log, snapshot, evaluate, stop. It knows no GAN."""
 
+import json
 import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -78,6 +80,8 @@ def train(trial: Trial, run: Run) -> str:
         ValueError: the batch can't be shared among the workers.
         retable.checkpoint.Fenced: the attempt was replaced by a later one.
     """
+    if run.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(run.device)
     torch.set_flush_denormal(True)  # denormal numbers slow a collapsing GAN many times over
     try:
         return _Loop(trial, run).train()
@@ -231,6 +235,8 @@ class _Loop:
                     "evaluation_seconds": self.progress.evaluation_seconds,
                     "workers": self.run.world_size,
                     "device": _device_name(self.run.device),
+                    "peak_memory_mb": _peak_memory_mb(self.run.device),
+                    "commit": _commit(self.run.folder),
                 },
             )
         return state
@@ -258,3 +264,14 @@ def _finite(state: object) -> bool:
 
 def _device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+
+
+def _peak_memory_mb(device: torch.device) -> float | None:
+    """Most MiB that tensors took on the GPU since this attempt began; None on the CPU, where nobody counts them."""
+    return torch.cuda.max_memory_allocated(device) / 2**20 if device.type == "cuda" else None
+
+
+def _commit(folder: Path) -> str:
+    """The commit that the driver wrote into the trial's config: a worker may have the code without its history."""
+    path = folder / "config.json"
+    return str(json.loads(path.read_bytes()).get("commit", "")) if path.exists() else ""

@@ -55,6 +55,11 @@ class Parcel:
         )
         self._looked: dict[str, tuple[int, int]] = {}
 
+    @property
+    def run_id(self) -> str:
+        """The tracker's id of the trial's run; empty before there is one."""
+        return self._run_id or ""
+
     @staticmethod
     def path(trial: TrialRun) -> Path:
         """Where the parcel of that trial in that study is kept."""
@@ -69,6 +74,12 @@ class Parcel:
         if saved and not trial.attempt:
             trial = replace(trial, attempt=saved["trial"]["attempt"])
         return Parcel(trial, experiment, saved)
+
+    @staticmethod
+    def runs(results: Path, study: str, scale: str) -> dict[str, str]:
+        """The tracker's ids of a study's trials at a scale, as they were last delivered, by signature."""
+        parcels = (one for one in Parcel.all(results) if (one.trial.study, one.trial.scale) == (study, scale))
+        return {one.trial.signature: one.run_id for one in parcels}
 
     @staticmethod
     def all(results: Path) -> Iterator["Parcel"]:

@@ -27,6 +27,11 @@ class Provenance:
     python: str
     packages: Mapping[str, str]
 
+    @property
+    def code(self) -> str:
+        """The commit, with ``-dirty`` behind it if the checkout was changed; empty outside git."""
+        return f"{self.commit or ''}{'-dirty' if self.dirty else ''}"
+
     def tags(self) -> dict[str, str]:
         """Flat text, for the tracker."""
         tags = {"git.commit": self.commit or "unknown", "python": self.python}

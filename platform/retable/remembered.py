@@ -28,6 +28,7 @@ class Remembered:
             signatures,
             {trial.signature: trial.state for trial in trials},
             {trial.signature: trial.message for trial in trials},
+            {trial.signature: trial.run for trial in trials},
         )
 
 

@@ -79,6 +79,7 @@ class TrackedTrial(NamedTuple):
     Attributes:
         data: fingerprint of its data set.
         result: what its ``result.json`` holds, if it is finished.
+        run: id of the tracker's run.
     """
 
     signature: str
@@ -86,6 +87,7 @@ class TrackedTrial(NamedTuple):
     state: str
     message: str
     result: bytes | None
+    run: str = ""
 
 
 def default_uri(results: Path) -> str:
@@ -249,6 +251,7 @@ class Tracker:
                     tags.get("retable.state", "running"),
                     tags.get("retable.message", ""),
                     self._result(run.info.run_id),
+                    run.info.run_id,
                 )
 
     def _result(self, run_id: str) -> bytes | None:

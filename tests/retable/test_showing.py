@@ -12,6 +12,7 @@ from rich.console import Console
 from retable import local
 from retable.execution import Execution
 from retable.ledger import Ledger
+from retable.parcel import Parcel
 from retable.plan import make_plan
 from retable.remembered import remembered
 from retable.report.cells import filled_cells
@@ -61,7 +62,9 @@ def test_tables_from_mlflow_alone_are_those_of_the_folder(
         assert lost is not None
         execution.end(lost, None, "the node went away")
         local.run_plan(execution)
-    from_folder = load_results(tmp_path, signatures, execution.states, execution.messages)
+    runs = Parcel.runs(tmp_path, "walking", "smoke")
+    from_folder = load_results(tmp_path, signatures, execution.states, execution.messages, runs)
+    assert all(result.mlflow_run for result in from_folder.values() if result.state == "done")
     assert {result.state for result in from_folder.values()} >= {"done", "failed"}
 
     shutil.rmtree(tmp_path / "trials")

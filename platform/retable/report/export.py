@@ -1,4 +1,4 @@
-"""Tables as files to analyse or to paste: CSV and Parquet, tidy and wide, and Markdown."""
+"""Tables as files to analyse or to paste: CSV and Parquet, tidy and wide, Markdown, LaTeX and HTML."""
 
 import io
 from collections.abc import Sequence
@@ -8,6 +8,8 @@ import pandas as pd
 
 from retable.files import write_bytes, write_text
 from retable.report.escape import csv_text, markdown_text
+from retable.report.html import to_html
+from retable.report.latex import details_to_latex, to_latex
 from retable.report.wide import WideTable
 
 
@@ -15,7 +17,8 @@ def export(tables: Sequence[WideTable], folder: Path) -> list[Path]:
     """Write each table whole, over what was there.
 
     ``table_<number>.csv`` and ``.parquet`` hold the tidy cells, ``table_<number>_wide.csv`` and ``_wide.parquet`` the
-    texts as in the paper, ``table_<number>.md`` those texts with the notes.
+    texts as in the paper. ``table_<number>.md`` and ``.html`` hold those texts with the notes, and the cells one by one
+    with seeds, source, cost and provenance; so do ``table_<number>.tex`` and ``_cells.tex`` together.
 
     Returns:
         The paths written.
@@ -30,9 +33,22 @@ def export(tables: Sequence[WideTable], folder: Path) -> list[Path]:
             write_text(folder / f"{name}.csv", to_csv(frame))
             write_bytes(folder / f"{name}.parquet", _to_parquet(frame))
             written += [folder / f"{name}.csv", folder / f"{name}.parquet"]
-        write_text(folder / f"{stem}.md", to_markdown(table))
-        written.append(folder / f"{stem}.md")
+        for name, text in _texts(table, stem).items():
+            write_text(folder / name, text)
+            written.append(folder / name)
     return written
+
+
+def _texts(table: WideTable, stem: str) -> dict[str, str]:
+    """File name -> content of the forms that people read."""
+    texts = {
+        f"{stem}.md": to_markdown(table),
+        f"{stem}.tex": to_latex(table),
+        f"{stem}.html": to_html(table, table.cells),
+    }
+    if table.cells is not None:
+        texts[f"{stem}_cells.tex"] = details_to_latex(table, table.cells)
+    return texts
 
 
 def to_csv(frame: pd.DataFrame) -> str:
@@ -55,6 +71,14 @@ def to_markdown(table: WideTable) -> str:
         "",
         *(f"- {markdown_text(note)}" for note in table.notes),
     ]
+    if table.cells is not None:
+        rows = [list(map(str, line)) for line in table.cells.itertuples(index=False)]
+        lines += [
+            "",
+            _line(list(table.cells.columns)),
+            "|" + " --- |" * len(table.cells.columns),
+            *map(_line, rows),
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -25,6 +25,11 @@ class Result:
         wall_seconds: time in training and evaluation, over all attempts.
         worker_seconds: the same times the workers of the last attempt.
         note: what there is to say, such as ``collapsed at 400`` or why it failed.
+        gpu_hours: `worker_seconds` in hours; None where it ran on CPUs.
+        peak_memory_mb: most MiB that the first worker's tensors took on its GPU; None where it had none.
+        gflops: multiply-accumulates of one update in 10⁹, where they were counted.
+        commit: of the code that made it, with ``-dirty`` where the checkout was changed.
+        mlflow_run: the tracker's id of it.
     """
 
     signature: str
@@ -35,6 +40,11 @@ class Result:
     wall_seconds: float | None = None
     worker_seconds: float | None = None
     note: str = ""
+    gpu_hours: float | None = None
+    peak_memory_mb: float | None = None
+    gflops: float | None = None
+    commit: str = ""
+    mlflow_run: str = ""
 
     @property
     def words(self) -> str:
@@ -49,6 +59,7 @@ def load_results(
     signatures: Iterable[str],
     states: Mapping[str, str] = _NONE,
     messages: Mapping[str, str] = _NONE,
+    runs: Mapping[str, str] = _NONE,
 ) -> dict[str, Result]:
     """The trials' outcomes from a folder of results: ``trials/<signature>/result.json``, by its index.
 
@@ -56,8 +67,9 @@ def load_results(
         results: the folder of the ledger and the trials.
         states: what the ledger says of trials without a result, by signature.
         messages: why, by signature.
+        runs: the tracker's ids of them, by signature.
     """
-    return parse_results(indexed(results), signatures, states, messages)
+    return parse_results(indexed(results), signatures, states, messages, runs)
 
 
 def parse_results(
@@ -65,6 +77,7 @@ def parse_results(
     signatures: Iterable[str],
     states: Mapping[str, str],
     messages: Mapping[str, str],
+    runs: Mapping[str, str] = _NONE,
 ) -> dict[str, Result]:
     """The trials' outcomes from what their ``result.json`` hold, by signature.
 
@@ -74,7 +87,9 @@ def parse_results(
     for signature in signatures:
         state = states.get(signature, "missing")
         if signature in contents:
-            outcomes[signature] = _parsed(contents[signature], signature)
+            outcomes[signature] = replace(
+                _parsed(contents[signature], signature), mlflow_run=runs.get(signature, "")
+            )
         elif state in FINISHED:  # its folder was moved away: there is no number to show
             outcomes[signature] = Result(signature, "missing")
         else:
@@ -106,6 +121,10 @@ def _parse(text: str, signature: str) -> Result:
         wall_seconds=wall,
         worker_seconds=wall * int(content["workers"]),
         note=f"collapsed at {content['collapsed_at']}" if content["state"] == "collapsed" else "",
+        gpu_hours=None if content["device"] == "CPU" else wall * int(content["workers"]) / 3600,
+        peak_memory_mb=content.get("peak_memory_mb"),
+        gflops=content.get("gflops"),
+        commit=content.get("commit") or "",
     )
 
 

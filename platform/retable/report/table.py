@@ -25,6 +25,7 @@ DTYPES = {
     "n_seeds": "Int64",
     "published": "Float64",
     "published_std": "Float64",
+    "published_source": "string",
     "published_note": "string",
     "difference": "Float64",
     "why_no_difference": "string",
@@ -32,7 +33,12 @@ DTYPES = {
     "best_snapshots": "string",
     "wall_seconds": "Float64",
     "worker_seconds": "Float64",
+    "gpu_hours": "Float64",
+    "peak_memory_mb": "Float64",
+    "gflops": "Float64",
     "signatures": "string",
+    "mlflow_runs": "string",
+    "commits": "string",
     "notes": "string",
 }
 
@@ -46,8 +52,10 @@ def cells_frame(plan: Plan[C], cells: Iterable[FilledCell[C]]) -> pd.DataFrame:
     Returns:
         Columns as in `DTYPES`, then one ``params.<label>`` for each of the configs' labels. ``std_seeds`` is the sample
         standard deviation over training seeds, ``std_repeats`` the standard deviation over evaluation repeats.
-        ``seeds``, ``best_snapshots`` and ``signatures`` have one entry for each seed asked for, separated by
-        spaces; ``wall_seconds`` and ``worker_seconds`` are sums over the cell's trials.
+        ``seeds``, ``best_snapshots``, ``signatures``, ``mlflow_runs`` and ``commits`` have one entry for each seed asked
+        for, separated by spaces; ``wall_seconds``, ``worker_seconds`` and ``gpu_hours`` are sums over the cell's
+        trials, ``peak_memory_mb`` (MiB of one GPU) the largest of them, ``gflops`` the 10⁹ multiply-accumulates of one
+        update.
     """
     lines = [line for cell in cells for line in _lines(plan, cell)]
     frame = pd.DataFrame(lines, dtype=object)  # or pandas makes floats of ints where a row has no label
@@ -69,6 +77,7 @@ def _lines(plan: Plan[C], filled: FilledCell[C]) -> Iterator[dict[str, Any]]:
         "state": filled.state,
         "published": cell.published and cell.published.value,
         "published_std": cell.published and cell.published.std,
+        "published_source": f"{plan.study.paper}, table {cell.table}" if cell.published else None,
         "published_note": (cell.published and cell.published.note) or None,
         "difference": filled.difference,
         "why_no_difference": filled.why_no_difference or None,
@@ -76,7 +85,14 @@ def _lines(plan: Plan[C], filled: FilledCell[C]) -> Iterator[dict[str, Any]]:
         "best_snapshots": " ".join("-" if o.iteration is None else str(o.iteration) for o in outcomes),
         "wall_seconds": _total([o.wall_seconds for o in outcomes]),
         "worker_seconds": _total([o.worker_seconds for o in outcomes]),
+        "gpu_hours": _total([o.gpu_hours for o in outcomes]),
+        "peak_memory_mb": max(
+            (o.peak_memory_mb for o in outcomes if o.peak_memory_mb is not None), default=None
+        ),
+        "gflops": next((o.gflops for o in outcomes if o.gflops is not None), None),
         "signatures": " ".join(o.signature for o in outcomes),
+        "mlflow_runs": _by_seed([o.mlflow_run for o in outcomes]),
+        "commits": _by_seed([o.commit for o in outcomes]),
         "notes": "; ".join(dict.fromkeys(note for note in notes if note)) or None,
     }
     if cell.config is not None:
@@ -90,6 +106,11 @@ def _lines(plan: Plan[C], filled: FilledCell[C]) -> Iterator[dict[str, Any]]:
 def _total(seconds: Sequence[float | None]) -> float | None:
     known = [value for value in seconds if value is not None]
     return sum(known) if known else None
+
+
+def _by_seed(texts: Sequence[str]) -> str | None:
+    """One entry for each seed, with a dash for what is not known of it."""
+    return " ".join(text or "-" for text in texts) if any(texts) else None
 
 
 def _dtype(labels: Iterable[object]) -> str:

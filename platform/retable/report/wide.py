@@ -8,6 +8,7 @@ import pandas as pd
 from retable.plan import Plan
 from retable.published import PublishedNumber
 from retable.report.cells import NO_NUMBER, FilledCell
+from retable.report.details import details
 from retable.report.table import cells_frame
 from retable.report.text import duration, measured, signed
 from retable.study import C
@@ -27,6 +28,11 @@ class CellText:
     paper: str = ""
     difference: str = ""
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The parts that there is something to say for, one below the other."""
+        return tuple(part for part in (self.ours, self.paper, self.difference) if part)
+
     def __str__(self) -> str:
         beside = "; ".join(part for part in (self.paper, self.difference) if part)
         return f"{self.ours} ({beside})" if self.ours and beside else self.ours or beside
@@ -41,6 +47,7 @@ class WideTable:
         rows: row label -> its cells, in the order of the columns.
         notes: what a reader needs to know: spreads, seeds, protocols, cost, the paper's own notes.
         tidy: the numbers behind it (`retable.report.table.cells_frame`).
+        cells: the same in words (`retable.report.details.details`); None where the table is no table of a paper.
     """
 
     number: str
@@ -49,6 +56,7 @@ class WideTable:
     rows: Mapping[str, tuple[CellText, ...]]
     notes: tuple[str, ...]
     tidy: pd.DataFrame
+    cells: pd.DataFrame | None = None
 
     def frame(self) -> pd.DataFrame:
         """The texts; the first column, which has no name, holds the row labels."""
@@ -69,13 +77,15 @@ def _wide(plan: Plan[C], number: str, cells: Sequence[FilledCell[C]]) -> WideTab
     for one in cells:
         rows.setdefault(one.cell.row, {})[one.cell.column] = _text(one, footnotes)
     columns = tuple(column.label for column in table.columns)
+    tidy = cells_frame(plan, cells)
     return WideTable(
         number=number,
         title=f"Table {number}. {table.caption} [{plan.scale.name} scale]",
         columns=columns,
         rows={row: tuple(texts[column] for column in columns) for row, texts in rows.items()},
         notes=(*_notes(plan, cells), *(f"[{mark}] {note}" for mark, note in enumerate(footnotes, start=1))),
-        tidy=cells_frame(plan, cells),
+        tidy=tidy,
+        cells=details(tidy),
     )
 
 
