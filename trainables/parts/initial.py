@@ -19,6 +19,12 @@ def lecun_normal_(layer: Layer) -> None:
     _zero_bias(layer)
 
 
+def he_normal_(layer: Layer, slope: float) -> None:
+    """Weights normal with standard deviation sqrt(2 / (1 + slope²) / fan_in), for a leaky ReLU of that slope behind."""
+    nn.init.kaiming_normal_(layer.weight, slope, nonlinearity="leaky_relu")
+    _zero_bias(layer)
+
+
 def _zero_bias(layer: Layer) -> None:
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
