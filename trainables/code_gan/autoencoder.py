@@ -1,5 +1,7 @@
 """Stage 1: images to codes and back, fully convolutional, and the discriminator of what comes back."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -35,7 +37,7 @@ class Encoder(nn.Module):
         super().__init__()
         wide = widths(divisor, width)
         self.first = conv(3, width)
-        self.downs = nn.ModuleList(conv(*pair, stride=2) for pair in zip(wide, wide[1:], strict=False))
+        self.downs = nn.ModuleList(conv(*pair, stride=2) for pair in pairwise(wide))
         self.out = last_conv(wide[-1], code_channels)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
@@ -55,15 +57,11 @@ class Decoder(nn.Module):
         literal: upsample, then convolve (`UpConv2d`).
     """
 
-    def __init__(
-        self, *, divisor: int, code_channels: int, width: int = 64, literal: bool = False
-    ) -> None:
+    def __init__(self, *, divisor: int, code_channels: int, width: int = 64, literal: bool = False) -> None:
         super().__init__()
         wide = widths(divisor, width)[::-1]
         self.first = conv(code_channels, wide[0])
-        self.ups = nn.ModuleList(
-            UpConv2d(*pair, literal=literal) for pair in zip(wide, wide[1:], strict=False)
-        )
+        self.ups = nn.ModuleList(UpConv2d(*pair, literal=literal) for pair in pairwise(wide))
         self.out = last_conv(wide[-1], 3)
 
     def forward(self, code_NCHW: Tensor) -> Tensor:
@@ -96,7 +94,7 @@ class PatchDiscriminator(nn.Module):
     def __init__(self, *, width: int = 64) -> None:
         super().__init__()
         wide = [3, *widths(1 << (PATCH_DOWNS - 1), width)]
-        self.downs = nn.ModuleList(conv(*pair, stride=2) for pair in zip(wide, wide[1:], strict=False))
+        self.downs = nn.ModuleList(conv(*pair, stride=2) for pair in pairwise(wide))
         self.out = last_conv(wide[-1], 1)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:

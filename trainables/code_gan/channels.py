@@ -1,5 +1,7 @@
 """How wide the stage 2 networks are at each resolution: one law for codes and for images. No torch here."""
 
+from dataclasses import dataclass
+
 WIDTH = 256
 """Channels of the widest layers, as the paper's Table 2 has them."""
 
@@ -23,3 +25,32 @@ def levels(resolution: int) -> range:
     if resolution < 4 or 4 << doublings != resolution:
         raise ValueError(f"a resolution must be 4 · 2^k pixels, such as 64 or 1024, but got {resolution}")
     return range(1, doublings + 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage2:
+    """What the networks of stage 2 look like, and all that their cost depends on.
+
+    Attributes:
+        resolution: height and width of what is generated: of codes after acceleration, of images before it.
+        channels: of a code, or 3.
+        z_dim: dimensions of the noise.
+        width: of the widest layers.
+        pixel_norm: whether the generator normalises each pixel.
+    """
+
+    resolution: int
+    channels: int
+    z_dim: int = 128
+    width: int = WIDTH
+    pixel_norm: bool = True
+
+
+def before(resolution: int) -> Stage2:
+    """The paper's image GAN."""
+    return Stage2(resolution=resolution, channels=3)
+
+
+def after(resolution: int, divisor: int = 4, code_channels: int = 16) -> Stage2:
+    """The paper's code GAN for images of that resolution."""
+    return Stage2(resolution=resolution // divisor, channels=code_channels)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.code_gan.discriminator import Discriminator
-from trainables.code_gan.objective import critic_loss, slope_penalty
+from trainables.code_gan.objective import critic_loss, generator_loss, slope_penalty
 
 
 @dataclass(frozen=True)
@@ -64,3 +64,12 @@ class Critic(nn.Module):
             logit_real=real_N.detach().mean(),
             logit_fake=fake_N.detach().mean(),
         )
+
+    def deceived_by(self, fake_NCHW: Tensor, share: float = 1.0) -> Tensor:
+        """The generator's loss, a scalar; its gradient times `share` goes back into what made the samples.
+
+        No gradient of the discriminator's own is taken.
+        """
+        loss = generator_loss(self.discriminator(fake_NCHW))
+        torch.autograd.backward(fake_NCHW, torch.autograd.grad(loss * share, fake_NCHW))
+        return loss.detach()

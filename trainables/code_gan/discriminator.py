@@ -37,4 +37,5 @@ class Discriminator(nn.Module):
         x_NCHW = packed(x_NCHW)
         for layer in (self.first, *self.downs, self.conv):
             x_NCHW = leaky(layer(x_NCHW))
-        return self.out(leaky(self.dense(x_NCHW.flatten(1))))[:, 0]
+        logits_N: Tensor = self.out(leaky(self.dense(x_NCHW.flatten(1))))[:, 0]
+        return logits_N

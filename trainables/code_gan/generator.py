@@ -1,10 +1,12 @@
 """The generator of stage 2: of codes after acceleration, of images before it."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
 from trainables.code_gan.channels import WIDTH, channels, levels
-from trainables.code_gan.layers import SLOPE, UpConv2d, conv, last_conv, leaky, pixel_norm
+from trainables.code_gan.layers import SLOPE, UpConv2d, conv, last_conv, leaky, unit_pixels
 from trainables.parts.initial import he_normal_
 from trainables.parts.layout import packed
 
@@ -17,7 +19,7 @@ class Generator(nn.Module):
         resolution: height and width of what is generated, 4 · 2^k.
         out_channels: 3 for images, the code's channels for codes.
         width: of the 4 × 4 map (`channels` has the others).
-        normalised: whether there is pixel norm.
+        pixel_norm: whether there is pixel norm.
         literal: upsample, then convolve (`UpConv2d`).
     """
 
@@ -28,18 +30,17 @@ class Generator(nn.Module):
         resolution: int,
         out_channels: int,
         width: int = WIDTH,
-        normalised: bool = True,
+        pixel_norm: bool = True,
         literal: bool = False,
     ) -> None:
         super().__init__()
         widths = [width, *(channels(4 << level, width) for level in levels(resolution))]
-        self.normalised = normalised
+        self.normalised = pixel_norm
         self.dense = nn.Linear(z_dim, 16 * width)
         he_normal_(self.dense, SLOPE)
         self.conv = conv(width, width)
         self.ups = nn.ModuleList(
-            UpConv2d(inputs, outputs, literal=literal)
-            for inputs, outputs in zip(widths, widths[1:], strict=False)
+            UpConv2d(inputs, outputs, literal=literal) for inputs, outputs in pairwise(widths)
         )
         self.out = last_conv(widths[-1], out_channels)
 
@@ -52,4 +53,4 @@ class Generator(nn.Module):
 
     def _activated(self, x_NCHW: Tensor) -> Tensor:
         x_NCHW = leaky(x_NCHW)
-        return pixel_norm(x_NCHW) if self.normalised else x_NCHW
+        return unit_pixels(x_NCHW) if self.normalised else x_NCHW

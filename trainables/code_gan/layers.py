@@ -48,6 +48,6 @@ def leaky(x: Tensor) -> Tensor:
     return F.leaky_relu(x, SLOPE)
 
 
-def pixel_norm(x_NCHW: Tensor, eps: float = 1e-8) -> Tensor:
-    """x / sqrt(mean over channels of x² + ε): every pixel has root mean square 1 (Karras et al. 2018, §4.2)."""
+def unit_pixels(x_NCHW: Tensor, eps: float = 1e-8) -> Tensor:
+    """Pixel norm (Karras et al. 2018, §4.2): x / sqrt(mean over channels of x² + ε), of root mean square 1."""
     return x_NCHW * (x_NCHW.square().mean(dim=1, keepdim=True) + eps).rsqrt()

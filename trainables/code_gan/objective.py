@@ -3,6 +3,7 @@
 softplus(-y) = -ln σ(y) and softplus(y) = -ln(1 - σ(y)), where σ is the sigmoid.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -38,5 +39,5 @@ def slope_penalty(slope_NCHW: Tensor) -> Tensor:
     Args:
         slope_NCHW: gradient of each logit with respect to what was judged.
     """
-    norms_N = slope_NCHW.flatten(1).norm(dim=1)
+    norms_N = torch.linalg.vector_norm(slope_NCHW.flatten(1), dim=1)
     return (norms_N - 1).square().mean()

@@ -1,0 +1,179 @@
+"""What learning codes instead of images saves: the networks of the code-GAN counted, beside the paper's hours.
+
+Liu, Yao, Ren, "An Acceleration Framework for High Resolution Image Synthesis" (2019). Nothing is trained and no data is
+read: `python studies/code_gan_cost.py` counts the operators that a training step would run. The paper gives no layer
+counts, so the networks are those that explain its times best (trainables/code_gan/README.md).
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from retable.console import open_console
+from retable.published import Published
+from trainables.code_gan.channels import Stage2, after, before
+
+if TYPE_CHECKING:
+    from trainables.code_gan.cost import TrainingCost
+
+PUBLISHED = Path(__file__).parent / "published" / "code_gan.csv"
+
+
+@dataclass(frozen=True)
+class CostRow:
+    """A GAN of the paper.
+
+    Attributes:
+        resolution: of the images.
+        divisor: by how much a code is smaller; None for the image GAN, before acceleration.
+    """
+
+    resolution: int
+    divisor: int | None
+
+    @property
+    def label(self) -> str:
+        return f"{self.resolution}, " + (f"codes of h/{self.divisor}" if self.divisor else "images")
+
+    @property
+    def shape(self) -> Stage2:
+        """Its networks."""
+        return after(self.resolution, self.divisor) if self.divisor else before(self.resolution)
+
+    @property
+    def minutes(self) -> float:
+        """The paper's minutes for an epoch of 30,000 images."""
+        labels = {"resolution": self.resolution} | ({"code_divisor": self.divisor} if self.divisor else {})
+        table = "6" if self.divisor in (8, 16) else "3"
+        model = "after" if self.divisor else "before"
+        number = Published.load(PUBLISHED).find(table, "minutes_per_epoch", model, labels)
+        if number is None or number.value is None:
+            raise ValueError(f"{PUBLISHED} must have the minutes of {self.label}, but has none")
+        return number.value
+
+
+ROWS = tuple(
+    CostRow(resolution, divisor)
+    for resolution, divisors in ((256, (None, 4)), (512, (None, 4)), (1024, (None, 4, 8, 16)))
+    for divisor in divisors
+)
+Costs = Mapping[CostRow, "TrainingCost"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the costs, or what the options say. Returns the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--json", action="store_true", help="print the costs as JSON and nothing else")
+    given = parser.parse_args(arguments)
+    console = open_console()
+    costs = counted()
+    if given.json:
+        console.print_json(data=records(costs), indent=2)
+    else:
+        console.print(forward_table(costs), "", training_table(costs), "", stage_1_table(), sep="\n")
+    return 0
+
+
+def counted(*, literal: bool = True) -> dict[CostRow, "TrainingCost"]:
+    """What each row costs."""
+    from trainables.code_gan.cost import training_cost
+
+    shapes = dict.fromkeys(row.shape for row in ROWS)  # codes of one size are of several resolutions
+    found = {shape: training_cost(shape, literal=literal) for shape in shapes}
+    return {row: found[row.shape] for row in ROWS}
+
+
+def ratio(costs: Costs, row: CostRow, n_critic: int = 1) -> float:
+    """How much more the image GAN of that resolution costs."""
+    whole = costs[CostRow(row.resolution, None)]
+    return whole.each_image(n_critic) / costs[row].each_image(n_critic)
+
+
+def records(costs: Costs) -> list[dict[str, str | int | float | None]]:
+    """All counts and the paper's times, a record for each row."""
+    return [
+        {
+            "row": row.label,
+            "resolution": row.resolution,
+            "code_divisor": row.divisor,
+            "generator_macs": cost.generator.macs,
+            "generator_parameters": cost.generator.parameters,
+            "discriminator_macs": cost.discriminator.macs,
+            "discriminator_parameters": cost.discriminator.parameters,
+            "training_macs_1": cost.each_image(1),
+            "training_macs_5": cost.each_image(5),
+            "ratio_1": ratio(costs, row, 1),
+            "ratio_5": ratio(costs, row, 5),
+            "published_minutes": row.minutes,
+            "published_ratio": CostRow(row.resolution, None).minutes / row.minutes,
+        }
+        for row, cost in costs.items()
+    ]
+
+
+def forward_table(costs: Costs) -> Table:
+    """The networks by themselves."""
+    headings = ("generator, GMAC", "parameters", "discriminator, GMAC", "parameters")
+    table = _table("Stage 2, a forward pass of one sample", headings)
+    for row, cost in costs.items():
+        cells = (
+            text
+            for network in (cost.generator, cost.discriminator)
+            for text in (f"{network.macs / 1e9:.2f}", f"{network.parameters / 1e6:.3f} M")
+        )
+        table.add_row(row.label, *cells)
+    return table
+
+
+def training_table(costs: Costs) -> Table:
+    """What an image costs in training, with the paper's minutes and both ratios."""
+    title = "Stage 2, training on one real image: a discriminator's update, and a generator's after every n_critic"
+    headings = (
+        *("GMAC, n_critic 1", "n_critic 5", "before / after, n_critic 1", "n_critic 5"),
+        *("paper: minutes an epoch", "before / after"),
+    )
+    table = _table(title, headings)
+    for record in records(costs):
+        ratios = [f"{record[name]:.2f}" for name in ("ratio_1", "ratio_5", "published_ratio")]
+        table.add_row(
+            str(record["row"]),
+            *(f"{float(record[name] or 0) / 1e9:.1f}" for name in ("training_macs_1", "training_macs_5")),
+            *(ratios[:2] if record["code_divisor"] else ("", "")),
+            f"{record['published_minutes']:.0f}",
+            ratios[2] if record["code_divisor"] else "",
+        )
+    table.caption = (
+        "Multiply-accumulates of convolutions and linear layers, layer by layer. Time need not follow them: 512 px takes "
+        "the paper's image GAN less time than they would have it."
+    )
+    return table
+
+
+def stage_1_table() -> Table:
+    """The encoder and the decoder at every size of codes and images that the paper has."""
+    from trainables.code_gan.cost import autoencoder_costs
+
+    headings = ("parameters", *(f"{resolution}, GMAC" for resolution in (128, 256, 512, 1024)))
+    table = _table("Stage 1, a forward pass of one image: encoder + decoder", headings)
+    for divisor in (2, 4, 8, 16):
+        costs = [autoencoder_costs(resolution, divisor) for resolution in (128, 256, 512, 1024)]
+        parameters = " + ".join(f"{network.parameters / 1e6:.3f}" for network in costs[0])
+        cells = (" + ".join(f"{network.macs / 1e9:.2f}" for network in pair) for pair in costs)
+        table.add_row(f"codes of h/{divisor} × 16", f"{parameters} M", *cells)
+    return table
+
+
+def _table(title: str, headings: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left", caption_justify="left", box=None, pad_edge=False)
+    table.add_column("")
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    return table
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,45 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from studies.code_gan_cost import PUBLISHED, ROWS, main
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "256, images 9.37 3.407 M 2.44 3.928 M" in text
+    assert "256, codes of h/4 16.8 10.8 4.36 4.31 8 3.75" in text
+    assert "512, codes of h/4 39.0 25.4 3.92 3.87 22 2.55" in text
+    assert "1024, codes of h/16 16.8 10.8 28.12 28.00 9 25.00" in text
+    assert "codes of h/4 × 16 0.408 + 0.408 M 0.67 + 2.48 2.68 + 9.93 10.72 + 39.71 42.88 + 158.85" in text
+
+
+def test_json_is_the_whole_output() -> None:
+    command = [sys.executable, "studies/code_gan_cost.py", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
+    found = json.loads(done.stdout)
+    assert [record["row"] for record in found] == [row.label for row in ROWS]
+    assert [record["published_minutes"] for record in found] == [30, 8, 56, 22, 225, 45, 19, 9]
+    assert found[-1]["generator_macs"] == 2_086_141_952
+    assert found[0]["discriminator_parameters"] == 3_927_808
+
+
+def test_every_number_of_the_paper_is_there() -> None:
+    lines = PUBLISHED.read_text(encoding="utf-8").splitlines()[1:]
+    tables = [line.split(",")[0] for line in lines]
+    assert {table: tables.count(table) for table in tables} == {"1": 12, "3": 6, "4": 6, "5": 12, "6": 8}
+
+
+def test_the_study_is_declared_without_torch() -> None:
+    program = (
+        "import sys, studies.code_gan_cost\n"
+        "heavy = {'torch', 'ray', 'mlflow', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, f'declaring a study imports {heavy}'"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=120)

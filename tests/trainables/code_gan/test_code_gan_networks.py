@@ -1,0 +1,110 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from trainables.code_gan.autoencoder import Autoencoder, Decoder, Encoder, PatchDiscriminator, widths
+from trainables.code_gan.channels import Stage2, after, before, channels, levels
+from trainables.code_gan.layers import UpConv2d, unit_pixels
+from trainables.code_gan.networks import build_discriminator, build_generator
+
+TINY = Stage2(resolution=16, channels=5, z_dim=6, width=4)
+
+
+def maps(network: nn.Module, x: Tensor) -> list[tuple[int, ...]]:
+    """(C, H, W) of what leaves each convolution."""
+    found: list[tuple[int, ...]] = []
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(lambda _, __, y: found.append(tuple(y.shape[1:])))
+    with torch.no_grad():
+        network(x)
+    return found
+
+
+def on_meta(shape: Stage2) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
+    with torch.device("meta"):
+        generator, discriminator = build_generator(shape), build_discriminator(shape)
+        z_NZ = torch.empty(1, shape.z_dim)
+        x_NCHW = torch.empty(1, shape.channels, shape.resolution, shape.resolution)
+    return maps(generator, z_NZ), maps(discriminator, x_NCHW)
+
+
+def test_the_paper_s_table_2() -> None:
+    """First and last maps of both GANs at 256 px, and the 4096 of the generator's linear layer."""
+    for shape, last in ((before(256), (64, 256, 256)), (after(256), (128, 64, 64))):
+        generate, judge = on_meta(shape)
+        assert (generate[0], generate[-2]) == ((256, 4, 4), last)
+        assert generate[-1] == (shape.channels, shape.resolution, shape.resolution)
+        assert (judge[0], judge[-1]) == (last, (256, 4, 4))
+        with torch.device("meta"):
+            assert build_generator(shape).dense.out_features == 4096
+            assert build_discriminator(shape).dense.out_features == 256
+
+
+def test_one_law_for_codes_and_images() -> None:
+    assert [channels(4 << level) for level in range(9)] == [256] * 4 + [128] * 2 + [64] * 3
+    assert [channels(size, width=2) for size in (4, 64, 1024)] == [2, 1, 1]
+    assert after(1024, 16) == after(512, 8) == after(256, 4)
+
+
+@pytest.mark.parametrize("resolution", [0, 2, 6, 24, 100])
+def test_sizes_that_no_doubling_reaches(resolution: int) -> None:
+    with pytest.raises(ValueError, match=f"4 · 2\\^k pixels.*but got {resolution}"):
+        levels(resolution)
+
+
+@pytest.mark.parametrize("resolution", [4, 8, 16])
+def test_shapes_and_range(resolution: int) -> None:
+    shape = replace(TINY, resolution=resolution)
+    generator, discriminator = build_generator(shape), build_discriminator(shape)
+    fake_NCHW = generator(torch.randn(3, 6))
+    assert fake_NCHW.shape == (3, 5, resolution, resolution)
+    assert float(fake_NCHW.detach().abs().max()) < 1
+    assert discriminator(fake_NCHW).shape == (3,)
+
+
+def test_pixel_norm_makes_the_root_mean_square_one() -> None:
+    x_NCHW = 7 * torch.randn(2, 8, 3, 3)
+    assert unit_pixels(x_NCHW).square().mean(dim=1).sqrt().numpy() == pytest.approx(1, abs=1e-6)
+    torch.manual_seed(0)
+    normal = build_generator(TINY)
+    free = build_generator(replace(TINY, pixel_norm=False))
+    free.load_state_dict(normal.state_dict())
+    z_NZ = torch.randn(2, 6)
+    assert not torch.allclose(free(z_NZ), normal(z_NZ))
+
+
+def test_upsampling_and_convolution_are_one() -> None:
+    layer, literal = UpConv2d(3, 4), UpConv2d(3, 4, literal=True)
+    literal.load_state_dict(layer.state_dict())
+    x_NCHW = torch.randn(2, 3, 5, 4)
+    assert layer(x_NCHW).shape == (2, 4, 10, 8)
+    torch.testing.assert_close(layer(x_NCHW), literal(x_NCHW))
+
+
+@pytest.mark.parametrize(("divisor", "wide"), [(2, [8, 16]), (4, [8, 16, 32]), (16, [8, 16, 32, 32, 32])])
+def test_codes_of_any_size(divisor: int, wide: list[int]) -> None:
+    assert widths(divisor, 8) == wide
+    encoder = Encoder(divisor=divisor, code_channels=3, width=2)
+    network = Autoencoder(encoder, Decoder(divisor=divisor, code_channels=3, width=2))
+    for height, width in ((16, 16), (32, 48)):
+        x_NCHW = torch.rand(2, 3, height, width) * 2 - 1
+        code_NCHW = encoder(x_NCHW)
+        assert code_NCHW.shape == (2, 3, height // divisor, width // divisor)
+        assert float(code_NCHW.detach().abs().max()) < 1
+        assert network(x_NCHW).shape == x_NCHW.shape
+
+
+@pytest.mark.parametrize("divisor", [0, 1, 3, 12])
+def test_divisors_that_no_halving_reaches(divisor: int) -> None:
+    with pytest.raises(ValueError, match=f"must be 2, 4, 8 or 16, but got {divisor}"):
+        widths(divisor, 8)
+
+
+def test_a_logit_for_each_patch() -> None:
+    assert PatchDiscriminator(width=2)(torch.rand(2, 3, 32, 64)).shape == (2, 2, 4)
+    with torch.device("meta"):
+        found = maps(PatchDiscriminator(), torch.empty(1, 3, 128, 128))
+    assert found == [(64, 64, 64), (128, 32, 32), (256, 16, 16), (256, 8, 8), (1, 8, 8)]
