@@ -20,10 +20,9 @@ def test_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "codes of h/4 × 16 0.408 + 0.408 M 0.67 + 2.48 2.68 + 9.93 10.72 + 39.71 42.88 + 158.85" in text
 
 
-def test_json_is_the_whole_output() -> None:
-    command = [sys.executable, "studies/code_gan_cost.py", "--json"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
-    found = json.loads(done.stdout)
+def test_json_is_the_whole_output(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
     assert [record["row"] for record in found] == [row.label for row in ROWS]
     assert [record["published_minutes"] for record in found] == [30, 8, 56, 22, 225, 45, 19, 9]
     assert found[-1]["generator_macs"] == 2_086_141_952

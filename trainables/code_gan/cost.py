@@ -6,6 +6,7 @@ networks have them; we run them as one (`layers.UpConv2d`), which needs less.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import nn
@@ -66,6 +67,7 @@ def autoencoder_costs(
     )
 
 
+@lru_cache
 def training_cost(shape: Stage2, *, lam: float = 10.0, literal: bool = True) -> TrainingCost:
     """Of stage 2: what one more sample adds to a step."""
     with torch.device("meta"):

@@ -39,5 +39,5 @@ def slope_penalty(slope_NCHW: Tensor) -> Tensor:
     Args:
         slope_NCHW: gradient of each logit with respect to what was judged.
     """
-    norms_N = torch.linalg.vector_norm(slope_NCHW.flatten(1), dim=1)
+    norms_N: Tensor = torch.linalg.vector_norm(slope_NCHW.flatten(1), dim=1)
     return (norms_N - 1).square().mean()
