@@ -30,7 +30,7 @@ from retable.scale import Scale
 from retable.search import Halving, Real, Search, Variant
 from retable.searched import search_plan, tunings
 from retable.searching import Searching
-from retable.study import Row, Study, TrialConfig
+from retable.study import Row, Study, TrialConfig, unchanged
 
 IS = "is8x1_c3d-000000_acc1.000_bilinear32_s1_data-000000"
 FID = "fid8x1_c3d-000000_acc1.000_bilinear32_r1-train_data-000000"
@@ -108,7 +108,7 @@ SEARCH = Search[Place](
     grid=(Variant("s_t = 1", stride(1)), Variant("s_t = 2", stride(2))),
     space=(Real("x", 0.05, 50.0, at, log=True),),
     objectives=("is", "fid"),
-    points={"smoke": 6},
+    points={"smoke": 6, "tiny": 2},
     first=({"x": 4.0},),
     pruner=Halving(first=1, factor=2),
 )
@@ -118,9 +118,8 @@ STUDY = Study[Place](
     tables=(),
     searches=(SEARCH,),
     scales={
-        "smoke": Scale(
-            name="smoke", data="embedded", shrink=lambda config: config, tables={"x": None}, seeds=(0, 1)
-        )
+        "smoke": Scale(name="smoke", data="embedded", shrink=unchanged, tables={"x": None}, seeds=(0, 1)),
+        "tiny": Scale(name="tiny", data="embedded", shrink=unchanged, tables={"x": None}),
     },
 )
 
