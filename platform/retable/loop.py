@@ -12,13 +12,14 @@ from typing import Any
 import torch
 
 from retable import checkpoint
+from retable.costs import CostBook
 from retable.ddp import Workers
 from retable.files import write_json
 from retable.metrics.protocol import Protocol
 from retable.outbox import Kind, Outbox
 from retable.pictures import grid_mp4, strip_png
 from retable.run import Best, Learner, Run, Score
-from retable.study import Trial
+from retable.study import Trial, TrialConfig
 
 LOG_EVERY = 10
 """Iterations between two looks at the losses; each look waits for the device."""
@@ -236,6 +237,7 @@ class _Loop:
                     "workers": self.run.world_size,
                     "device": _device_name(self.run.device),
                     "peak_memory_mb": _peak_memory_mb(self.run.device),
+                    "gflops": _gflops(self.config),
                     "commit": _commit(self.run.folder),
                 },
             )
@@ -269,6 +271,12 @@ def _device_name(device: torch.device) -> str:
 def _peak_memory_mb(device: torch.device) -> float | None:
     """Most MiB that tensors took on the GPU since this attempt began; None on the CPU, where nobody counts them."""
     return torch.cuda.max_memory_allocated(device) / 2**20 if device.type == "cuda" else None
+
+
+def _gflops(config: TrialConfig) -> float | None:
+    """Multiply-accumulates of one update in 10⁹; None where the family can't tell. Planning has counted them already."""
+    cost = CostBook().of(config)
+    return None if cost is None else cost.gflops(config.batch_size, config.accumulate)
 
 
 def _commit(folder: Path) -> str:
