@@ -1,4 +1,4 @@
-"""The live board of a run: what runs, how far, how long still, what it costs."""
+"""The live board of a run: cells and trials done, what runs and how far, what it scores, how long still, what it cost."""
 
 import threading
 import time
@@ -12,53 +12,47 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from retable import outbox
 from retable.console import LINE_SECONDS
 from retable.execution import Execution
+from retable.following import Following
 from retable.ledger import FINISHED
-from retable.metrics.protocol import Protocol
 from retable.plan import PlannedTrial
 from retable.run import Assignment
+from retable.time_left import Spent, time_left
+
+STYLES = {"done": "green", "collapsed": "yellow", "stopped": "yellow", "pruned": "yellow"}
 
 
 @dataclass
 class _Bar:
-    """One running trial, as its outbox tells."""
+    """One running trial."""
 
     planned: PlannedTrial
-    assignment: Assignment
+    following: Following
     started: float = field(default_factory=time.monotonic)
-    position: outbox.Position | None = None
-    first: int | None = None
-    iteration: int = 0
-    speed: float = 0.0
-    scores: dict[str, float] = field(default_factory=dict)
+    first_sign: float | None = None
 
     def refresh(self) -> None:
-        points, self.position = outbox.read(self.assignment.folder, self.position)
-        for point in points:
-            self.iteration = max(self.iteration, point.iteration)
-            if self.first is None:
-                self.first = point.iteration
-            if point.value is None:
-                continue
-            if point.key == "iterations_per_second":
-                self.speed = point.value
-            elif point.kind == "evaluation":
-                self.scores[Protocol.parse(point.key).family] = point.value
+        self.following.refresh()
+        if self.following.began and self.first_sign is None:
+            self.first_sign = time.monotonic()
 
     @property
     def total(self) -> int:
         return self.planned.trial.config.iterations
 
+    @property
     def words(self) -> str:
-        scores = " ".join(f"{family} {value:.3g}" for family, value in sorted(self.scores.items()))
-        if self.iteration == 0:
-            return "starting its workers" if not self.scores else scores
-        return (
-            f"{self.speed:.2g} it/s  {scores}"
-            if self.iteration < self.total
-            else f"final evaluation  {scores}"
+        return self.following.words(self.total)
+
+    def spent(self, *, ended: bool) -> Spent:
+        now = time.monotonic()
+        return Spent(
+            trainable=self.planned.trial.config.trainable,
+            starting=(self.first_sign or now) - self.started,
+            busy=None if self.first_sign is None else now - self.first_sign,
+            done=self.following.done,
+            left=0 if ended else max(self.total - self.following.iteration, 0),
         )
 
 
@@ -70,15 +64,16 @@ class Board:
         self._bars: dict[str, _Bar] = {}
         self._lock = threading.Lock()
         self._started = time.monotonic()
-        self._worker_seconds = 0.0
-        self._iterations_done = 0
-        self._busy_seconds = 0.0
+        self._ended: list[Spent] = []
         self._execution: Execution | None = None
 
     def began(self, planned: PlannedTrial, assignment: Assignment) -> None:
         """A trial's attempt has begun."""
         with self._lock:
-            self._bars[planned.signature] = _Bar(planned, assignment)
+            self._bars[planned.signature] = _Bar(planned, Following(assignment.folder, assignment.attempt))
+        if assignment.split > 1:
+            words = f"{planned.name} again, with micro-batches cut in {assignment.split}: they did not fit"
+            self.console.print(Text(words, style="yellow"))
 
     def ended(self, planned: PlannedTrial, state: str, message: str) -> None:
         """A trial's attempt has ended, or the trial can't be run."""
@@ -86,11 +81,9 @@ class Board:
             bar = self._bars.pop(planned.signature, None)
             if bar is not None:
                 bar.refresh()
-                self._busy_seconds += time.monotonic() - bar.started
-                self._iterations_done += bar.iteration - (bar.first or 0)
-        style = {"done": "green", "collapsed": "yellow", "stopped": "yellow"}.get(state, "red")
-        took = "" if bar is None else f" in {_duration(time.monotonic() - bar.started)}, {bar.words()}"
-        self.console.print(Text(f"{state:>9}  {planned.name}{took}", style=style))
+                self._ended.append(bar.spent(ended=True))
+        took = "" if bar is None else f" in {_duration(time.monotonic() - bar.started)}, {bar.words}"
+        self.console.print(Text(f"{state:>9}  {planned.name}{took}", style=STYLES.get(state, "red")))
         if message:
             self.console.print(Text(message.strip().splitlines()[-1], style="dim"))
 
@@ -125,41 +118,46 @@ class Board:
     def _table(self) -> RenderableType:
         table = Table.grid(padding=(0, 2))
         for bar in self._refreshed():
-            progress = ProgressBar(total=bar.total, completed=bar.iteration, width=24)
-            table.add_row(bar.planned.name, progress, f"{bar.iteration}/{bar.total}", bar.words())
+            at = bar.following.iteration
+            progress = ProgressBar(total=bar.total, completed=at, width=24)
+            table.add_row(bar.planned.name, progress, f"{at}/{bar.total}", bar.words)
         return Group(table, Text(self._summary(), style="bold"))
 
     def _line(self) -> str:
-        bars = [f"{bar.planned.name} {bar.iteration}/{bar.total} {bar.words()}" for bar in self._refreshed()]
+        bars = [
+            f"{bar.planned.name} {bar.following.iteration}/{bar.total} {bar.words}"
+            for bar in self._refreshed()
+        ]
         return " | ".join([self._summary(), *bars])
 
     def _summary(self) -> str:
         assert self._execution is not None
-        states = list(self._execution.states.values())
-        finished = sum(state in FINISHED for state in states)
-        parts = [f"{finished} of {len(states)} trials finished", _duration(time.monotonic() - self._started)]
-        left = self._seconds_left()
-        if self._execution.stopping:
-            parts.append("saving and stopping; Ctrl-C again ends at once")
-        elif left is not None:
-            parts.append(f"about {_duration(left)} left")
-        return ", ".join(parts)
+        execution = self._execution
+        finished = {signature for signature, state in execution.states.items() if state in FINISHED}
+        cells = execution.plan.signatures_by_place()
+        filled = sum(signatures <= finished for signatures in cells.values())
+        records = [record for record in execution.ledger.trials() if record.signature in execution.states]
+        hours = sum(record.worker_seconds for record in records) / 3600
+        parts = [
+            f"{len(finished)} of {len(execution.states)} trials finished, {filled} of {len(cells)} cells",
+            _duration(time.monotonic() - self._started),
+            f"{hours:.2f} {execution.hours}",
+            "saving and stopping; Ctrl-C again ends at once" if execution.stopping else self._left(),
+        ]
+        return ", ".join(part for part in parts if part)
 
-    def _seconds_left(self) -> float | None:
-        """From the iterations left and the time that an iteration has taken so far, start and evaluation included."""
+    def _left(self) -> str:
         assert self._execution is not None
+        waiting: dict[str, list[int]] = {}
+        for planned in self._execution.plan.trials:
+            if self._execution.states[planned.signature] == "waiting":
+                config = planned.trial.config
+                waiting.setdefault(config.trainable, []).append(config.iterations)
         with self._lock:
-            bars = list(self._bars.values())
-        done = self._iterations_done + sum(bar.iteration - (bar.first or 0) for bar in bars)
-        busy = self._busy_seconds + sum(time.monotonic() - bar.started for bar in bars)
-        if done == 0:
-            return None
-        left = sum(bar.total - bar.iteration for bar in bars) + sum(
-            planned.trial.config.iterations
-            for planned in self._execution.plan.trials
-            if self._execution.states[planned.signature] == "waiting"
-        )
-        return left * busy / done / max(len(bars), 1)
+            left = time_left(self._ended, [bar.spent(ended=False) for bar in self._bars.values()], waiting)
+        if left.seconds < 1:
+            return ""
+        return f"{'about' if left.complete else 'more than'} {_duration(left.seconds)} left"
 
 
 def _duration(seconds: float) -> str:

@@ -12,7 +12,7 @@ import logging
 import math
 import os
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,19 @@ from retable.fence import Fenced, check, fence
 from retable.files import TEMPORARY, make_folder, new_folder, room_for, seal, unseal
 from retable.plain import joined, split
 
-__all__ = ["Checkpoint", "Corrupt", "Fenced", "at", "fence", "load", "newest", "prune", "save"]
+__all__ = [
+    "Checkpoint",
+    "Corrupt",
+    "Fenced",
+    "adopt",
+    "at",
+    "fence",
+    "load",
+    "newest",
+    "prune",
+    "save",
+    "sound",
+]
 
 FORMAT = 1
 TENSORS, PLAIN, MANIFEST = "state.safetensors", "state.json", "manifest.json"
@@ -48,6 +60,7 @@ class Checkpoint:
     Attributes:
         attempt: the attempt that saved it.
         metrics: as given to `save`, without those that were not finite.
+        best: iteration of the best snapshot up to here; None where there was none yet.
         hashes: SHA-256 (hex) of its files.
         skipped: newer ones that were damaged and went into quarantine: why, newest first.
     """
@@ -57,6 +70,7 @@ class Checkpoint:
     attempt: int
     iteration: int
     metrics: Mapping[str, float]
+    best: int | None
     hashes: Mapping[str, str]
     skipped: tuple[str, ...] = ()
 
@@ -69,6 +83,7 @@ def save(
     signature: str,
     attempt: int,
     metrics: Mapping[str, float] = MappingProxyType({}),
+    best: int | None = None,
 ) -> Path:
     """Save the state of training, whole or not at all. Only rank 0 calls it.
 
@@ -80,6 +95,7 @@ def save(
         signature: the trial's.
         attempt: the attempt's number in the ledger.
         metrics: of this snapshot, by protocol name.
+        best: iteration of the best snapshot so far, this one included.
 
     Returns:
         The checkpoint's folder.
@@ -106,6 +122,7 @@ def save(
         "iteration": iteration,
         "saved": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "metrics": {key: float(value) for key, value in metrics.items() if math.isfinite(value)},
+        "best": best,
         "files": {
             name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
             for name, data in files.items()
@@ -137,6 +154,48 @@ def newest(folder: Path, signature: str) -> Checkpoint | None:
         except Corrupt as error:
             skipped.append(_quarantine(path, error))
     return None
+
+
+def sound(folder: Path, signature: str) -> Iterator[Checkpoint]:
+    """The whole checkpoints of a trial, newest first. Damaged ones are passed over and stay where they are.
+
+    Raises:
+        ValueError: a checkpoint is another trial's, or of a newer format.
+    """
+    for path in _newest_first(folder):
+        with contextlib.suppress(Corrupt):
+            yield _verified(path, signature)
+
+
+def adopt(source: Checkpoint, folder: Path, *, signature: str, attempt: int) -> Path:
+    """Give a trial another trial's checkpoint as its own: the same state, under its signature.
+
+    A sound checkpoint of the same iteration is left as it is.
+
+    Args:
+        folder: the folder of the trial that gets it.
+        signature, attempt: of that trial.
+
+    Raises:
+        Fenced: the attempt was replaced by a later one.
+        DiskFull: there is no room.
+        Corrupt: the files have changed since they were found whole.
+    """
+    check(folder, attempt)
+    path = folder / "checkpoints" / source.path.name
+    if path.exists():
+        try:
+            return _verified(path, signature).path
+        except Corrupt as error:
+            _quarantine(path, error)
+    manifest = {**_manifest(source.path), "signature": signature, "attempt": attempt}
+    size = sum((source.path / name).stat().st_size for name in (TENSORS, PLAIN))
+    with room_for(size + SLACK, folder), new_folder(path) as temporary:
+        for name in (TENSORS, PLAIN):
+            shutil.copyfile(source.path / name, temporary / name)
+        (temporary / MANIFEST).write_bytes(seal(manifest))
+        check(folder, attempt)
+    return _verified(path, signature).path
 
 
 def at(folder: Path, iteration: int, signature: str) -> Checkpoint:
@@ -233,6 +292,7 @@ def _verified(path: Path, signature: str | None) -> Checkpoint:
         manifest["attempt"],
         manifest["iteration"],
         manifest["metrics"],
+        manifest.get("best"),
         hashes,
     )
 

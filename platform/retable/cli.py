@@ -1,8 +1,7 @@
-"""The command line: `python studies/x.py …`, and `retable plan|run|status|table|data` for any study file."""
+"""The command line: `python studies/x.py …`, and `retable plan|run|status|retry|extend|table|data` for any study file."""
 
 import argparse
 import importlib.util
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +12,14 @@ from rich.text import Text
 
 from retable import commands
 from retable.console import open_console
+from retable.failures import CAUSES, Retries
+from retable.options import classes, gigabytes, limits, positive, price, seeds, words
 from retable.pricing import Machine
 from retable.scale import Scale
 from retable.study import Study
+
+CLASSES = f"classes of failures, such as code,lost: all, {', '.join(CAUSES)} (default: all)"
+TRIAL = "print all attempts at one trial, with their tracebacks"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for verb, about in (
         ("plan", "print what would run, and start nothing"),
         ("run", "train what is missing, then print the tables"),
-        ("status", "print what is done, running and missing; reads while another process runs"),
+        ("status", "print what is done, running, failed and missing; reads while another process runs"),
+        ("retry", "as run, and train again what failed"),
+        (
+            "extend",
+            "as run with more --seeds or --iterations; longer training goes on from the last checkpoint",
+        ),
         ("table", "print and export the tables of what has been trained"),
     ):
         command = verbs.add_parser(verb, help=about)
@@ -42,6 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _add_from_mlflow(command)
         if verb == "plan":
             _add_plan_options(command)
+        if verb == "status":
+            command.add_argument("--trial", metavar="SIGNATURE", help=TRIAL)
+        if verb == "retry":
+            command.add_argument("--class", dest="asked", type=classes, default="all", help=CLASSES)
     _add_figures(verbs.add_parser("figures", help="draw the figures of a finished trial, or of a study's"))
     data = verbs.add_parser("data", help="look at data sets").add_subparsers(dest="data_verb", required=True)
     check = data.add_parser("check", help="list the files of a data set that training can't use")
@@ -74,6 +87,23 @@ def main_study(study: Study[Any], arguments: Sequence[str] | None = None) -> int
     verbs.add_argument(
         "--status", dest="verb", action="store_const", const="status", help="print each trial's state"
     )
+    verbs.add_argument(
+        "--extend",
+        dest="verb",
+        action="store_const",
+        const="extend",
+        help="train only what more --seeds or --iterations add, from the last checkpoints",
+    )
+    verbs.add_argument(
+        "--retry",
+        dest="asked",
+        type=classes,
+        nargs="?",
+        const="all",
+        metavar="CLASSES",
+        help=f"train again what failed; {CLASSES}",
+    )
+    parser.add_argument("--trial", metavar="SIGNATURE", help=f"with --status: {TRIAL}")
     _add_from_mlflow(parser)
     _add_plan_options(parser)
     given = parser.parse_args(arguments)
@@ -83,6 +113,7 @@ def main_study(study: Study[Any], arguments: Sequence[str] | None = None) -> int
         if getattr(given, option):
             parser.error(f"--{option.replace('_', '-')} goes with --plan")
     verb = given.verb or ("run" if given.from_mlflow is None else "table")
+    verb = verb if given.asked is None else "retry"
     return _guarded(lambda console: _dispatch(study, verb, given, console))
 
 
@@ -105,9 +136,17 @@ def load_study(path: Path) -> Study[Any]:
 def _add_options(parser: argparse.ArgumentParser) -> None:
     _add_choices(parser)
     parser.add_argument("--data", type=Path, help="folder of the data set (default: by the scale)")
-    parser.add_argument("--workers", type=_positive, help="most workers of one trial (default: what fits)")
+    parser.add_argument("--workers", type=positive, help="most workers of one trial (default: what fits)")
     parser.add_argument("--address", help="a running Ray cluster, such as auto or ray://host:10001")
     parser.add_argument("--local", action="store_true", help="train in this process, without Ray (to debug)")
+    parser.add_argument(
+        "--retries",
+        type=limits,
+        default=Retries(),
+        metavar="CLASS=N,…",
+        help="how often a trial is begun again by itself: lost=2 when its workers were lost, out_of_memory=1 with half "
+        "the micro-batch (these are the defaults)",
+    )
     parser.add_argument(
         "--storage", help="URL of a search's Optuna storage (default: optuna.db in the folder of results)"
     )
@@ -118,9 +157,12 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
         "--scale", default="smoke", help="smoke (minutes), toy (hours) or paper (default: smoke)"
     )
     parser.add_argument(
-        "--tables", type=_words, help="numbers of the tables, such as 5,9 (default: the scale's)"
+        "--tables", type=words, help="numbers of the tables, such as 5,9 (default: the scale's)"
     )
-    parser.add_argument("--seeds", type=_seeds, help="training seeds: 0,1,2 (default: the scale's)")
+    parser.add_argument("--seeds", type=seeds, help="training seeds: 0,1,2 (default: the scale's)")
+    parser.add_argument(
+        "--iterations", type=positive, help="train each of the tables' trials so long (default: the scale's)"
+    )
     parser.add_argument(
         "--out", type=Path, default=Path("results"), help="folder of results (default: results)"
     )
@@ -135,7 +177,7 @@ def _add_figures(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--samples",
-        type=_positive,
+        type=positive,
         default=1000,
         help="generated samples behind each measured curve (default: 1000, as in the TGANv2 paper)",
     )
@@ -175,11 +217,11 @@ def _add_plan_options(parser: argparse.ArgumentParser) -> None:
     plan = parser.add_argument_group("for the plan")
     plan.add_argument(
         "--gpu-memory",
-        type=_gigabytes,
+        type=gigabytes,
         metavar="GB",
         help="memory of the GPUs, such as 12 or 12,24,80: cells that fit none can't run (default: none stated)",
     )
-    plan.add_argument("--price-per-gpu-hour", type=_price, metavar="PRICE", help="adds a price to the total")
+    plan.add_argument("--price-per-gpu-hour", type=price, metavar="PRICE", help="adds a price to the total")
     plan.add_argument("--json", action="store_true", help="print the plan as JSON and nothing else")
 
 
@@ -204,14 +246,14 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
         name.add_argument("--source", type=Path, required=True, help="folder of the data set; only read")
         name.add_argument("--out", type=Path, required=True, help="folder to make, later given as --data")
         name.add_argument(
-            "--size", type=_positive, default=size, help=f"height and width of clips (default: {size})"
+            "--size", type=positive, default=size, help=f"height and width of clips (default: {size})"
         )
-        name.add_argument("--frames", type=_positive, default=16, help="frames of clips (default: 16)")
+        name.add_argument("--frames", type=positive, default=16, help="frames of clips (default: 16)")
         name.add_argument(
-            "--splits", type=_words, default=("train",), help="whose frames: train,test (default: train)"
+            "--splits", type=words, default=("train",), help="whose frames: train,test (default: train)"
         )
         name.add_argument(
-            "--workers", type=_positive, help="files decoded at a time (default: one on every CPU)"
+            "--workers", type=positive, help="files decoded at a time (default: one on every CPU)"
         )
         name.add_argument("--address", help="a running Ray cluster, such as auto or ray://host:10001")
         name.add_argument(
@@ -267,6 +309,7 @@ def _request(study: Study[Any], given: argparse.Namespace) -> commands.Request:
         workers=given.workers,
         address=given.address,
         local=given.local,
+        retries=replace(given.retries, asked=getattr(given, "asked", None) or frozenset()),
         from_mlflow=getattr(given, "from_mlflow", None),
         classifier=given.classifier,
         storage=given.storage,
@@ -274,15 +317,25 @@ def _request(study: Study[Any], given: argparse.Namespace) -> commands.Request:
 
 
 def _dispatch(study: Study[Any], verb: str, given: argparse.Namespace, console: Console) -> int:
-    verbs = {"run": commands.run, "status": commands.show_status, "table": commands.show_tables}
-    return verbs[verb](_request(study, given), console)
+    request = _request(study, given)
+    if verb == "table":
+        return commands.show_tables(request, console)
+    if verb == "status":
+        from retable.status import show_status
+
+        return show_status(request, console, given.trial)
+    from retable import training
+
+    return {"run": training.run, "retry": training.retry, "extend": training.extend}[verb](request, console)
 
 
 def _scale(study: Study[Any], given: argparse.Namespace) -> Scale[Any]:
-    """The scale that was asked for, judged by the classifier that was brought, if any."""
+    """The scale that was asked for, as long as was asked, judged by the classifier that was brought, if any."""
     if given.scale not in study.scales:
         raise ValueError(f"--scale must be one of {', '.join(study.scales)}, but got {given.scale!r}")
     scale: Scale[Any] = study.scales[given.scale]
+    if given.iterations is not None:
+        scale = scale.lasting(given.iterations)
     return scale.judged_by(given.classifier) if given.classifier else scale
 
 
@@ -299,42 +352,3 @@ def _guarded(command: Any) -> int:
     except KeyboardInterrupt:
         console.print("\nInterrupted. Nothing finished is lost: run the same command again to go on.")
         return 130
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
-def _seeds(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(word) for word in _words(text))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"must be whole numbers such as 0,1,2, but got {text!r}") from error
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, but got {text!r}")
-    return int(text)
-
-
-def _gigabytes(text: str) -> tuple[float, ...]:
-    sizes = tuple(_number(word) for word in _words(text))
-    if not sizes or min(sizes) <= 0:
-        raise argparse.ArgumentTypeError(f"must be sizes in GB such as 12 or 12,24,80, but got {text!r}")
-    return sizes
-
-
-def _price(text: str) -> float:
-    if (price := _number(text)) < 0:
-        raise argparse.ArgumentTypeError(f"must be a number of at least 0, but got {text!r}")
-    return price
-
-
-def _number(text: str) -> float:
-    """The number, or -1 where it is none, or not finite."""
-    try:
-        number = float(text)
-    except ValueError:
-        return -1.0
-    return number if math.isfinite(number) else -1.0

@@ -1,19 +1,17 @@
-"""What the command line does: plan, run, status, table, and checking a data set."""
+"""What the command line does without training: plan, table, and checking a data set."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from retable.console import counting
-from retable.data.sets import here, locate
-from retable.metrics.brought import Brought, bring
+from retable.data.sets import here
+from retable.failures import Retries
 from retable.plan import Plan, make_plan
 from retable.planning import look_ahead
 from retable.pricing import Machine
@@ -22,13 +20,11 @@ from retable.report.export import export
 from retable.report.plan import print_outlook
 from retable.report.render import print_tables
 from retable.report.results import load_results
-from retable.report.rows import row_tables
 from retable.scale import Scale
 from retable.study import Study
 
 if TYPE_CHECKING:
     from retable.data.catalog import Catalog
-    from retable.execution import Execution
     from retable.record import TrialRecord
     from retable.tuning import Tuning
 
@@ -38,7 +34,7 @@ ABSENT = "absent"
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What the user asked for. The last six are machine knobs: they never change a result.
+    """What the user asked for. The last seven are machine knobs: they never change a result.
 
     Attributes:
         tables: numbers of tables; None for the scale's own choice.
@@ -47,6 +43,7 @@ class Request:
         workers: most workers of one trial; None for as many as suits the machine.
         address: a running Ray cluster; None for one of our own.
         local: train in this process, without Ray.
+        retries: what of the failed trials is begun again.
         from_mlflow: make tables from this tracker (empty: the default one) and no folder of results.
         classifier: file of weights that `scale` was changed to be judged by; its content is part of signatures.
         storage: URL of Optuna's storage; None for a file in the folder of results.
@@ -61,6 +58,7 @@ class Request:
     workers: int | None
     address: str | None
     local: bool
+    retries: Retries = field(default_factory=Retries)
     from_mlflow: str | None = None
     classifier: Path | None = None
     storage: str | None = None
@@ -116,11 +114,11 @@ def show_plan(
     print_outlook(outlook, console)
     states = {signature: record.state for signature, record in _records(first).items()}
     for request in requests:
-        _show_searches(request, fingerprint, states, console)
+        show_searches(request, fingerprint, states, console)
     return 0
 
 
-def _show_searches(request: Request, data: str, states: Mapping[str, str], console: Console) -> None:
+def show_searches(request: Request, data: str, states: Mapping[str, str], console: Console) -> None:
     """Print what the study's searches, if it has any, are to look through, and how far they are."""
     if tunings := request.tunings(data):
         from retable.searched import overview
@@ -128,39 +126,10 @@ def _show_searches(request: Request, data: str, states: Mapping[str, str], conso
         console.print(overview(tunings, states), "")
 
 
-def show_status(request: Request, console: Console) -> int:
-    """Print each trial's state as the ledger has it. Reads while another process runs."""
-    from retable.ledger import Ledger
-
-    plan = request.plan(_fingerprint_if_here(request, console))
-    path = request.results / "ledger.db"
-    if not path.exists():
-        console.print(f"{path} does not exist: nothing was run with --out {request.results}")
-        return 0
-    rows = Table(title=f"{request.study.name}, scale {request.scale.name}", title_justify="left")
-    for heading in ("signature", "trial", "state", "attempts", "worker-hours", "message"):
-        rows.add_column(heading, overflow="fold")
-    with Ledger(path) as ledger:
-        known = {record.signature: record for record in ledger.trials()}
-    for planned in plan.trials:
-        record = known.get(planned.signature)
-        attempts = record.attempts if record else ()
-        rows.add_row(
-            planned.signature,
-            f"{planned.trial.config.trainable} {planned.name}",
-            record.state if record else "missing",
-            str(len(attempts)),
-            f"{record.worker_seconds / 3600:.2f}" if record else "",
-            attempts[-1].message.strip() if attempts else "",
-        )
-    console.print(rows)
-    return 0
-
-
 def show_tables(request: Request, console: Console) -> int:
     """Print and export the tables of what has been trained so far. Trains nothing."""
     if request.from_mlflow is None:
-        return _report(request, request.plan(_fingerprint_if_here(request, console)), console)
+        return report(request, request.plan(fingerprint_if_here(request, console)), console)
     from retable.remembered import remembered
 
     found = remembered(request.study.name, request.scale.name, request.results, request.from_mlflow)
@@ -178,156 +147,17 @@ def check_data(folder: Path, frames: int, console: Console) -> int:
     return 0 if report.refusal is None else 1
 
 
-def run(request: Request, console: Console) -> int:
-    """Train what is missing, then print and export the tables."""
-    from retable.ledger import FINISHED
-
-    scale = request.scale
-    console.print(
-        Text(f"{request.study.paper}", style="bold"), f"· scale {scale.name} · results in {request.results}"
-    )
-    root, plan = _prepared(request, console)
-    states, _ = _ledger_states(request)
-    missing = [planned for planned in plan.trials if states.get(planned.signature) not in FINISHED]
-    if request.study.searches:
-        _show_searches(request, plan.data, states, console)
-    else:
-        console.print(
-            f"{len(plan.trials)} trials fill the cells of table(s) {', '.join(plan.tables)}; "
-            f"{len(plan.trials) - len(missing)} are finished, {len(missing)} to train."
-        )
-        if missing:
-            for rows in row_tables(plan):
-                console.print(rows, "")
-    final = _train(request, plan, root, console)
-    ended = set(FINISHED)
-    if request.study.searches:
-        plan = request.plan(plan.data)  # with what was asked, and the winners
-        final = {**_ledger_states(request)[0], **final}
-        ended.add("pruned")
-    code = _report(request, plan, console)
-    unfinished = {
-        p.name: final.get(p.signature, "missing") for p in plan.trials if final.get(p.signature) not in ended
-    }
-    if not unfinished:
-        return code
-    console.print(
-        Text("Not finished: " + ", ".join(f"{name} ({state})" for name, state in unfinished.items()))
-    )
-    console.print("Run the same command again to go on; what is finished is not trained again.")
-    return 130 if "stopped" in unfinished.values() else 1
-
-
-def _prepared(request: Request, console: Console) -> tuple[Path, Plan[Any]]:
-    """The data set on this machine in the form that training reads, and the plan over it."""
-    from retable.data.catalog import scan
-
-    obstacles = _obstacles(request.plan(ABSENT))  # told before the data set is touched
-    if obstacles:
-        console.print(
-            Text(f"{len(obstacles)} cells can't run: {'; '.join(dict.fromkeys(obstacles))}", style="yellow")
-        )
-    with counting(console, f"Data set {request.scale.data}") as progress:
-        root = locate(request.scale.data, request.data, progress)
-    with counting(console, "Looking at its videos") as progress:
-        catalog = scan(root, progress=progress)
-    plan = request.plan(catalog.fingerprint, winners=False)
-    notices: dict[str, None] = {}
-    to_come = [planned for tuning in request.tunings(plan.data) for planned in tuning.base]
-    for trial in dict.fromkeys(planned.trial for planned in (*plan.trials, *to_come)):
-        with counting(console, "Decoding its videos") as progress:
-            notices[trial.config.prepare(root, progress)] = None
-    for notice in filter(None, notices):
-        console.print(Text(notice, style="yellow"))
-    return root, plan
-
-
-def _obstacles(plan: Plan[Any]) -> list[str]:
-    """Why cells of the plan can't run, one reason a cell.
-
-    Raises:
-        ValueError: none of them can.
-    """
-    obstacles = [cell.obstacle for cell in plan.cells() if cell.obstacle]
-    if obstacles and not plan.trials:
-        raise ValueError(f"no cell can run: {'; '.join(dict.fromkeys(obstacles))}")
-    return obstacles
-
-
-def _train(request: Request, plan: Plan[Any], root: Path, console: Console) -> dict[str, str]:
-    """Train what is missing, and bring MLflow up to date. Returns each trial's state."""
-    from retable.board import Board
-    from retable.execution import Execution
-    from retable.ledger import Ledger
-    from retable.showing import Showing
-
-    request.results.mkdir(parents=True, exist_ok=True)
-    board = Board(console)
-    with Ledger(request.results / "ledger.db") as ledger, Showing(request.results, plan, console) as showing:
-        execution = Execution(plan, request.results.resolve(), root, ledger, (board, showing))
-        _bring(request, execution)
-        showing.catch_up({record.signature: record.state for record in ledger.trials()})
-        with _searching(request, execution, console):
-            if execution.waiting:
-                with board.watching(execution):
-                    _runner(request)(execution)
-        return execution.states
-
-
-def _bring(request: Request, execution: "Execution") -> None:
-    """Put the classifier that the user brought where its trial finds it."""
-    if request.classifier is None:
-        return
-    for planned in execution.plan.trials:
-        waiting = execution.states[planned.signature] == "waiting"
-        if waiting and isinstance(planned.trial.config, Brought):
-            bring(request.classifier, execution.folder(planned.signature))
-
-
-@contextmanager
-def _searching(request: Request, execution: "Execution", console: Console) -> Iterator[None]:
-    """Let the study's searches, if it has any, propose trials while the body runs."""
-    if not request.study.searches:
-        yield
-        return
-    from retable.asking import Storage
-    from retable.searching import Searching, alone
-
-    url = request.storage or f"sqlite:///{request.results.resolve() / 'optuna.db'}"
-    with alone(request.results / "search" / request.study.name), closing(Storage(url)) as storage:
-        Searching(
-            execution,
-            request.tunings(execution.plan.data),
-            storage,
-            execution.plan.seeds,
-            lambda message: console.print(Text(message, style="yellow")),
-        )
-        yield
-        console.print(Text(f"To look at the search: optuna-dashboard {storage.place}"))
-
-
-def _runner(request: Request) -> "Callable[[Execution], None]":
-    """What trains a plan: Ray, or this process."""
-    if request.local:
-        from retable import local
-
-        return local.run_plan
-    from retable.cluster.tune import run_plan
-
-    return partial(run_plan, workers=request.workers, address=request.address)
-
-
-def _report(request: Request, plan: Plan[Any], console: Console) -> int:
+def report(request: Request, plan: Plan[Any], console: Console) -> int:
     """Print and export the tables of a folder of results."""
     from retable.parcel import Parcel
 
-    states, messages = _ledger_states(request)
+    states, messages = ledger_states(request)
     if request.study.searches:
         from retable.searched import reports
 
-        for report in reports(request.tunings(plan.data), states, messages):
-            console.print(report.rendered(), "")
-            written = report.export(request.results / "search" / request.study.name)
+        for searched in reports(request.tunings(plan.data), states, messages):
+            console.print(searched.rendered(), "")
+            written = searched.export(request.results / "search" / request.study.name)
             console.print(f"{len(written)} files are in {written[0].parent}.\n")
     runs = Parcel.runs(request.results, request.study.name, request.scale.name)
     load = partial(load_results, request.results, states=states, messages=messages, runs=runs)
@@ -346,7 +176,7 @@ def _print_and_export(plan: Plan[Any], load: Load, results: Path, console: Conso
     return 0
 
 
-def _fingerprint_if_here(request: Request, console: Console) -> str:
+def fingerprint_if_here(request: Request, console: Console) -> str:
     """The data set's fingerprint if it is on this machine, without rendering or fetching anything."""
     catalog = _catalog_if_here(request, console)
     return ABSENT if catalog is None else catalog.fingerprint
@@ -370,7 +200,7 @@ def _catalog_if_here(request: Request, console: Console, *, frames: int = 16) ->
         return scan(root, frames=frames, progress=progress)
 
 
-def _ledger_states(request: Request) -> tuple[dict[str, str], dict[str, str]]:
+def ledger_states(request: Request) -> tuple[dict[str, str], dict[str, str]]:
     """What the ledger says of each trial: its state, and the message of its last attempt."""
     records = _records(request)
     states: dict[str, str] = {signature: record.state for signature, record in records.items()}

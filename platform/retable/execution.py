@@ -12,8 +12,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from retable import checkpoint
+from retable import checkpoint, extension
+from retable.failures import Cause, Retries, split_for
 from retable.files import write_json
+from retable.following import Following
 from retable.ledger import FINISHED, AlreadyDone, Attempt, Fenced, LeaseHeld, Ledger
 from retable.plan import Plan, PlannedTrial
 from retable.provenance import provenance
@@ -57,10 +59,12 @@ class Execution:
         results: folder of the ledger, the trials and the tables.
         data: root of the data set.
         observers: told of each attempt's begin and end, in this process.
+        retries: what of the failed trials is begun again.
         settled: states in which the ledger's trials are not handed out; add ``pruned`` where a search decides.
         states: signature -> waiting, running, done, collapsed, failed, stopped, pruned, held (by another process), or
             blocked (a required trial did not finish).
         messages: signature -> why a trial is failed, held or blocked.
+        hours: what a worker's hours are called; its runner knows whether a worker is a GPU.
         proposer: asked for more trials once none is waiting.
     """
 
@@ -69,14 +73,18 @@ class Execution:
     data: Path
     ledger: Ledger
     observers: tuple[Observer, ...] = ()
+    retries: Retries = field(default_factory=Retries)
     settled: frozenset[str] = FINISHED
     states: dict[str, str] = field(default_factory=dict)
     messages: dict[str, str] = field(default_factory=dict)
     stopping: bool = False
+    hours: str = "worker-hours"
     proposer: Proposer | None = None
     _planned: dict[str, PlannedTrial] = field(default_factory=dict)
     _attempts: dict[str, Attempt] = field(default_factory=dict)
     _pruned: dict[str, str] = field(default_factory=dict)
+    _following: dict[str, Following] = field(default_factory=dict)
+    _first: dict[str, int] = field(default_factory=dict)  # number of each trial's first attempt in this run
 
     def __post_init__(self) -> None:
         self._commit = provenance().code
@@ -97,8 +105,7 @@ class Execution:
         for planned in trials:
             self._planned[planned.signature] = planned
             self._adopt(planned.signature)
-            known = self.ledger.trial(planned.signature)
-            self.states[planned.signature] = known.state if known.state in self.settled else "waiting"
+            self.states[planned.signature] = self._at_start(planned.signature)
 
     def folder(self, signature: str) -> Path:
         """The trial's folder."""
@@ -130,6 +137,17 @@ class Execution:
         more = self.proposer is not None and self.proposer.open
         return not self.stopping and (more or "waiting" in self.states.values())
 
+    def split(self, planned: PlannedTrial, workers: int) -> int | None:
+        """Parts that a gang of that size has to cut the trial's micro-batches into for its memory; None if it can't."""
+        config = planned.trial.config
+        asked = "out_of_memory" in self.retries.asked and planned.signature not in self._first
+        record = self.ledger.trial(planned.signature)
+        return split_for(record, config.batch_size // config.accumulate, workers, afresh=asked)
+
+    def refuse(self, planned: PlannedTrial) -> None:
+        """Give up on a trial of which no gang's `split` fits."""
+        self._give_up(planned, "failed", "it ran out of memory and its micro-batch can't be cut any further")
+
     @property
     def running(self) -> tuple[str, ...]:
         """Signatures of the attempts under way."""
@@ -138,8 +156,12 @@ class Execution:
     def begin(self, planned: PlannedTrial, workers: int = 1) -> Assignment | None:
         """Take the trial's lease for a gang of that size and prepare its folder; None if another process holds it."""
         signature = planned.signature
+        split = self.split(planned, workers)
+        if split is None:
+            self.refuse(planned)
+            return None
         try:
-            attempt = self.ledger.begin(signature, workers=workers)
+            attempt = self.ledger.begin(signature, workers=workers, split=split)
         except AlreadyDone:
             self.states[signature] = self.ledger.trial(signature).state
             return None
@@ -147,7 +169,12 @@ class Execution:
             self._give_up(planned, "held", str(held))
             return None
         folder = self.folder(signature)
+        start = self._start(planned)
+        if start is not None:
+            extension.carry_metrics(start, folder.parent, planned.trial)
         checkpoint.fence(folder, attempt.number)
+        if start is not None:
+            extension.carry(start, folder.parent, planned.trial, attempt.number)
         write_json(
             folder / "config.json",
             {
@@ -158,7 +185,8 @@ class Execution:
             },
         )
         self._attempts[signature] = attempt
-        assignment = self.assignment(signature, attempt.number)
+        self._first.setdefault(signature, attempt.number)
+        assignment = replace(self.assignment(signature, attempt.number), split=split)
         self.states[signature] = "running"
         for observer in self.observers:
             observer.began(planned, assignment)
@@ -170,12 +198,15 @@ class Execution:
         required = {needed: self.folder(needed) for needed in planned.requires}
         return Assignment(planned.trial, self.folder(signature), self.data, attempt, required)
 
-    def end(self, assignment: Assignment, state: str | None, message: str = "") -> None:
-        """Record what became of an attempt.
+    def end(
+        self, assignment: Assignment, state: str | None, message: str = "", cause: Cause = "code"
+    ) -> None:
+        """Record what became of an attempt; one that failed may be handed out again.
 
         Args:
             state: what the loop returned; None if the attempt ended without saying (lost, killed, failed).
-            message: why, for a failure.
+            message: why, for a failure: a traceback where there is one.
+            cause: the failure's class.
         """
         signature = assignment.trial.signature
         attempt = self._attempts.pop(signature)
@@ -183,17 +214,20 @@ class Execution:
         assignment.stop_request.unlink(missing_ok=True)
         result = self._result(signature)
         if result is not None:
-            state = result["state"]
+            state, message = result["state"], ""
         elif pruned is not None:
             state, message = "pruned", pruned
         elif state is None or state in FINISHED:
             state, message = "failed", message or "the attempt ended without a result"
-        cause = "error" if state == "failed" else None
+        why = cause if state == "failed" else None
         try:
-            self.ledger.finish(attempt, cast(End, state), result=result, cause=cause, message=message)
+            self.ledger.progress(attempt, self._iteration(signature))
+            self.ledger.finish(attempt, cast(End, state), result=result, cause=why, message=message)
         except Fenced as fenced:
             state, message = "held", str(fenced)
         self.states[signature] = state
+        if state == "failed" and self.retries.try_again(self.ledger.trial(signature), self._first[signature]):
+            self.states[signature] = "waiting"
         if message:
             self.messages[signature] = message
         for observer in self.observers:
@@ -234,9 +268,9 @@ class Execution:
         """Renew the running attempts' leases while the body runs, from a thread."""
 
         def renew() -> None:
-            for attempt in list(self._attempts.values()):
+            for signature, attempt in list(self._attempts.items()):
                 with suppress(Fenced):  # `end` will find it so and say it
-                    self.ledger.renew(attempt)
+                    self.ledger.progress(attempt, self._iteration(signature))
 
         with _repeated(renew, RENEW_SECONDS, "leases"):
             yield
@@ -251,6 +285,29 @@ class Execution:
 
         with _repeated(look, LOOK_SECONDS, "looks") if self.proposer is not None else nullcontext():
             yield
+
+    def _start(self, planned: PlannedTrial) -> extension.Start | None:
+        """Where a shorter training of the trial left off, if the trial has no checkpoint of its own yet."""
+        folder = self.folder(planned.signature)
+        if next(checkpoint.sound(folder, planned.signature), None) is not None:
+            return None
+        start = extension.start_of(planned.trial, self.ledger.trials(), folder.parent)
+        return None if isinstance(start, str) else start
+
+    def _iteration(self, signature: str) -> int:
+        """How far a trial is by its outbox."""
+        following = self._following.setdefault(signature, Following(self.folder(signature), 0))
+        following.refresh()
+        return following.iteration
+
+    def _at_start(self, signature: str) -> str:
+        record = self.ledger.trial(signature)
+        if record.state in self.settled:
+            return record.state
+        if record.state == "failed" and not self.retries.take_up(record):
+            self.messages[signature] = record.attempts[-1].message
+            return "failed"
+        return "waiting"
 
     def _give_up(self, planned: PlannedTrial, state: str, message: str) -> None:
         self.states[planned.signature] = state

@@ -8,6 +8,7 @@ import torch
 
 from retable import loop
 from retable.execution import Execution
+from retable.failures import cause_of
 from retable.run import AssignedRun
 
 
@@ -31,11 +32,12 @@ def run_plan(execution: Execution) -> None:
             if assignment is None:
                 continue
             try:
-                state = loop.train(assignment.trial, LocalRun(assignment, 0, 1, device, execution))
+                run = LocalRun(assignment, 0, 1, device, execution)
+                state = loop.train(assignment.trial, run, split=assignment.split)
             except KeyboardInterrupt:
                 execution.stopping = True
                 execution.end(assignment, "stopped", "interrupted")
-            except Exception:  # noqa: BLE001  (whatever it is, the next trial is still to be trained)
-                execution.end(assignment, None, traceback.format_exc())
+            except Exception as error:  # noqa: BLE001  (whatever it is, the next trial is still to be trained)
+                execution.end(assignment, None, traceback.format_exc(), cause_of(error))
             else:
                 execution.end(assignment, state)

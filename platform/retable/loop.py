@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +33,13 @@ class Progress:
         history: iteration of each snapshot -> its metrics by protocol name.
         train_seconds: wall seconds in steps, over all attempts.
         evaluation_seconds: wall seconds in evaluation, over all attempts.
+        splits: iteration -> parts that each micro-batch was cut into from there on; empty if they were taken whole.
     """
 
     history: dict[int, dict[str, float]] = field(default_factory=dict)
     train_seconds: float = 0.0
     evaluation_seconds: float = 0.0
+    splits: dict[int, int] = field(default_factory=dict)
 
     def best(self, best: Best) -> int | None:
         """Iteration of the best snapshot (the first of equals); None before the first."""
@@ -54,12 +56,19 @@ class Progress:
         return {
             **asdict(self),
             "history": {str(iteration): metrics for iteration, metrics in self.history.items()},
+            "splits": {str(iteration): split for iteration, split in self.splits.items()},
         }
 
     @staticmethod
     def of(state: Mapping[str, Any]) -> "Progress":
         history = {int(iteration): dict(metrics) for iteration, metrics in state["history"].items()}
-        return Progress(history, state["train_seconds"], state["evaluation_seconds"])
+        splits = {int(iteration): split for iteration, split in state.get("splits", {}).items()}
+        return Progress(history, state["train_seconds"], state["evaluation_seconds"], splits)
+
+    def cut(self, iteration: int, split: int) -> None:
+        """Note that micro-batches are cut into so many parts from that iteration on."""
+        if split != next(reversed(self.splits.values()), 1):
+            self.splits[iteration] = split
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
@@ -68,10 +77,14 @@ class Progress:
         setattr(self, name, getattr(self, name) + time.monotonic() - start)
 
 
-def train(trial: Trial, run: Run) -> str:
+def train(trial: Trial, run: Run, *, split: int = 1) -> str:
     """Train a trial to its end, from its newest checkpoint if there is one. Every rank of the gang calls it.
 
     Rank 0 writes into the trial's folder: the outbox, checkpoints, samples, and at the end ``result.json``.
+
+    Args:
+        split: parts that each micro-batch is cut into for want of memory. The batch of an update stays the same, but
+            batch statistics are those of a part; so the result says from which iteration on.
 
     Returns:
         ``done``, ``collapsed`` (a loss, a weight or a sample was not finite; the best snapshot before it is the result), or
@@ -85,14 +98,15 @@ def train(trial: Trial, run: Run) -> str:
         torch.cuda.reset_peak_memory_stats(run.device)
     torch.set_flush_denormal(True)  # denormal numbers slow a collapsing GAN many times over
     try:
-        return _Loop(trial, run).train()
+        return _Loop(trial, run, split).train()
     finally:
         torch.set_flush_denormal(False)  # it holds for the whole process, which may not be ours
 
 
 class _Loop:
-    def __init__(self, trial: Trial, run: Run) -> None:
-        self.trial, self.run, self.config = trial, run, trial.config
+    def __init__(self, trial: Trial, run: Run, split: int) -> None:
+        self.trial, self.run, self.split = trial, run, split
+        self.config = replace(trial.config, accumulate=trial.config.accumulate * split)
         self.workers = Workers(run.rank, run.world_size, run.device)
         self.workers.indices(self.config.batch_size, self.config.accumulate)  # refuses before any compute
         self.learner: Learner = self.config.build(trial.seed, run, self.workers)
@@ -104,6 +118,7 @@ class _Loop:
             if self.config.iterations == 0:
                 return self._score()
             iteration = self._restore()
+            self.progress.cut(iteration, self.split)
             if iteration == 0:
                 self._log(0, self._evaluate(0, final=False), "evaluation")  # what an untrained one scores
             while iteration < self.config.iterations:
@@ -173,6 +188,7 @@ class _Loop:
             signature=self.trial.signature,
             attempt=self.run.attempt,
             metrics=self.progress.history.get(iteration, {}),
+            best=best,
         )
         checkpoint.prune(self.run.folder, keep=2, keep_iterations=() if best is None else (best,))
 
@@ -199,10 +215,9 @@ class _Loop:
         best = self.progress.best(self.learner.best)
         scores: Mapping[str, Score] = {}
         if best is not None:
-            seconds = self.progress.train_seconds, self.progress.evaluation_seconds
-            history = dict(self.progress.history)
+            progress = self.progress
             self._load(best)
-            self.progress = Progress(history, *seconds)
+            self.progress = progress
             with self.progress.timed("evaluation_seconds"):
                 scores = self.learner.evaluate(best, final=True)
             self._picture(best)
@@ -232,6 +247,7 @@ class _Loop:
                     "collapsed_at": iteration if state == "collapsed" else None,
                     "scores": {name: asdict(score) for name, score in scores.items()},
                     "history": self.progress.state()["history"],
+                    "splits": self.progress.state()["splits"],
                     "train_seconds": self.progress.train_seconds,
                     "evaluation_seconds": self.progress.evaluation_seconds,
                     "workers": self.run.world_size,

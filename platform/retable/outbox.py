@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, cast
 
 from retable.fence import OUTBOX, Fence, check, outboxes
-from retable.files import make_folder, room_for, seal, sync, unseal
+from retable.files import make_folder, room_for, seal, sync, unseal, write_bytes
 
 Kind = Literal["train", "evaluation"]
 
@@ -180,6 +180,35 @@ def read(
     while (limit is None or len(reader.points) < limit) and reader.advance():
         pass
     return reader.points, reader.position()
+
+
+def inherit(source: Path, folder: Path, *, until: int) -> None:
+    """Give a trial's outbox what another trial wrote up to an iteration, as that of an attempt 0.
+
+    To be done before the first attempt's fence goes up, which says that it counts.
+
+    Args:
+        source: the other trial's folder.
+        folder: the folder of the trial that goes on.
+        until: the last iteration that both have in common.
+    """
+    lines: dict[tuple[int, str, int], dict[str, Point]] = {}
+    for point in read(source)[0]:
+        if point.iteration <= until:
+            lines.setdefault((point.time_ms, point.kind, point.iteration), {})[point.key] = point
+    records = [
+        seal(
+            {
+                "iteration": iteration,
+                "kind": kind,
+                "time_ms": time_ms,
+                "metrics": {key: point.value for key, point in points.items()},
+                "flags": {key: point.flag for key, point in points.items() if point.flag},
+            }
+        )
+        for (time_ms, kind, iteration), points in lines.items()
+    ]
+    write_bytes(folder / OUTBOX / f"{0:06d}.jsonl", b"".join(records))
 
 
 class _Reader:

@@ -54,6 +54,14 @@ class Plan(Generic[C]):
             for cell in self.study.cells(self.study.table(number), self.scale, limit)
         ]
 
+    def signatures_by_place(self) -> dict[str, set[str]]:
+        """Each cell that trials fill, such as ``9: Full, IS`` -> their signatures, one for each seed."""
+        found: dict[str, set[str]] = {}
+        for planned in self.trials:
+            for place in planned.places:
+                found.setdefault(place, set()).add(planned.signature)
+        return found
+
 
 def make_plan(
     study: Study[C],

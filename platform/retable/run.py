@@ -113,6 +113,7 @@ class Assignment:
         folder: the trial's folder.
         data: root of the data set.
         required: signature -> folder of each finished trial that this one requires.
+        split: parts that this attempt cuts each micro-batch into, for want of memory (`retable.failures`).
     """
 
     trial: "Trial"
@@ -120,6 +121,7 @@ class Assignment:
     data: Path
     attempt: int
     required: Mapping[str, Path]
+    split: int = 1
 
     @property
     def stop_request(self) -> Path:

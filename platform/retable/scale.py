@@ -20,6 +20,7 @@ class Scale(Generic[C]):
         shrink: the paper's config -> the config at this scale.
         tables: tables run by default -> how many of their rows (None: all of them).
         seeds: training seeds run by default.
+        iterations: of every config of the tables, where the user asked for others than `shrink` gives; see `lasting`.
         comparable: whether numbers may stand beside the paper's with a difference. Smoke and toy may not.
     """
 
@@ -29,12 +30,23 @@ class Scale(Generic[C]):
     tables: Mapping[str, int | None]
     seeds: tuple[int, ...] = (0,)
     comparable: bool = False
+    iterations: int | None = None
 
     @property
     def reason(self) -> str:
         """What stands in the place of a difference from the paper's number; empty where one may be taken."""
+        if self.comparable and self.iterations is not None:
+            return f"not comparable: {self.iterations:,} iterations"
         return "" if self.comparable else f"not comparable: {self.name} data"
 
     def judged_by(self, file: Path) -> Self:
         """The same size, with every config scored by the classifier in that file of weights."""
         return replace(self, shrink=lambda config: self.shrink(config).judged_by(file))
+
+    def lasting(self, iterations: int) -> Self:
+        """The same size with that many iterations for every config of the tables; not for those that they require."""
+        return replace(
+            self,
+            shrink=lambda config: self.shrink(config).lasting(iterations),
+            iterations=iterations,
+        )

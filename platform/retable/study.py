@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
@@ -65,6 +65,17 @@ class TrialConfig:
     def requires(self) -> tuple["TrialConfig", ...]:
         """Configs of the trials that must be finished first, such as the classifier behind IS and FID."""
         return ()
+
+    def lasting(self, iterations: int) -> Self:
+        """This config trained for that many iterations."""
+        return replace(self, iterations=iterations)
+
+    def bound_to_iterations(self) -> str:
+        """What of the training depends on `iterations`, such as a rate that decays over them; empty if nothing does.
+
+        Where it is empty, a longer training goes on from the checkpoint of a shorter one.
+        """
+        return f"{type(self).__name__} does not say that its training is the same whatever its iterations"
 
     def judged_by(self, file: Path) -> Self:
         """This config scored by a classifier whose weights the user brings, in the place of the one it requires.
@@ -159,6 +170,10 @@ class ScoringConfig(TrialConfig):
                 f"iterations must be 0 and batch_size 1 where nothing is trained, but got {self.iterations} and "
                 f"{self.batch_size}; set them in the config of what is scored"
             )
+
+    def lasting(self, iterations: int) -> Self:
+        """This config over what was trained for that many iterations."""
+        raise NotImplementedError(f"{type(self).__name__} must define lasting, which changes what it scores")
 
 
 C = TypeVar("C", bound=TrialConfig)

@@ -124,8 +124,9 @@ def test_an_error_of_the_code_is_told_and_costs_the_others_nothing(
     code, output = first
     assert code == 1
     assert "ArithmeticError: asked to fail at iteration 25" in output
-    assert "Not finished: s_t=1 batch_size=4 (failed)" in output
+    assert "Not finished: s_t=1 batch_size=4 (failed: code)" in output
     assert "Run the same command again to go on" in output
+    assert "--retry begins them again too" in output
     assert place.states()["s_t=1 batch_size=4"] == ["failed"]
     assert place.states()["s_t=3 batch_size=3"] == ["done"]
 
@@ -142,7 +143,7 @@ def test_nothing_is_left_running(place: Place, first: tuple[int, str]) -> None:
 def test_the_second_run_trains_what_is_missing_and_the_third_nothing(
     place: Place, first: tuple[int, str]
 ) -> None:
-    code, output = place.run("--workers", "1")
+    code, output = place.run("--workers", "1", "--retry", "code")
     assert code == 0, output
     assert place.states() == {
         "judge": ["done"],

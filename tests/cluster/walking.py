@@ -1,7 +1,7 @@
 """A study whose model is two numbers, run as a user runs a study: `python walking.py --data DIR --out DIR`.
 
 What goes wrong is told by files in the folder that WALKING_FAULTS names, each taken away by the worker that obeys it:
-``kill-<s_t>`` kills one rank, ``error-<s_t>`` raises. Ray's workers import this module by name.
+``kill-<s_t>`` kills one rank; ``error-<s_t>``, ``memory-<s_t>`` and ``data-<s_t>`` raise. Ray's workers import this module by name.
 """
 
 import importlib
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from retable.cli import main_study
+from retable.data.errors import DataError
 from retable.ddp import Workers
 from retable.published import Label
 from retable.run import Best, Run, Score
@@ -34,6 +35,9 @@ class Judge(TrialConfig):
     batch_size: int = 4
     snapshot_every: int = 10
     s_t: int = 0
+
+    def bound_to_iterations(self) -> str:
+        return ""
 
     def build(self, seed: int, run: Run, workers: Workers) -> "Walker":
         return Walker(self, seed, workers)
@@ -68,8 +72,8 @@ class Walker:
 
     def step(self, iteration: int) -> Mapping[str, torch.Tensor]:
         self._obey(iteration)
-        (mine,) = self.workers.indices(self.config.batch_size)
-        draws = [stream(self.seed, "step", iteration, index).normal() for index in mine]
+        micros = self.workers.indices(self.config.batch_size, self.config.accumulate)
+        draws = [stream(self.seed, "step", iteration, index).normal() for mine in micros for index in mine]
         move = self.workers.mean({"move": torch.tensor(draws).mean()})["move"]
         self.place = self.place + move
         return {"place": self.place}
@@ -83,6 +87,12 @@ class Walker:
             fault.unlink()
             if fault.name.startswith("kill"):
                 os.kill(os.getpid(), signal.SIGKILL)
+            if fault.name.startswith("memory"):
+                raise RuntimeError(
+                    "DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"
+                )
+            if fault.name.startswith("data"):
+                raise DataError("a shard is damaged; prepare the data set again")
             raise ArithmeticError(f"asked to fail at iteration {iteration}")
 
     def evaluate(self, iteration: int, *, final: bool) -> Mapping[str, Score]:

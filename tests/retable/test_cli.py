@@ -42,6 +42,8 @@ def test_a_wrong_option_is_told_with_what_would_be_right(
     ("options", "message"),
     [
         (["--seeds", "a"], "must be whole numbers such as 0,1,2, but got 'a'"),
+        (["--retries", "lost=many"], "must be such as lost=2,out_of_memory=1, but got 'lost=many'"),
+        (["--retry", "memory"], "must be all or some of out_of_memory,lost,disk,data,code, but got 'memory'"),
         (["--workers", "0"], "must be a whole number of at least 1, but got '0'"),
     ],
 )

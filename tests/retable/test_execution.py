@@ -11,10 +11,13 @@ import pytest
 
 from retable import local
 from retable.execution import Execution
+from retable.failures import CAUSES, Cause, Retries
 from retable.ledger import FINISHED, Ledger
 from retable.owner import Owner
 from retable.plan import Plan, PlannedTrial, make_plan
 from retable.run import Assignment
+
+UNASKED = Retries()
 
 
 class Notes:
@@ -38,12 +41,18 @@ class Study:
         self.results = results
         self.plan: Plan[Any] = make_plan(walking.STUDY, walking.STUDY.scales["smoke"], "data")
 
-    def run(self, stop_at: str | None = None) -> tuple[Execution, Notes]:
+    def run(self, retries: Retries = UNASKED) -> tuple[Execution, Notes]:
         notes = Notes()
         with Ledger(self.results / "ledger.db") as ledger:
-            execution = Execution(self.plan, self.results, self.results, ledger, (notes,))
+            execution = Execution(self.plan, self.results, self.results, ledger, (notes,), retries)
             local.run_plan(execution)
         return execution, notes
+
+    def result(self, signature: str) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(
+            (self.results / "trials" / signature / "result.json").read_text()
+        )
+        return content
 
     def signature(self, name: str) -> str:
         return next(p.signature for p in self.plan.trials if p.name.startswith(name))
@@ -75,21 +84,65 @@ def test_the_second_run_trains_nothing(study: Study) -> None:
     assert set(execution.states.values()) == {"done"}
 
 
-def test_a_failed_trial_is_told_and_the_next_run_goes_on_from_its_checkpoint(
-    study: Study, faults: Path
+@pytest.mark.parametrize(
+    ("fault", "cause", "words"),
+    [
+        ("error", "code", "ArithmeticError: asked to fail at iteration 25"),
+        ("data", "data", "DataError: a shard is damaged"),
+    ],
+)
+def test_what_a_person_has_to_mend_is_told_and_begun_again_only_when_asked(
+    study: Study, faults: Path, fault: str, cause: Cause, words: str
 ) -> None:
-    (faults / "error-2").touch()
+    (faults / f"{fault}-2").touch()
     execution, notes = study.run()
     failed = study.signature("s_t=2")
     assert execution.states[failed] == "failed"
-    assert "ArithmeticError: asked to fail at iteration 25" in execution.messages[failed]
+    assert words in execution.messages[failed]
     assert sorted(notes.ended_states.values()) == ["done", "done", "done", "failed"]
     execution, notes = study.run()
+    assert (notes.began_names, execution.states[failed]) == ([], "failed")
+    assert "Traceback (most recent call last)" in execution.messages[failed]
+    execution, notes = study.run(Retries(asked=frozenset(CAUSES) - {cause}))
+    assert notes.began_names == []
+    execution, notes = study.run(Retries(asked=frozenset({cause})))
     assert notes.began_names == ["s_t=2 batch_size=4"]
     with Ledger(study.results / "ledger.db") as ledger:
-        assert [a.state for a in ledger.attempts(failed)] == ["failed", "done"]
-    history = json.loads((execution.folder(failed) / "result.json").read_text())["history"]
-    assert list(history) == ["10", "20", "30", "40"]
+        assert [(a.state, a.cause) for a in ledger.attempts(failed)] == [("failed", cause), ("done", None)]
+    assert list(study.result(failed)["history"]) == ["10", "20", "30", "40"]
+
+
+def test_out_of_memory_halves_the_micro_batch_once_and_the_result_says_so(study: Study, faults: Path) -> None:
+    for s_t in (1, 2):
+        (faults / f"memory-{s_t}").touch()
+    execution, notes = study.run()
+    assert notes.began_names.count("s_t=2 batch_size=4") == 2
+    assert set(execution.states.values()) == {"done"}
+    for name in ("s_t=1", "s_t=2"):
+        signature = study.signature(name)
+        with Ledger(study.results / "ledger.db") as ledger:
+            attempts = ledger.attempts(signature)
+        assert [(a.state, a.cause, a.split) for a in attempts] == [
+            ("failed", "out_of_memory", 1),
+            ("done", None, 2),
+        ]
+        assert study.result(signature)["splits"] == {
+            "20": 2
+        }  # it went on from the checkpoint of iteration 20
+    assert study.result(study.signature("s_t=3"))["splits"] == {}
+
+
+def test_out_of_memory_is_given_up_at_the_limit_and_tried_whole_again_when_asked(
+    study: Study, faults: Path
+) -> None:
+    (faults / "memory-2").touch()
+    never, failed = Retries(out_of_memory=0), study.signature("s_t=2")
+    assert study.run(never)[0].states[failed] == "failed"
+    assert study.run(never)[1].began_names == []
+    asked = Retries(out_of_memory=0, asked=frozenset({"out_of_memory"}))
+    assert study.run(asked)[0].states[failed] == "done"
+    with Ledger(study.results / "ledger.db") as ledger:
+        assert [attempt.split for attempt in ledger.attempts(failed)] == [1, 1]
 
 
 def test_what_requires_a_failed_trial_is_not_begun(study: Study, faults: Path) -> None:
@@ -100,7 +153,7 @@ def test_what_requires_a_failed_trial_is_not_begun(study: Study, faults: Path) -
         assert execution.begin(judge) is not None
         assert execution.next() is None  # the others wait for the judge
         assert execution.waiting
-        execution.end(execution.assignment(judge.signature, 1), None, "it broke")
+        execution.end(execution.assignment(judge.signature, 1), None, "it broke", "code")
         assert execution.next() is None
         assert not execution.waiting
         assert sorted(execution.states.values()) == ["blocked", "blocked", "blocked", "failed"]

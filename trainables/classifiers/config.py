@@ -98,6 +98,10 @@ class C3DConfig(TrialConfig):
 
         return step_cost(self)
 
+    def bound_to_iterations(self) -> str:
+        """The learning rate's decay."""
+        return "the learning rate falls to 0 at the last iteration"
+
     def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
         """Decode the clips before any worker starts."""
         from retable.data.clips import prepare

@@ -255,6 +255,10 @@ class VideoGANConfig(TrialConfig):
 
         return step_cost(self)
 
+    def bound_to_iterations(self) -> str:
+        """The learning rate's decay."""
+        return "lr_decay takes the learning rate to 0 at the last iteration" if self.lr_decay else ""
+
     def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
         """Decode the train split into shards; returns which videos are skipped.
 

@@ -57,6 +57,10 @@ class SamplingConfig(ScoringConfig):
         evaluation = self.of.evaluation if self.evaluation is None else self.evaluation
         return evaluation if self.of.conditional else replace(evaluation, labels="frequency")
 
+    def lasting(self, iterations: int) -> Self:
+        """What it samples, trained for that many iterations."""
+        return replace(self, of=self.of.lasting(iterations))
+
     def canonical(self) -> Self:
         of = self.of.canonical()
         classifier = self.protocol.classifier.canonical()

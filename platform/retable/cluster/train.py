@@ -14,6 +14,7 @@ from ray.tune.integration.ray_train import TuneReportCallback
 
 from retable import loop
 from retable.cluster.launch import Gang
+from retable.failures import Cause, cause_of
 from retable.files import write_json
 from retable.run import AssignedRun, Assignment
 
@@ -62,16 +63,21 @@ def work(config: Mapping[str, Any]) -> None:
     if failure_file(assignment).exists():
         return  # this gang was put together again after an error in the code, which would only repeat
     try:
-        loop.train(assignment.trial, run)
+        loop.train(assignment.trial, run, split=assignment.split)
     except Exception as error:
         if not _peer_was_lost(error):
-            write_json(failure_file(assignment), {"rank": run.rank, "message": traceback.format_exc()})
+            write_failure(assignment, cause_of(error), traceback.format_exc())
         raise
 
 
 def failure_file(assignment: Assignment) -> Path:
     """Where an attempt's error is written: its traceback outlives the worker."""
     return assignment.folder / f"failure-{assignment.attempt}.json"
+
+
+def write_failure(assignment: Assignment, cause: Cause, message: str) -> None:
+    """Write down why an attempt failed; the driver reads it when the gang has ended."""
+    write_json(failure_file(assignment), {"cause": cause, "message": message})
 
 
 def _peer_was_lost(error: Exception) -> bool:

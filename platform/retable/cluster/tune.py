@@ -8,6 +8,7 @@ another waiting trial holds.
 import json
 import shutil
 import signal
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,11 +18,14 @@ from types import FrameType
 from typing import Any
 
 from ray import tune
+from ray.exceptions import OutOfMemoryError, RayError
+from ray.train.v2.api.exceptions import TrainingFailedError, WorkerGroupError
 from ray.tune.search import Searcher
 
 from retable.cluster.launch import Gang, checked_slots, connected, gang_for
-from retable.cluster.train import failure_file, train_gang
+from retable.cluster.train import failure_file, train_gang, write_failure
 from retable.execution import Execution
+from retable.failures import Cause, cause_of
 from retable.plan import PlannedTrial
 from retable.run import Assignment
 
@@ -45,6 +49,7 @@ def run_plan(execution: Execution, workers: int | None = None, address: str | No
     scratch = execution.results.resolve() / "ray"
     with connected(address, scratch) as nodes:
         gang = gang_for(nodes, workers)
+        execution.hours = "GPU-hours" if gang.gpus else execution.hours
         searcher = PlanSearcher(execution, gang, checked_slots(nodes, gang))
         with execution.leases_kept(), execution.watched(), _stopped_by_interrupt(execution):
             try:
@@ -72,8 +77,21 @@ def run_plan(execution: Execution, workers: int | None = None, address: str | No
 def _trial(config: Mapping[str, Any], *, gang: Gang, scratch: Path) -> dict[str, int]:
     """What Tune runs for each trial: its gang, to the end. An error is a file, so that Tune goes on."""
     assignment: Assignment = config["assignment"]
-    train_gang(assignment, replace(gang, workers=config["workers"]), scratch)
+    try:
+        train_gang(assignment, replace(gang, workers=config["workers"]), scratch)
+    except Exception as error:
+        if not failure_file(assignment).exists():
+            write_failure(assignment, _cause(error), traceback.format_exc())
+        raise
     return {"iteration": assignment.trial.config.iterations}
+
+
+def _cause(error: Exception) -> Cause:
+    """The class of an error that no worker could write down any more."""
+    errors = [error, *error.worker_failures.values()] if isinstance(error, WorkerGroupError) else [error]
+    if any(isinstance(one, OutOfMemoryError) for one in errors):  # Ray's memory monitor ended a worker
+        return "out_of_memory"
+    return "lost" if isinstance(error, TrainingFailedError | RayError) else cause_of(error)
 
 
 class PlanSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
@@ -92,8 +110,12 @@ class PlanSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
         while (free := self.slots - sum(size for _, size in self._live.values())) > 0:
             planned = self.execution.next()  # asked for only when there is room: a search then knows the most
             if planned is None:
-                return None if self.execution.waiting else Searcher.FINISHED
+                more = self.execution.waiting or (self._live and not self.execution.stopping)
+                return None if more else Searcher.FINISHED  # what is live may fail and have to come again
             workers = self.gang_size(planned)
+            if workers is None:
+                self.execution.refuse(planned)
+                continue
             if workers > free:
                 return None
             assignment = self.execution.begin(planned, workers)
@@ -102,16 +124,15 @@ class PlanSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
                 return {"signature": planned.signature, "assignment": assignment, "workers": workers}
         return None
 
-    def gang_size(self, planned: PlannedTrial) -> int:
-        """The most workers, up to the gang's, that share a micro-batch equally.
+    def gang_size(self, planned: PlannedTrial) -> int | None:
+        """The most workers, up to the gang's, that share a micro-batch equally; None if none have the memory for it.
 
         A trial that others wait for takes the whole machine: the result does not depend on it.
         """
-        config = planned.trial.config
-        micro = config.batch_size // config.accumulate
         awaited = any(planned.signature in other.requires for other in self.execution.plan.trials)
         most = self.slots if awaited else self.gang.workers
-        return max(size for size in range(1, most + 1) if micro % size == 0)
+        sizes = (size for size in range(most, 0, -1) if self.execution.split(planned, size) is not None)
+        return next(sizes, None)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -121,13 +142,12 @@ class PlanSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
             assignment, _ = self._live.pop(trial_id)
             failure = failure_file(assignment)
             if failure.exists():
-                self.execution.end(
-                    assignment, None, json.loads(failure.read_text(encoding="utf-8"))["message"]
-                )
+                why = json.loads(failure.read_text(encoding="utf-8"))
+                self.execution.end(assignment, None, why["message"], why["cause"])
             elif assignment.stop_request.exists():
                 self.execution.end(assignment, "stopped")
             else:
-                self.execution.end(assignment, None, "its workers were lost" if error else "")
+                self.execution.end(assignment, None, "its workers were lost", "lost")
 
     def abandon(self) -> None:
         """Record what was still running when Tune itself came to an end."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from retable.report.index import indexed
 from retable.run import Score
@@ -24,7 +25,8 @@ class Result:
         iteration: the best snapshot, at which the scores were taken.
         wall_seconds: time in training and evaluation, over all attempts.
         worker_seconds: the same times the workers of the last attempt.
-        note: what there is to say, such as ``collapsed at 400`` or why it failed.
+        note: what there is to say, such as ``collapsed at 400`` or why it failed; of a ``done`` trial, how it was trained
+            otherwise than declared.
         gpu_hours: `worker_seconds` in hours; None where it ran on CPUs.
         peak_memory_mb: most MiB that the first worker's tensors took on its GPU; None where it had none.
         gflops: multiply-accumulates of one update in 10⁹, where they were counted.
@@ -49,7 +51,7 @@ class Result:
     @property
     def words(self) -> str:
         """The state in a table's words."""
-        if self.state == "collapsed":
+        if self.state in FINISHED:
             return self.note or self.state
         return "not run" if self.state in {"missing", "waiting"} else self.state
 
@@ -120,12 +122,22 @@ def _parse(text: str, signature: str) -> Result:
         iteration=None if content["best"] is None else int(content["best"]),
         wall_seconds=wall,
         worker_seconds=wall * int(content["workers"]),
-        note=f"collapsed at {content['collapsed_at']}" if content["state"] == "collapsed" else "",
+        note=_note(content),
         gpu_hours=None if content["device"] == "CPU" else wall * int(content["workers"]) / 3600,
         peak_memory_mb=content.get("peak_memory_mb"),
         gflops=content.get("gflops"),
         commit=content.get("commit") or "",
     )
+
+
+def _note(content: Mapping[str, Any]) -> str:
+    """What a reader of the number has to know: a collapse, and batch statistics that are not those asked for."""
+    parts = max(content.get("splits", {}).values(), default=1)
+    notes = [f"collapsed at {content['collapsed_at']}"] if content["state"] == "collapsed" else []
+    if parts > 1:
+        how = "halved" if parts == 2 else f"cut in {parts}"
+        notes.append(f"micro-batch {how}: {parts}× accumulate, for want of memory")
+    return ", ".join(notes)
 
 
 def _score(content: Mapping[str, float | None]) -> Score:

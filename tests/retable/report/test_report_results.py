@@ -47,6 +47,15 @@ def test_a_collapsed_trial_says_when(tmp_path: Path) -> None:
     assert load(tmp_path, json.dumps(content)).words == "collapsed at 620"
 
 
+def test_a_micro_batch_that_was_cut_for_its_memory_is_said_in_the_cell(tmp_path: Path) -> None:
+    halved = load(tmp_path, json.dumps({**CONTENT, "splits": {"200": 2}}))
+    assert (halved.state, halved.words) == ("done", "micro-batch halved: 2× accumulate, for want of memory")
+    content = {**CONTENT, "splits": {"0": 4, "10": 1}, "state": "collapsed", "collapsed_at": 20}
+    assert load(tmp_path / "another", json.dumps(content)).words == (
+        "collapsed at 20, micro-batch cut in 4: 4× accumulate, for want of memory"
+    )
+
+
 def test_a_trial_that_collapsed_before_its_first_snapshot(tmp_path: Path) -> None:
     content = {**CONTENT, "state": "collapsed", "collapsed_at": 20, "best": None, "scores": {}}
     result = load(tmp_path, json.dumps(content))

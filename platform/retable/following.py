@@ -1,0 +1,61 @@
+"""How far a trial is, as its outbox tells while it is written."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from retable import outbox
+from retable.metrics.protocol import Protocol
+
+
+@dataclass
+class Following:
+    """A trial that is followed through its outbox; `refresh` reads what is new.
+
+    Attributes:
+        folder: the trial's folder.
+        attempt: the attempt that runs now; what earlier ones wrote is where it started.
+        iteration: the last one that was written.
+        started_at: the last one of earlier attempts.
+        began: whether the attempt itself has written anything.
+        speed: iterations per second, when it last said.
+        scores: the last evaluation's, by metric family.
+    """
+
+    folder: Path
+    attempt: int
+    iteration: int = 0
+    started_at: int = 0
+    began: bool = False
+    speed: float = 0.0
+    scores: dict[str, float] = field(default_factory=dict)
+    _position: outbox.Position | None = None
+
+    def refresh(self) -> None:
+        """Read what was written since the last time."""
+        points, self._position = outbox.read(self.folder, self._position)
+        for point in points:
+            self.iteration = max(self.iteration, point.iteration)
+            if point.attempt < self.attempt:
+                self.started_at = self.iteration
+            else:
+                self.began = True
+            if point.value is None:
+                continue
+            if point.key == "iterations_per_second":
+                self.speed = point.value
+            elif point.kind == "evaluation":
+                self.scores[Protocol.parse(point.key).family] = point.value
+
+    @property
+    def done(self) -> int:
+        """Iterations of this attempt."""
+        return self.iteration - self.started_at
+
+    def words(self, total: int) -> str:
+        """Where it is on its way to `total` iterations, and what it scored last."""
+        scores = " ".join(f"{family} {value:.3g}" for family, value in sorted(self.scores.items()))
+        if not self.began:
+            return "starting its workers"
+        if self.iteration >= total:
+            return f"final evaluation  {scores}"
+        return f"{self.speed:.2g} it/s  {scores}" if self.speed else scores

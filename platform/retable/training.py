@@ -1,0 +1,215 @@
+"""What the command line does to train: run what is missing, retry what failed, extend what was trained."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.text import Text
+
+from retable.commands import ABSENT, Request, ledger_states, report, show_searches
+from retable.console import counting
+from retable.data.sets import locate
+from retable.failures import CAUSES, failure_class
+from retable.ledger import FINISHED, Ledger
+from retable.metrics.brought import Brought, bring
+from retable.plan import Plan
+from retable.report.rows import row_tables
+
+if TYPE_CHECKING:
+    from retable.execution import Execution
+
+
+def retry(request: Request, console: Console) -> int:
+    """`run`, and what failed is begun again: the classes of ``request.retries.asked``, all of them if it is empty."""
+    asked = request.retries.asked or frozenset(CAUSES)
+    return run(replace(request, retries=replace(request.retries, asked=asked)), console)
+
+
+def extend(request: Request, console: Console) -> int:
+    """`run` with more seeds, or longer: what was trained shorter goes on from its last checkpoint.
+
+    Raises:
+        ValueError: neither was asked for, or longer training would be no continuation of what there is.
+    """
+    from retable.extension import why_anew
+
+    if request.scale.iterations is None and request.seeds is None:
+        raise ValueError(
+            "say by how much to extend: --iterations N for longer training, --seeds 0,1,2 for more seeds"
+        )
+    root, plan = _prepared(request, console)
+    if request.scale.iterations is not None:
+        with Ledger(request.results / "ledger.db") as ledger:
+            reasons = why_anew(plan, ledger.trials(), request.results / "trials")
+        if reasons:
+            told = "\n".join(f"  {name}: {why}" for name, why in reasons.items())
+            raise ValueError(
+                f"these can't go on from what was trained:\n{told}\n"
+                f"`run --iterations {request.scale.iterations}` trains them from the start"
+            )
+    return _run(request, plan, root, console)
+
+
+def run(request: Request, console: Console) -> int:
+    """Train what is missing, then print and export the tables."""
+    root, plan = _prepared(request, console)
+    return _run(request, plan, root, console)
+
+
+def _run(request: Request, plan: Plan[Any], root: Path, console: Console) -> int:
+    final = _train(request, plan, root, console)
+    ended = set(FINISHED)
+    if request.study.searches:
+        plan = request.plan(plan.data)  # with what was asked, and the winners
+        final = {**ledger_states(request)[0], **final}
+        ended.add("pruned")
+    code = report(request, plan, console)
+    unfinished = {
+        p: final.get(p.signature, "missing") for p in plan.trials if final.get(p.signature) not in ended
+    }
+    if not unfinished:
+        return code
+    causes = _causes(request.results / "ledger.db")
+    words = [
+        f"{p.name} ({state}{': ' + causes[p.signature] if state == 'failed' and p.signature in causes else ''})"
+        for p, state in unfinished.items()
+    ]
+    console.print(Text(f"Not finished: {', '.join(words)}"))
+    console.print("Run the same command again to go on; what is finished is not trained again.")
+    if "failed" in unfinished.values():
+        console.print("--status shows why trials failed; when that is mended, --retry begins them again too.")
+    return 130 if "stopped" in unfinished.values() else 1
+
+
+def _prepared(request: Request, console: Console) -> tuple[Path, Plan[Any]]:
+    """The data set on this machine in the form that training reads, and the plan over it."""
+    from retable.data.catalog import scan
+
+    console.print(
+        Text(f"{request.study.paper}", style="bold"),
+        f"· scale {request.scale.name} · results in {request.results}",
+    )
+    obstacles = _obstacles(request.plan(ABSENT))  # told before the data set is touched
+    if obstacles:
+        console.print(
+            Text(f"{len(obstacles)} cells can't run: {'; '.join(dict.fromkeys(obstacles))}", style="yellow")
+        )
+    with counting(console, f"Data set {request.scale.data}") as progress:
+        root = locate(request.scale.data, request.data, progress)
+    with counting(console, "Looking at its videos") as progress:
+        catalog = scan(root, progress=progress)
+    plan = request.plan(catalog.fingerprint, winners=False)
+    notices: dict[str, None] = {}
+    to_come = [planned for tuning in request.tunings(plan.data) for planned in tuning.base]
+    for trial in dict.fromkeys(planned.trial for planned in (*plan.trials, *to_come)):
+        with counting(console, "Decoding its videos") as progress:
+            notices[trial.config.prepare(root, progress)] = None
+    for notice in filter(None, notices):
+        console.print(Text(notice, style="yellow"))
+    return root, plan
+
+
+def _obstacles(plan: Plan[Any]) -> list[str]:
+    """Why cells of the plan can't run, one reason a cell.
+
+    Raises:
+        ValueError: none of them can.
+    """
+    obstacles = [cell.obstacle for cell in plan.cells() if cell.obstacle]
+    if obstacles and not plan.trials:
+        raise ValueError(f"no cell can run: {'; '.join(dict.fromkeys(obstacles))}")
+    return obstacles
+
+
+def _train(request: Request, plan: Plan[Any], root: Path, console: Console) -> dict[str, str]:
+    """Train what is missing, and bring MLflow up to date. Returns each trial's state."""
+    from retable.board import Board
+    from retable.execution import Execution
+    from retable.showing import Showing
+
+    request.results.mkdir(parents=True, exist_ok=True)
+    board = Board(console)
+    with Ledger(request.results / "ledger.db") as ledger, Showing(request.results, plan, console) as showing:
+        execution = Execution(
+            plan, request.results.resolve(), root, ledger, (board, showing), request.retries
+        )
+        _bring(request, execution)
+        if request.study.searches:
+            known: dict[str, str] = {record.signature: record.state for record in ledger.trials()}
+            show_searches(request, plan.data, known, console)
+        else:
+            _announce(plan, execution, console)
+        showing.catch_up({record.signature: record.state for record in ledger.trials()})
+        with _searching(request, execution, console):
+            if execution.waiting:
+                with board.watching(execution):
+                    _runner(request)(execution)
+        return execution.states
+
+
+def _announce(plan: Plan[Any], execution: "Execution", console: Console) -> None:
+    """Print what is to be trained, and the rows that it fills."""
+    states = Counter(execution.states.values())
+    failed = f", {states['failed']} failed before" if states["failed"] else ""
+    console.print(
+        f"{len(plan.trials)} trials fill the cells of table(s) {', '.join(plan.tables)}; "
+        f"{sum(states[state] for state in FINISHED)} are finished, {states['waiting']} to train{failed}."
+    )
+    if states["waiting"]:
+        for rows in row_tables(plan):
+            console.print(rows, "")
+
+
+def _bring(request: Request, execution: "Execution") -> None:
+    """Put the classifier that the user brought where its trial finds it."""
+    if request.classifier is None:
+        return
+    for planned in execution.plan.trials:
+        waiting = execution.states[planned.signature] == "waiting"
+        if waiting and isinstance(planned.trial.config, Brought):
+            bring(request.classifier, execution.folder(planned.signature))
+
+
+@contextmanager
+def _searching(request: Request, execution: "Execution", console: Console) -> Iterator[None]:
+    """Let the study's searches, if it has any, propose trials while the body runs."""
+    if not request.study.searches:
+        yield
+        return
+    from retable.asking import Storage
+    from retable.searching import Searching, alone
+
+    url = request.storage or f"sqlite:///{request.results.resolve() / 'optuna.db'}"
+    with alone(request.results / "search" / request.study.name), closing(Storage(url)) as storage:
+        Searching(
+            execution,
+            request.tunings(execution.plan.data),
+            storage,
+            execution.plan.seeds,
+            lambda message: console.print(Text(message, style="yellow")),
+        )
+        yield
+        console.print(Text(f"To look at the search: optuna-dashboard {storage.place}"))
+
+
+def _runner(request: Request) -> "Callable[[Execution], None]":
+    """What trains a plan: Ray, or this process."""
+    if request.local:
+        from retable import local
+
+        return local.run_plan
+    from retable.cluster.tune import run_plan
+
+    return partial(run_plan, workers=request.workers, address=request.address)
+
+
+def _causes(path: Path) -> dict[str, str]:
+    """Class of each trial's last failure."""
+    with Ledger(path) as ledger:
+        last = {record.signature: record.attempts[-1] for record in ledger.trials() if record.attempts}
+    return {signature: cause for signature, attempt in last.items() if (cause := failure_class(attempt))}
