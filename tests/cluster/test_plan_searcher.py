@@ -7,10 +7,13 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from ray.exceptions import ActorDiedError, NodeDiedError, OutOfMemoryError
+from ray.train.v2.api.exceptions import WorkerGroupError
 from ray.tune.search import Searcher
 
 from retable.cluster.launch import Gang
-from retable.cluster.tune import PlanSearcher
+from retable.cluster.train import write_failure
+from retable.cluster.tune import PlanSearcher, _cause
 from retable.execution import Execution
 from retable.files import write_json
 from retable.ledger import Ledger
@@ -75,3 +78,48 @@ def test_a_large_gang_is_not_overtaken_for_ever(execution: Execution) -> None:
     assert searcher.suggest("two") is None
     execution.request_stop()
     assert searcher.suggest("three") == Searcher.FINISHED
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (WorkerGroupError("a worker died", {1: ActorDiedError()}), "lost"),
+        (WorkerGroupError("killed", {0: OutOfMemoryError("the node runs low")}), "out_of_memory"),
+        (NodeDiedError("gone"), "lost"),
+        (ValueError("no such option"), "code"),
+        (MemoryError(), "out_of_memory"),
+    ],
+)
+def test_what_no_worker_could_write_down_has_a_class_too(error: Exception, cause: str) -> None:
+    assert _cause(error) == cause
+
+
+def test_what_ran_out_of_memory_comes_again_with_its_micro_batch_halved(execution: Execution) -> None:
+    searcher = PlanSearcher(execution, Gang(workers=1), 1)
+    judge = searcher.suggest("judge")
+    write_failure(searcher._live["judge"][0], "out_of_memory", "it did not fit")
+    searcher.on_trial_complete("judge", error=True)
+    again = searcher.suggest("again")
+    assert (again["signature"], again["attempt"], again["split"]) == (judge["signature"], 2, 2)
+    write_failure(searcher._live["again"][0], "out_of_memory", "it did not fit")
+    searcher.on_trial_complete("again", error=True)
+    assert searcher.suggest("no more") == Searcher.FINISHED
+    assert execution.states[judge["signature"]] == "failed"
+    assert sorted(execution.states.values()) == ["blocked", "blocked", "blocked", "failed"]
+
+
+def test_lost_workers_are_replaced_twice_in_a_run(execution: Execution) -> None:
+    searcher = PlanSearcher(execution, Gang(workers=1), 1)
+    for attempt in (1, 2, 3):
+        assert searcher.suggest(f"{attempt}")["attempt"] == attempt
+        searcher.on_trial_complete(f"{attempt}", error=True)
+    assert searcher.suggest("no more") == Searcher.FINISHED
+    assert "its workers were lost" in execution.messages.values()
+
+
+def test_twice_the_workers_hold_half_as_much_and_nothing_is_cut(execution: Execution) -> None:
+    judge = execution.plan.trials[0]
+    assignment = execution.begin(judge, workers=1)
+    assert assignment is not None
+    execution.end(assignment, None, "it did not fit", "out_of_memory")
+    assert [execution.split(judge, workers) for workers in (1, 2, 3, 4)] == [2, 1, None, 1]
