@@ -99,8 +99,14 @@ def test_what_ran_out_of_memory_comes_again_with_its_micro_batch_halved(executio
     judge = searcher.suggest("judge")
     write_failure(searcher._live["judge"][0], "out_of_memory", "it did not fit")
     searcher.on_trial_complete("judge", error=True)
+    assert searcher._live == {}
     again = searcher.suggest("again")
-    assert (again["signature"], again["attempt"], again["split"]) == (judge["signature"], 2, 2)
+    assert searcher.suggest("too early") is None  # it may fail and come again, so it is not over
+    assert (again["signature"], again["assignment"].attempt, again["assignment"].split) == (
+        judge["signature"],
+        2,
+        2,
+    )
     write_failure(searcher._live["again"][0], "out_of_memory", "it did not fit")
     searcher.on_trial_complete("again", error=True)
     assert searcher.suggest("no more") == Searcher.FINISHED
@@ -111,7 +117,7 @@ def test_what_ran_out_of_memory_comes_again_with_its_micro_batch_halved(executio
 def test_lost_workers_are_replaced_twice_in_a_run(execution: Execution) -> None:
     searcher = PlanSearcher(execution, Gang(workers=1), 1)
     for attempt in (1, 2, 3):
-        assert searcher.suggest(f"{attempt}")["attempt"] == attempt
+        assert searcher.suggest(f"{attempt}")["assignment"].attempt == attempt
         searcher.on_trial_complete(f"{attempt}", error=True)
     assert searcher.suggest("no more") == Searcher.FINISHED
     assert "its workers were lost" in execution.messages.values()

@@ -152,7 +152,7 @@ def test_a_point_whose_trial_is_finished_costs_nothing(
         assert len(list((folder / "outbox").iterdir())) == 1 if had else True
 
 
-def test_a_failed_point_is_tried_again_and_keeps_its_number(
+def test_a_failed_point_is_tried_again_when_asked_and_keeps_its_number(
     tmp_path: Path, valley: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -162,7 +162,7 @@ def test_a_failed_point_is_tried_again_and_keeps_its_number(
         valley.search(tmp_path)
     assert [t.state for t in next(iter(shown(tmp_path).values()))].count(TrialState.FAIL) == 1
     before = points(tmp_path)
-    valley.search(tmp_path)
+    valley.search(tmp_path, asked=frozenset({"code"}))
     assert [[p["point"] for p in cell] for cell in points(tmp_path)] == [
         [p["point"] for p in cell] for cell in before
     ]

@@ -24,6 +24,7 @@ from retable import asking, checkpoint, execution, ledger, local, loop, points
 from retable.cli import main_study
 from retable.ddp import Workers
 from retable.execution import Execution
+from retable.failures import Cause, Retries
 from retable.published import Label
 from retable.run import Best, Run, Score
 from retable.scale import Scale
@@ -124,14 +125,19 @@ STUDY = Study[Place](
 )
 
 
-def search(results: Path, study: Study[Place] = STUDY, told: list[str] | None = None) -> Execution:
+def search(
+    results: Path,
+    study: Study[Place] = STUDY,
+    told: list[str] | None = None,
+    asked: frozenset[Cause] = frozenset(),
+) -> Execution:
     """One run of the study's searches in this process, without Ray or MLflow."""
     scale = study.scales["smoke"]
     cells = tunings(study, scale, "data", results)
     plan = search_plan(study, scale, "data", cells, winners=False)
     with ledger.Ledger(results / "ledger.db") as record:
         storage = asking.Storage(f"sqlite:///{results / 'optuna.db'}")
-        run = Execution(plan, results, results, record)
+        run = Execution(plan, results, results, record, retries=Retries(asked=asked))
         Searching(run, cells, storage, scale.seeds, (told if told is not None else []).append)
         local.run_plan(run)
         storage.close()
