@@ -12,8 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, cast
 
+from retable.atomic import sync
 from retable.fence import OUTBOX, Fence, check, outboxes
-from retable.files import make_folder, room_for, seal, sync, unseal, write_bytes
+from retable.files import make_folder, room_for, seal, unseal, write_bytes
 
 Kind = Literal["train", "evaluation"]
 

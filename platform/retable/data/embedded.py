@@ -5,11 +5,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from retable.atomic import sync
 from retable.data.cache import cache_folder, locked
 from retable.data.errors import DataError
 from retable.data.readers import Progress, Readers, Request
 from retable.data.scenes import CLASSES, draw
-from retable.files import make_folder, new_folder, sync, write_json, write_text
+from retable.files import make_folder, new_folder, write_json, write_text
 
 VERSION = 1  # of the drawings; a new one gets a folder of its own
 COMPLETE = "complete.json"  # sizes of all files; written last
