@@ -55,7 +55,8 @@ def test_a_point_is_asked_when_there_is_room_for_its_gang(valley: ModuleType, ex
         assert asked <= trained + len(live)  # the judge is trained and no point; a point may wait for it
         trial_id, signature = live.popitem()
         score = {"value": 5.0, "std": None, "repeats": 1}
-        result = {"signature": signature, "state": "done", "seed": 0, "best": 3, "history": {}, "workers": 1}
+        result = {"signature": signature, "state": "done", "seed": 0, "best": 3, "history": {}}
+        result |= {"workers": 1, "device": "CPU"}
         result |= {
             "scores": {valley.IS: score, valley.FID: score},
             "train_seconds": 1,
