@@ -2,12 +2,14 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -65,6 +67,14 @@ class Place:
     def states(self) -> dict[str, list[str]]:
         with Ledger(self.results / "ledger.db") as ledger:
             return {record.name: [a.state for a in record.attempts] for record in ledger.trials()}
+
+    def runs(self, results: str) -> list[Any]:
+        """What MLflow has of the study."""
+        from mlflow import MlflowClient
+
+        client = MlflowClient(f"sqlite:///{self.folder / results}/mlflow.db")
+        experiment = client.get_experiment_by_name("walking")
+        return list(client.search_runs([experiment.experiment_id]))
 
     def processes(self) -> list[str]:
         """Command lines of living processes that carry this place's mark in their environment."""
@@ -171,8 +181,7 @@ def test_mlflow_has_each_trial_once_and_none_running(place: Place, first: tuple[
     from mlflow import MlflowClient
 
     client = MlflowClient(f"sqlite:///{place.results}/mlflow.db")
-    experiment = client.get_experiment_by_name("walking")
-    runs = client.search_runs([experiment.experiment_id])
+    runs = place.runs("results")
     assert len(runs) == 5  # four trials and the study
     assert {run.info.status for run in runs} == {"FINISHED"}
     walk = next(run for run in runs if run.data.params.get("s_t") == "2")
@@ -191,15 +200,25 @@ def test_a_gang_that_can_never_be_placed_is_refused(place: Place) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_study_goes_on_where_it_was(place: Place, kill: signal.Signals) -> None:
-    results = f"after-{kill.name}"
+@pytest.mark.parametrize(
+    ("kill", "seconds"),
+    [
+        (signal.SIGINT, 8.0),  # in the middle of the first walk's gang
+        (signal.SIGKILL, 8.0),
+        *((signal.SIGKILL, random.uniform(0, 60)) for _ in range(3)),
+    ],
+    ids=["interrupt", "kill", "kill at random", "again", "and again"],
+)
+def test_an_interrupted_study_goes_on_where_it_was(
+    place: Place, kill: signal.Signals, seconds: float
+) -> None:
+    results = f"after-{kill.name}-{seconds}"
     process = place.start("--workers", "2", results=results)
     assert process.stdout is not None
     for line in process.stdout:
         if "done  judge" in line:
             break
-    time.sleep(8)  # in the middle of the first walk's gang
+    time.sleep(seconds)
     process.send_signal(kill)
     rest = process.stdout.read()
     code = process.wait(DEADLINE)
@@ -207,8 +226,14 @@ def test_an_interrupted_study_goes_on_where_it_was(place: Place, kill: signal.Si
     if kill == signal.SIGINT:
         assert code == 130, rest
         assert "Run the same command again to go on" in rest
+    finished = len(list((place.folder / results).glob("trials/*/result.json")))
     code, output = place.run("--workers", "2", results=results)
     assert code == 0, output
-    assert "1 are finished, 3 to train" in output
+    assert f"{finished} are finished, {4 - finished} to train" in output, seconds
     with Ledger(place.folder / results / "ledger.db") as ledger:
-        assert {record.state for record in ledger.trials()} == {"done"}
+        for record in ledger.trials():
+            assert [attempt.state for attempt in record.attempts].count("done") == 1, seconds
+            assert record.state == "done"
+    runs = place.runs(results)
+    assert len(runs) == 5, seconds  # four trials and the study
+    assert {run.info.status for run in runs} == {"FINISHED"}, seconds
