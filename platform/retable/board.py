@@ -42,6 +42,11 @@ class _Bar:
         return self.planned.trial.config.iterations
 
     @property
+    def place(self) -> str:
+        """How far it is; a trial that trains nothing is nowhere on the way."""
+        return f"{self.following.iteration}/{self.total}" if self.total else ""
+
+    @property
     def words(self) -> str:
         return self.following.words(self.total)
 
@@ -118,16 +123,12 @@ class Board:
     def _table(self) -> RenderableType:
         table = Table.grid(padding=(0, 2))
         for bar in self._refreshed():
-            at = bar.following.iteration
-            progress = ProgressBar(total=bar.total, completed=at, width=24)
-            table.add_row(bar.planned.name, progress, f"{at}/{bar.total}", bar.words)
+            progress = ProgressBar(total=bar.total or None, completed=bar.following.iteration, width=24)
+            table.add_row(bar.planned.name, progress, bar.place, bar.words)
         return Group(table, Text(self._summary(), style="bold"))
 
     def _line(self) -> str:
-        bars = [
-            f"{bar.planned.name} {bar.following.iteration}/{bar.total} {bar.words}"
-            for bar in self._refreshed()
-        ]
+        bars = [" ".join(filter(None, (bar.planned.name, bar.place, bar.words))) for bar in self._refreshed()]
         return " | ".join([self._summary(), *bars])
 
     def _summary(self) -> str:

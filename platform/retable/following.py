@@ -54,6 +54,8 @@ class Following:
     def words(self, total: int) -> str:
         """Where it is on its way to `total` iterations, and what it scored last."""
         scores = " ".join(f"{family} {value:.3g}" for family, value in sorted(self.scores.items()))
+        if total == 0:
+            return scores or "scoring"
         if not self.began:
             return "starting its workers"
         if self.iteration >= total:

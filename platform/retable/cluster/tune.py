@@ -23,6 +23,7 @@ from ray.train.v2.api.exceptions import TrainingFailedError, WorkerGroupError
 from ray.tune.search import Searcher
 
 from retable.cluster.launch import Gang, checked_slots, connected, gang_for
+from retable.cluster.score import score
 from retable.cluster.train import failure_file, train_gang, write_failure
 from retable.execution import Execution
 from retable.failures import Cause, cause_of
@@ -78,7 +79,10 @@ def _trial(config: Mapping[str, Any], *, gang: Gang, scratch: Path) -> dict[str,
     """What Tune runs for each trial: its gang, to the end. An error is a file, so that Tune goes on."""
     assignment: Assignment = config["assignment"]
     try:
-        train_gang(assignment, replace(gang, workers=config["workers"]), scratch)
+        if assignment.trial.config.iterations == 0:
+            score(assignment, gang)
+        else:
+            train_gang(assignment, replace(gang, workers=config["workers"]), scratch)
     except Exception as error:
         if not failure_file(assignment).exists():
             write_failure(assignment, _cause(error), traceback.format_exc())

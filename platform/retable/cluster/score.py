@@ -1,0 +1,35 @@
+"""A trial that trains nothing, as one Ray task: Ray keeps the task's process for the next such trial."""
+
+import traceback
+
+import ray
+import torch
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+from retable import loop
+from retable.cluster.launch import Gang
+from retable.cluster.train import LOST_WORKERS, write_failure
+from retable.failures import cause_of
+from retable.run import AssignedRun, Assignment
+
+
+def score(assignment: Assignment, gang: Gang) -> None:
+    """Score one trial on one worker of the gang's shape; called inside a Tune trial, which holds no CPU of its own.
+
+    Results and failures are files in the trial's folder.
+    """
+    task = ray.remote(_work).options(
+        num_cpus=gang.cpus,
+        num_gpus=gang.gpus,
+        max_retries=LOST_WORKERS,
+        scheduling_strategy=PlacementGroupSchedulingStrategy(placement_group=None),  # not in the Tune side's
+    )
+    ray.get(task.remote(assignment))
+
+
+def _work(assignment: Assignment) -> None:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        loop.train(assignment.trial, AssignedRun(assignment, 0, 1, device))
+    except Exception as error:  # noqa: BLE001  (whatever it is, a retry would only repeat it)
+        write_failure(assignment, cause_of(error), traceback.format_exc())
