@@ -47,6 +47,7 @@ class Run(Protocol):
         device: where tensors go.
         folder: the trial's folder, the same for all ranks (a local or a shared path).
         data: root of the data set, in UCF101's layout.
+        fingerprint: what is in the data set, as the trials' signatures have it.
         attempt: number of this attempt in the ledger, from 1; an attempt that was replaced may not write.
     """
 
@@ -60,6 +61,8 @@ class Run(Protocol):
     def folder(self) -> Path: ...
     @property
     def data(self) -> Path: ...
+    @property
+    def fingerprint(self) -> str: ...
     @property
     def attempt(self) -> int: ...
 
@@ -145,6 +148,10 @@ class AssignedRun:
     @property
     def data(self) -> Path:
         return self.assignment.data
+
+    @property
+    def fingerprint(self) -> str:
+        return self.assignment.trial.data
 
     @property
     def attempt(self) -> int:

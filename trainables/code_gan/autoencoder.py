@@ -5,6 +5,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from trainables.code_gan.checks import check_divisor
 from trainables.code_gan.layers import UpConv2d, conv, last_conv, leaky
 from trainables.parts.layout import packed
 
@@ -16,12 +17,10 @@ def widths(divisor: int, width: int) -> list[int]:
     """Channels at full resolution, at a half, ... down to 1 / divisor: doubled at most twice.
 
     Raises:
-        ValueError: the divisor is no power of two.
+        ValueError: the divisor is not 2, 4, 8 or 16.
     """
-    halvings = divisor.bit_length() - 1
-    if divisor < 2 or 1 << halvings != divisor:
-        raise ValueError(f"a code's divisor must be 2, 4, 8 or 16, but got {divisor}")
-    return [min(width << halving, 4 * width) for halving in range(halvings + 1)]
+    check_divisor(divisor)
+    return [min(width << halving, 4 * width) for halving in range(divisor.bit_length())]
 
 
 class Encoder(nn.Module):
@@ -82,6 +81,14 @@ class Autoencoder(nn.Module):
         """Images (N, 3, H, W) in [-1, 1] -> their reconstructions, alike."""
         reconstructed_NCHW: Tensor = self.decoder(self.encoder(x_NCHW))
         return reconstructed_NCHW
+
+
+def build_autoencoder(divisor: int, code_channels: int, width: int, *, literal: bool = False) -> Autoencoder:
+    """F and H that fit together, with fresh weights."""
+    encoder = Encoder(divisor=divisor, code_channels=code_channels, width=width)
+    return Autoencoder(
+        encoder, Decoder(divisor=divisor, code_channels=code_channels, width=width, literal=literal)
+    )
 
 
 class PatchDiscriminator(nn.Module):

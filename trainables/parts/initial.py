@@ -1,8 +1,13 @@
 """Initial weights by Chainer's names and scales; biases start at zero. Fans include the kernel's area."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeAlias
 
+import torch
 from torch import nn
+
+from retable.streams import stream
 
 Layer: TypeAlias = nn.Linear | nn.Conv2d | nn.Conv3d
 
@@ -23,6 +28,14 @@ def he_normal_(layer: Layer, slope: float) -> None:
     """Weights normal with standard deviation sqrt(2 / (1 + slope²) / fan_in), for a leaky ReLU of that slope behind."""
     nn.init.kaiming_normal_(layer.weight, slope, nonlinearity="leaky_relu")
     _zero_bias(layer)
+
+
+@contextmanager
+def seeded_weights(seed: int, purpose: str) -> Iterator[None]:
+    """torch's own random numbers as a function of (seed, purpose), for weights that are drawn inside."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(stream(seed, purpose).integers(2**63)))
+        yield
 
 
 def _zero_bias(layer: Layer) -> None:

@@ -14,11 +14,11 @@ from retable.metrics.evaluation import Evaluation
 from retable.run import Run, Score
 from retable.scoring import Scoring
 from retable.study import Trial
+from trainables.parts.trained import trained_state
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.draws import labels, noise
 from trainables.video_gan.networks import build_generator
 from trainables.video_gan.sampling import SamplingConfig
-from trainables.video_gan.trained import trained_state
 
 BATCH = 16
 PREVIEW = 36

@@ -1,7 +1,7 @@
 """TGANv2 in training: one generated batch, judged once, from which both networks take their steps."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -14,9 +14,9 @@ from retable.data.clips import Clips, to_model, to_uint8
 from retable.ddp import Workers, unwrapped
 from retable.metrics.evaluate import Evaluator
 from retable.run import Best, Run, Score
-from retable.streams import stream
 from retable.study import Trial
 from trainables.parts.adam import torch_eps
+from trainables.parts.initial import seeded_weights
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.critic import Critic, Verdict
 from trainables.video_gan.draws import judged_frames, labels, noise, own_offsets, shared_offsets
@@ -54,9 +54,9 @@ class VideoGANLearner:
             )
         self.config, self.seed, self.run, self.workers = config, seed, run, workers
         self.clips = Clips(run.data, config.data, "train", seed) if clips is None else clips
-        with _seeded(seed, "generator-weights"):
+        with seeded_weights(seed, "generator-weights"):
             self.generator = workers.wrap(build_generator(config))
-        with _seeded(seed, "discriminator-weights"):
+        with seeded_weights(seed, "discriminator-weights"):
             critic = Critic(
                 build_discriminator(config),
                 form=config.loss,
@@ -231,11 +231,3 @@ def _scalars(verdict: Verdict, levels: Sequence[int]) -> dict[str, Tensor]:
             for at, level in enumerate(levels)
         },
     }
-
-
-@contextmanager
-def _seeded(seed: int, purpose: str) -> Iterator[None]:
-    """torch's own random numbers as a function of (seed, purpose), for initial weights."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(stream(seed, purpose).integers(2**63)))
-        yield

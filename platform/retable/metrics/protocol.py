@@ -14,10 +14,14 @@ from typing import Final
 _FORMS: Final = {
     "is": "is{samples}x{repeats}_{classifier}_acc{accuracy}_{resize}_s{splits}_data-{data}{labels}",
     "fid": "fid{samples}x{repeats}_{classifier}_acc{accuracy}_{resize}_r{passes}-{split}_data-{data}{labels}",
+    "mse01": "mse01-{samples}x{repeats}_{resize}_{split}_data-{data}{codes}",
+    "mse11": "mse11-{samples}x{repeats}_{resize}_{split}_data-{data}{codes}",
+    "psnr": "psnr{samples}x{repeats}_{resize}_{split}_data-{data}{codes}",
     "accuracy": "accuracy{samples}x{repeats}_{resize}_{split}_data-{data}",
 }
-_OPTIONAL: Final = {"labels": "_labels-"}  # what leads in a field that stands in a name only where it is set
-_LOWER_IS_BETTER: Final = frozenset({"fid"})
+# What leads in a field that stands in a name only where it is set.
+_OPTIONAL: Final = {"labels": "_labels-", "codes": "_codes-"}
+_LOWER_IS_BETTER: Final = frozenset({"fid", "mse01", "mse11"})
 
 _COUNT: Final = r"[1-9][0-9]*"
 _FIELDS: Final = {
@@ -31,6 +35,7 @@ _FIELDS: Final = {
     "split": r"[a-z]+(?:-[a-z]+)*",
     "data": r"[0-9a-f]{6}",
     "labels": r"[a-z]+",
+    "codes": r"[a-z]+[0-9]+",
 }
 
 
@@ -56,12 +61,14 @@ class Protocol:
     """How a number was measured. Two protocols are equal exactly when their names are.
 
     Attributes:
-        family: ``is``, ``fid`` or ``accuracy``; says which of the fields below count, the others stay unset.
+        family: ``is``, ``fid``, ``accuracy``, or of reconstructions ``mse01`` (mean squared error of values in [0, 1]),
+            ``mse11`` (in [-1, 1]) or ``psnr`` (dB, the mean over images); says which of the fields
+            below count, the others stay unset.
         samples: clips in one repeat.
         repeats: evaluation repeats that the value is the mean of.
         data: first 6 hex digits of the data set's fingerprint, which covers decoding and cropping.
         resize: how frames are brought to the network's size in pixels, such as ``bilinear112`` or
-            ``bicubic128crop112``.
+            ``bicubic128crop112``; ``to128`` where images are of that size already (MSE, PSNR).
         classifier: kind and first 6 hex digits of the SHA-256 of its weights, such as ``c3d-1a2b3c``.
         accuracy: the classifier's accuracy on held-out clips, with three decimals, such as ``0.983``.
         splits: parts that the samples were cut into (IS).
@@ -69,6 +76,8 @@ class Protocol:
         split: which real videos (FID, accuracy), such as ``train`` or ``train-test``, which is both.
         labels: what decides how often each class is generated (IS, FID), such as ``uniform``. Unset where classes are as
             frequent as in training: told to a conditional generator, learned by another.
+        codes: type that codes are rounded to before they are decoded (MSE, PSNR), such as ``float16``. Unset where
+            they are not.
     """
 
     family: str
@@ -82,6 +91,7 @@ class Protocol:
     passes: int = 0
     split: str = ""
     labels: str = ""
+    codes: str = ""
 
     def __post_init__(self) -> None:
         if self.family not in _FORMS:

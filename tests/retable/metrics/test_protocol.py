@@ -1,10 +1,11 @@
 import dataclasses
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retable.metrics.protocol import Protocol, comparable
+from retable.metrics.protocol import Protocol, comparable, higher_is_better
 
 HEX = st.text("0123456789abcdef", min_size=6, max_size=6)
 COUNT = st.integers(1, 10**6)
@@ -87,7 +88,7 @@ def test_the_reason_names_every_difference() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"family": "kid"}, "family must be one of is, fid, accuracy, but got 'kid'"),
+        ({"family": "kid"}, "family must be one of is, fid, .*accuracy, but got 'kid'"),
         ({"samples": 0}, "samples of is must look like .* but got 0"),
         ({"data": "nothex"}, "data of is must look like .* but got 'nothex'"),
         ({"accuracy": "98%"}, "accuracy of is must look like .* but got '98%'"),
@@ -97,3 +98,14 @@ def test_the_reason_names_every_difference() -> None:
 def test_a_bad_field_is_named(change: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(IS, **change)  # type: ignore[arg-type]
+
+
+def test_reconstructions_say_what_their_codes_were_rounded_to() -> None:
+    plain = Protocol(family="mse01", samples=7, data="0123ab", resize="to128", split="test")
+    rounded = replace(plain, codes="float16")
+    assert plain.name == "mse01-7x1_to128_test_data-0123ab"
+    assert rounded.name == "mse01-7x1_to128_test_data-0123ab_codes-float16"
+    for protocol in (plain, rounded, replace(rounded, family="mse11"), replace(rounded, family="psnr")):
+        assert Protocol.parse(protocol.name) == protocol
+    assert [higher_is_better(family) for family in ("mse01", "mse11", "psnr")] == [False, False, True]
+    assert comparable(plain, rounded) == "not comparable: codes default against float16"

@@ -69,9 +69,11 @@ def test_the_penalty_moves_every_weight_as_it_should() -> None:
         losses = []
         for sign in (1, -2, 1):
             parameter.data.add_(along, alpha=sign * step)
-            losses.append(float(judge(*batch).loss))
+            losses.append(float(judge(*batch).loss.detach()))
         expected = (losses[0] - losses[1]) / (2 * step)
-        assert float((found[name] * along).sum()) == pytest.approx(expected, rel=1e-4, abs=1e-6), name
+        assert float((found[name] * along).sum().detach()) == pytest.approx(expected, rel=1e-4, abs=1e-6), (
+            name
+        )
 
 
 def test_equal_parts_average_to_the_whole() -> None:
@@ -93,7 +95,7 @@ def test_the_generator_gets_its_gradient_and_the_discriminator_none() -> None:
     judge, (_, fake, _) = critic(), pairs()
     made = fake.clone().requires_grad_()
     loss = judge.deceived_by(made * 1, share=0.5)
-    assert float(loss) == pytest.approx(-float(judge.discriminator(fake).mean()))
+    assert float(loss) == pytest.approx(-float(judge.discriminator(fake).mean().detach()))
     assert not gradients(judge)
     (slope,) = torch.autograd.grad(-judge.discriminator(made).mean(), made)
     assert made.grad is not None

@@ -1,0 +1,49 @@
+"""A trained autoencoder at work: images to codes and back, without gradients."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from trainables.code_gan.autoencoder import Decoder, Encoder, build_autoencoder
+
+
+class Codec:
+    """The frozen encoder F and decoder H. Both take images and codes of any size.
+
+    Args:
+        encoder: F.
+        decoder: H.
+    """
+
+    def __init__(self, encoder: Encoder, decoder: Decoder) -> None:
+        self.encoder, self.decoder = (
+            network.eval().requires_grad_(requires_grad=False) for network in (encoder, decoder)
+        )
+
+    @classmethod
+    def of(cls, divisor: int, code_channels: int, width: int, state: Mapping[str, Any]) -> Self:
+        """F and H with the weights that an autoencoder's learner has learnt, on their device."""
+        network = build_autoencoder(divisor, code_channels, width)
+        network.encoder.load_state_dict(state["encoder"])
+        network.decoder.load_state_dict(state["decoder"])
+        return cls(network.encoder, network.decoder).to(next(iter(state["encoder"].values())).device)
+
+    def to(self, device: torch.device) -> Self:
+        """The same with its weights on that device."""
+        self.encoder.to(device)
+        self.decoder.to(device)
+        return self
+
+    @torch.no_grad()
+    def encode(self, x_NCHW: Tensor) -> Tensor:
+        """Images (N, 3, H, W) in [-1, 1] -> codes (N, C, H / divisor, W / divisor) in [-1, 1]."""
+        codes_NCHW: Tensor = self.encoder(x_NCHW)
+        return codes_NCHW
+
+    @torch.no_grad()
+    def decode(self, codes_NCHW: Tensor) -> Tensor:
+        """The way back."""
+        x_NCHW: Tensor = self.decoder(codes_NCHW)
+        return x_NCHW

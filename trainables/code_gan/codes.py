@@ -1,0 +1,51 @@
+"""What stage 2 learns, batch by batch: codes after acceleration, images before it.
+
+`Codes` is the seam: whatever gives the batch of an iteration by the samples' indices in it can stand behind the
+learner, such as codes that were computed once and stored.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from retable.data.pixels import to_model
+from trainables.code_gan.codec import Codec
+
+
+class Codes(Protocol):
+    """Training samples of stage 2. Which one a sample is depends on (seed, iteration, index) alone."""
+
+    def batch(self, iteration: int, indices: Sequence[int]) -> Tensor:
+        """Samples of that batch by their indices in it: float32 (N, C, h, w) in [-1, 1], on any device."""
+        ...
+
+
+class Pictures(Protocol):
+    """The part of `retable.data.images.Images` that training reads."""
+
+    def batch(self, iteration: int, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """uint8 (N, 3, S, S) and labels (N,)."""
+        ...
+
+
+class PlainImages:
+    """Images as they are: what the image GAN learns."""
+
+    def __init__(self, images: Pictures, device: torch.device) -> None:
+        self.images, self.device = images, device
+
+    def batch(self, iteration: int, indices: Sequence[int]) -> Tensor:
+        images, _ = self.images.batch(iteration, indices)
+        return to_model(images.to(self.device))
+
+
+class EncodedImages:
+    """Images encoded when they are asked for, mirrored ones too."""
+
+    def __init__(self, images: Pictures, codec: Codec, device: torch.device) -> None:
+        self.plain, self.codec = PlainImages(images, device), codec
+
+    def batch(self, iteration: int, indices: Sequence[int]) -> Tensor:
+        return self.codec.encode(self.plain.batch(iteration, indices))

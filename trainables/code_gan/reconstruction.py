@@ -1,0 +1,84 @@
+"""How well images come back from their codes."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol as Interface
+
+import torch
+from torch import Tensor
+
+from retable.data.pixels import to_model
+from retable.ddp import Workers
+from retable.metrics.protocol import Protocol
+from retable.metrics.similarity import psnr
+from retable.run import Score
+
+BATCH = 8
+"""Images reconstructed at once by a worker; changes no number beyond rounding."""
+
+
+class HeldOut(Interface):
+    """The part of `retable.data.images.Images` that scores read."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def __len__(self) -> int: ...
+
+    def evaluation_batch(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """uint8 (N, 3, S, S), not mirrored, and labels (N,)."""
+        ...
+
+
+def reconstruction_scores(
+    reconstruct: Callable[[Tensor], Tensor],
+    images: HeldOut,
+    scored: int,
+    size: int,
+    workers: Workers,
+    *,
+    split: str = "test",
+    codes: str = "",
+) -> Mapping[str, Score]:
+    """Mean squared error in both ranges of values, and PSNR, by protocol name. Every rank calls it and gets the same.
+
+    The paper does not say in which range its error is: of values in [-1, 1] it is four times that in [0, 1].
+
+    Args:
+        reconstruct: images (N, 3, S, S) in [-1, 1] -> their reconstructions.
+        images: that they are taken of.
+        scored: of how many, evenly spaced; all where there are fewer.
+        size: of the images, in pixels.
+        split: the images' own.
+        codes: type that `reconstruct` rounds codes to; empty if it does not.
+
+    Raises:
+        FloatingPointError: a reconstruction was not finite.
+    """
+    count = min(scored, len(images))
+    chosen = [number * len(images) // count for number in range(count)]
+    share = workers.share(count)
+    found = []
+    for start in range(share.start, share.stop, BATCH):
+        originals, _ = images.evaluation_batch(chosen[start : min(start + BATCH, share.stop)])
+        x_NCHW = to_model(originals.to(workers.device))
+        with torch.no_grad():
+            y_NCHW = reconstruct(x_NCHW)
+        errors_N = (y_NCHW - x_NCHW).double().square().mean(dim=(1, 2, 3))
+        found.append(torch.stack([errors_N, psnr(y_NCHW, x_NCHW).double()], dim=1))
+    empty = torch.zeros(0, 2, dtype=torch.float64, device=workers.device)
+    means = workers.gather(torch.cat([empty, *found])).mean(dim=0).tolist()
+    if not math.isfinite(means[0]):
+        raise FloatingPointError("reconstructions must be finite; the autoencoder overflowed")
+    values = {"mse01": means[0] / 4, "mse11": means[0], "psnr": means[1]}
+    return {
+        Protocol(
+            family=family,
+            samples=count,
+            data=images.fingerprint[:6],
+            resize=f"to{size}",
+            split=split,
+            codes=codes,
+        ).name: Score(value)
+        for family, value in values.items()
+    }
