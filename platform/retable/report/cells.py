@@ -7,7 +7,7 @@ from typing import Generic
 
 from retable.metrics.protocol import Protocol, comparable
 from retable.plan import Plan
-from retable.report.results import Result
+from retable.report.results import FINISHED, Result
 from retable.report.statistics import Summary, summarise
 from retable.run import Score
 from retable.scale import Scale
@@ -81,7 +81,9 @@ def _by_protocol(outcomes: Sequence[Result], metric: str) -> dict[str, list[Scor
     """The finished trials' scores of one metric family."""
     scores: dict[str, list[Score]] = {}
     for outcome in outcomes:
-        if outcome.state == "done":
+        if (
+            outcome.state in FINISHED
+        ):  # a collapsed trial's result is its last good snapshot, and the cell says so
             for name, score in outcome.scores.items():
                 if Protocol.parse(name).family == metric:
                     scores.setdefault(name, []).append(score)

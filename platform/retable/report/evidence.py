@@ -44,7 +44,10 @@ def gather(
     ours = [(cell, weight) for cell, weight in terms if cell.outcomes]
     if any(cell.state.endswith("not run") and not cell.summaries for cell, _ in ours):
         return Evidence(why=NOT_TRAINED)
-    if without := [cell for cell, _ in ours if not cell.summaries]:
+    # A collapsed trial shows what its last good snapshot scored, but is no evidence for what the model can do.
+    if without := [
+        cell for cell, _ in ours if not any(one.state == "done" and one.scores for one in cell.outcomes)
+    ]:
         return Evidence(why=f"{without[0].cell.row}, {without[0].cell.column}: {without[0].state}")
     protocols = sorted({name for cell, _ in ours for name in cell.summaries})
     if len(protocols) > 1:

@@ -20,7 +20,8 @@ class Result:
 
     Attributes:
         state: ``done``, ``collapsed``, ``missing``, ``unreadable``, or what the ledger says (``failed``,
-            ``running``, …). Only the scores of a ``done`` trial enter a table.
+            ``running``, …). A collapsed trial's scores are those of its last
+            good snapshot; a table shows them and says so.
         scores: by protocol name.
         iteration: the best snapshot, at which the scores were taken.
         wall_seconds: time in training and evaluation, over all attempts.

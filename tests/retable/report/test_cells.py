@@ -32,12 +32,12 @@ def test_both_columns_read_one_trial(example: "Example") -> None:
     assert at(cells, "Naive", "IS").state == "not run"
 
 
-def test_a_collapsed_trial_is_never_a_number(example: "Example") -> None:
+def test_a_collapsed_trials_last_good_snapshot_is_its_number_and_the_cell_says_so(example: "Example") -> None:
     plan = example.plan(seeds=(0, 1))
     results = example.collapsed("Full") | example.done("Full", {example.is_protocol: Score(2.0)}, seed=1)
     cell = at(filled_cells(plan, results), "Full", "IS")
-    assert cell.summaries[example.is_protocol].value == 2.0
-    assert cell.summaries[example.is_protocol].n_seeds == 1
+    assert cell.summaries[example.is_protocol].value == (99.0 + 2.0) / 2
+    assert cell.summaries[example.is_protocol].n_seeds == 2
     assert cell.state == "1 collapsed at 7, 1 done"
     assert at(filled_cells(example.plan(), example.collapsed("Full")), "Full", "IS").state == "collapsed at 7"
 

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 GOLDEN = """\
 Table 9. Layers enabled one by one [smoke scale]
 
-          IS                           FID
- ────────────────────────────────────────────────────────────────
- Naive    1.93 ± 0.04                  812.3 ± 9.0
-          paper 12.79 ± 0.10 [1]       paper 7822 ± 27
-          not comparable: smoke data   not comparable: smoke data
- Full     collapsed at 7               collapsed at 7
-          paper none [2]               paper 3715 ± 19
+          IS                              FID
+ ──────────────────────────────────────────────────────────────────────
+ Naive    1.93 ± 0.04                     812.3 ± 9.0
+          paper 12.79 ± 0.10 [1]          paper 7822 ± 27
+          not comparable: smoke data      not comparable: smoke data
+ Full     99.00 ± 0.10 [collapsed at 7]   99.00 ± 0.10 [collapsed at 7]
+          paper none [2]                  paper 3715 ± 19
+                                          not comparable: smoke data
  Others   paper 8.31 ± 0.09
 
 smoke scale on embedded data, training seeds: 0.

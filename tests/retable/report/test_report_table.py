@@ -47,10 +47,10 @@ def test_params_keep_their_types_where_a_row_has_none(example: "Example") -> Non
 
 def test_cells_that_were_not_run_hold_no_number(example: "Example") -> None:
     plan = example.plan()
-    frame = cells_frame(plan, filled_cells(plan, example.collapsed("Full")))
+    frame = cells_frame(plan, filled_cells(plan, {}))
     assert frame["value"].isna().all()
     assert frame["difference"].isna().all()
-    assert frame["state"].tolist() == ["not run"] * 2 + ["collapsed at 7"] * 2 + ["quoted"] * 2
+    assert frame["state"].tolist() == ["not run"] * 4 + ["quoted"] * 2
     assert frame.loc[4, "published"] == 8.31
     assert frame.loc[5, "published"] is pd.NA
 
