@@ -45,9 +45,7 @@ def gather(
     if any(cell.state.endswith("not run") and not cell.summaries for cell, _ in ours):
         return Evidence(why=NOT_TRAINED)
     # A collapsed trial shows what its last good snapshot scored, but is no evidence for what the model can do.
-    if without := [
-        cell for cell, _ in ours if not any(one.state == "done" and one.scores for one in cell.outcomes)
-    ]:
+    if without := [cell for cell, _ in ours if not (cell.summaries and _done(cell))]:
         return Evidence(why=f"{without[0].cell.row}, {without[0].cell.column}: {without[0].state}")
     protocols = sorted({name for cell, _ in ours for name in cell.summaries})
     if len(protocols) > 1:
@@ -66,6 +64,10 @@ def gather(
         if all(one.state == "done" and protocols[0] in one.scores for one, _ in outcomes):
             sums[seed] = quoted + sum(weight * one.scores[protocols[0]].value for one, weight in outcomes)
     return Evidence(sums, "" if sums else NO_COMMON_SEED)
+
+
+def _done(cell: FilledCell[Any]) -> bool:
+    return any(outcome.state == "done" for outcome in cell.outcomes)
 
 
 def _cancels(ours: Terms) -> bool:
