@@ -15,6 +15,7 @@ from trainables.video_gan.critic import Critic, Verdict
 from trainables.video_gan.discriminator import Discriminator
 from trainables.video_gan.generator import LEVELS, Generator
 from trainables.video_gan.passes import Recorded, Tangent
+from trainables.video_gan.penalty import Penalty
 
 FOLDER = Path(
     os.environ.get("TGANV2_GOLDEN", Path(__file__).parents[2].parent / "shared" / "golden" / "tganv2")
@@ -84,7 +85,7 @@ def in_training(path: Path) -> tuple[Golden, tuple[Tensor, ...], Verdict, nn.Mod
     """The case after one training forward of the generator, with the critic's verdict on its videos."""
     golden = Golden(path)
     videos = golden.generator(golden["z"], golden["train.offsets"].tolist())
-    critic = Critic(golden.discriminator, form="per_level", penalty=1.0)
+    critic = Critic(golden.discriminator, penalty=Penalty("r1", 1.0))
     return golden, videos, critic(golden.levels("real"), videos), critic
 
 
@@ -121,8 +122,8 @@ def test_training_videos_and_running_statistics(path: Path) -> None:
 
 def test_logits(path: Path) -> None:
     golden, _, verdict, _ = in_training(path)
-    for ours_NL, key in ((verdict.real_NL, "d.real.logits"), (verdict.fake_NL, "d.fake.logits")):
-        close(ours_NL.T, golden[key], relative=1e-3)
+    for ours, key in ((verdict.real, "d.real.logits"), (verdict.fake, "d.fake.logits")):
+        close(torch.stack(ours), golden[key], relative=1e-3)
     with torch.no_grad():
         plain_NL = golden.discriminator(golden.levels("train"))
     close(plain_NL.T, golden["d.fake.logits"], relative=1e-3)

@@ -72,7 +72,7 @@ def kernel_of(weight: Tensor, axes: Sequence[Axis]) -> Tensor:
     # Not kept as a tensor: one first made under inference mode, or of fake tensors, could not be used in training.
     matrix = torch.tensor(_matrix(tuple(axes)), dtype=weight.dtype, device=weight.device)
     shape = *weight.shape[:2], *(axis.widen().shape[1] for axis in axes)
-    with _full_precision(weight.device.type):
+    with full_precision(weight.device.type):
         return (weight.flatten(2) @ matrix).reshape(shape)
 
 
@@ -91,7 +91,7 @@ def upsampled_conv2d(x_NCHW: Tensor, weight: Tensor, bias: Tensor | None) -> Ten
     return F.conv_transpose2d(x_NCHW, kernel, bias, stride=2, padding=[axis.padding for axis in axes])
 
 
-def _full_precision(device: str) -> AbstractContextManager[object]:
+def full_precision(device: str) -> AbstractContextManager[object]:
     """Autocast off, on devices that know it: meta, where costs are counted, does not."""
     if torch.amp.is_autocast_available(device):
         return torch.autocast(device, enabled=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
@@ -25,6 +26,8 @@ UCF101_CLASSES = 101
 CHOICES = {
     "discriminator": ("multiscale", "3d", "3d+2d"),
     "loss": ("per_level", "eq7"),
+    "penalty": ("r1", "wgan-gp", "none"),
+    "adversarial": ("softplus", "wasserstein"),
     "pooling": ("reference", "paper"),
     "precision": ("float32", "bfloat16"),
 }
@@ -34,8 +37,11 @@ POSITIVE = (
     "z_dim",
     "base_channels",
     "clstm_channels",
+    "clstm_layers",
+    "clstm_dilation",
     "d_channels",
     "reference_batch",
+    "batch_stride",
     "n_dis",
 )
 
@@ -56,10 +62,15 @@ class VideoGANConfig(TrialConfig):
         s_t: frames of which a subsampling layer keeps one.
         S1: whether the subsampling layer after level 1 is there; S2 and S3 likewise. The baselines have S1 only.
         discriminator: ``multiscale`` judges four levels; ``3d`` and ``3d+2d`` are the baselines.
-        lam: λ, the weight of the zero-centred gradient penalty (Equation 10).
+        lam: λ, the weight of the gradient penalty.
+        penalty: ``r1`` is zero-centred, at real videos (Equation 10); ``wgan-gp`` is one-centred, between real and
+            generated videos; its λ was 10, and it is a mean over samples.
+        adversarial: ``softplus`` judges with Equation 4, ``wasserstein`` with the difference of mean logits.
         reference_batch: samples on each GPU of the paper's runs. Equation 10 is a sum over them while the other
             losses are means, and gradients are averaged over GPUs; so the penalty here is λ · reference_batch times
             the mean over all samples, whatever the number of workers.
+        batch_stride: samples of a micro-batch of which each subsampling layer keeps one, so that n_l in Equation 10
+            falls with the level; the reference has 2 where it is used.
         loss: ``per_level`` averages a loss for each level, as the authors' code does; ``eq7`` judges the sum of the
             levels' logits, as the paper's Equation 7 does.
         resolution: height and width of clips in pixels: 16, 32 or a multiple of 64.
@@ -67,7 +78,12 @@ class VideoGANConfig(TrialConfig):
         z_dim: dimensions of the noise.
         base_channels: channels of the last two Up blocks.
         clstm_channels: channels of the ConvLSTM.
+        clstm_layers: ConvLSTMs on top of each other, each of `clstm_channels`.
+        clstm_dilation: distance between neighbouring taps of their kernels, in pixels.
+        batch_norm: whether the generator has batch norm.
         d_channels: channels of the first block of a discriminator.
+        d_residual: residual blocks in the discriminators; otherwise one convolution in the place of each.
+        spectral_norm: divide each convolution of the discriminators' blocks by its largest singular value.
         pooling: what pooling does to an axis of size 1: the reference pads it, the paper leaves it alone.
         lr: Adam's learning rate at the first iteration.
         lr_decay: linearly to 0 over `iterations`.
@@ -110,6 +126,14 @@ class VideoGANConfig(TrialConfig):
     precision: Literal["float32", "bfloat16"] = "float32"
     conditional: bool = option(False)
     classes: int = option(UCF101_CLASSES)
+    penalty: Literal["r1", "wgan-gp", "none"] = option("r1")
+    adversarial: Literal["softplus", "wasserstein"] = option("softplus")
+    batch_stride: int = option(1)
+    clstm_layers: int = option(1)
+    clstm_dilation: int = option(1)
+    batch_norm: bool = option(True)
+    d_residual: bool = option(True)
+    spectral_norm: bool = option(False)
     data: ClipSpec = PAPER_CLIPS
     evaluation: Evaluation
 
@@ -146,6 +170,11 @@ class VideoGANConfig(TrialConfig):
                     f"s_t must divide the frames that reach each subsampling layer, or the number kept depends on "
                     f"the random offset, but got s_t={self.s_t} and {self.frames_by_level} frames by level"
                 )
+        if self.loss == "eq7" and max(self.batch_strides) > 1:
+            raise ValueError(
+                "loss='eq7' adds up a sample's logits of all levels, but with batch_stride="
+                f"{self.batch_stride} the higher levels judge fewer samples; use loss='per_level' or batch_stride=1"
+            )
 
     @property
     def strides(self) -> tuple[int, int, int]:
@@ -155,6 +184,20 @@ class VideoGANConfig(TrialConfig):
             strides.append(self.s_t if on and left > 1 else 1)
             left = -(-left // strides[-1])
         return strides[0], strides[1], strides[2]
+
+    @property
+    def batch_strides(self) -> tuple[int, int, int]:
+        """Samples of which each subsampling layer keeps one: 1 where it is off, and before the only level judged."""
+        first, second, third = (
+            self.batch_stride if stride > 1 and self.discriminator == "multiscale" else 1
+            for stride in self.strides
+        )
+        return first, second, third
+
+    @property
+    def one_in(self) -> tuple[int, ...]:
+        """For each level that is judged, of how many samples of a micro-batch it has one."""
+        return tuple(prod(self.batch_strides[: level - 1]) for level in self.levels)
 
     @property
     def frames_by_level(self) -> tuple[int, int, int, int]:
@@ -186,6 +229,8 @@ class VideoGANConfig(TrialConfig):
         """Every toggle that changes nothing off, and what only they use at its default."""
         multiscale = self.discriminator == "multiscale"
         judged = self if multiscale else replace(self, S2=False, S3=False, loss="per_level")
+        side = max(self.resolution // 64, 1)  # of the ConvLSTM's maps
+        penalised = self.lam > 0 and self.penalty != "none"
         S1, S2, S3 = (stride > 1 for stride in judged.strides)
         evaluation = replace(self.evaluation, classifier=self.evaluation.classifier.canonical())
         return replace(
@@ -194,7 +239,11 @@ class VideoGANConfig(TrialConfig):
             S1=S1,
             S2=S2,
             S3=S3,
-            reference_batch=self.reference_batch if self.lam else 1,
+            lam=self.lam if penalised else 0.0,
+            penalty=self.penalty if penalised else "r1",
+            reference_batch=self.reference_batch if penalised and self.penalty == "r1" else 1,
+            batch_stride=max(judged.batch_strides),
+            clstm_dilation=min(self.clstm_dilation, side),  # from there on, the outer taps meet padding only
             classes=self.classes if self.conditional else UCF101_CLASSES,
             evaluation=evaluation if self.conditional else replace(evaluation, labels="frequency"),
         )
@@ -212,7 +261,9 @@ class VideoGANConfig(TrialConfig):
             **super().labels(),
             "s_t": self.s_t if subsampled else 1,
             **{f"S{layer}": int(on and subsampled) for layer, on in enumerate(toggles, start=1)},
-            "lambda": self.lam,
+            "lambda": self.lam if self.penalty != "none" else 0.0,
+            "penalty": self.penalty if self.lam else "none",
+            "adversarial": self.adversarial,
             "reference_batch": self.reference_batch,
             "discriminator": self.discriminator,
             "loss": self.loss,
@@ -226,7 +277,13 @@ class VideoGANConfig(TrialConfig):
             "z_dim": self.z_dim,
             "base_channels": self.base_channels,
             "clstm_channels": self.clstm_channels,
+            "clstm_layers": self.clstm_layers,
+            "clstm_dilation": self.clstm_dilation,
+            "no_batch_norm": int(not self.batch_norm),
             "d_channels": self.d_channels,
+            "plain_discriminator": int(not self.d_residual),
+            "spectral_norm": int(self.spectral_norm),
+            "batch_stride": self.batch_stride if subsampled and multiscale else 1,
             "pooling": self.pooling,
             "precision": self.precision,
         }

@@ -17,11 +17,18 @@ from torch._subclasses import FakeTensorMode
 
 from retable.cost import SIZES, Cost, Op, Rule, Trace, cost, count_step
 from retable.forecast import StepCost
+from trainables.video_gan.blocks import Down
+from trainables.video_gan.clstm import ConvLSTM
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.critic import Critic, Verdict
-from trainables.video_gan.discriminator import Discriminator, Down
-from trainables.video_gan.generator import ConvLSTM, Generator
-from trainables.video_gan.networks import build_discriminator, build_generator, first_labels
+from trainables.video_gan.discriminator import Discriminator
+from trainables.video_gan.generator import Generator
+from trainables.video_gan.networks import (
+    build_critic,
+    build_discriminator,
+    build_generator,
+    first_labels,
+)
 
 Part: TypeAlias = Literal["generator", "discriminator"]
 
@@ -29,6 +36,7 @@ TABLE_1 = {
     "aten.convolution": Rule(),
     "aten.addmm": Rule(per_output=1),  # the bias: the tool adds it in a linear layer, not in a convolution
     "aten.relu": Rule(per_output=1),
+    "aten.leaky_relu": Rule(per_output=1),
     "aten.sigmoid": Rule(per_output=4),
     "aten.add": Rule(per_output=1),
     "aten.mul": Rule(per_output=1),
@@ -60,10 +68,13 @@ def forward_costs(config: VideoGANConfig, part: Part) -> dict[int, Cost]:
 
 
 def video_shapes(config: VideoGANConfig, samples: int) -> list[tuple[int, ...]]:
-    """(N, 3, T_l, H_l, W_l) of the training videos that the config's levels judge."""
+    """(n_l, 3, T_l, H_l, W_l) of the training videos that the config's levels judge."""
     config = config.canonical()
-    sides = {level: config.resolution >> (4 - level) for level in config.levels}
-    return [(samples, 3, config.frames_by_level[level - 1], side, side) for level, side in sides.items()]
+    shapes: list[tuple[int, ...]] = []
+    for level, one_in in zip(config.levels, config.one_in, strict=True):
+        side = config.resolution >> (4 - level)
+        shapes.append((-(-samples // one_in), 3, config.frames_by_level[level - 1], side, side))
+    return shapes
 
 
 def _generate(config: VideoGANConfig) -> tuple[dict[str, int], Iterator[Op]]:
@@ -97,11 +108,13 @@ def _as_authors_generate(ops: Iterable[Op], generator: Generator) -> Iterator[Op
     """
     recurrent = {name for name, module in generator.named_modules() if isinstance(module, ConvLSTM)}
     blocks = len(generator.ups)
-    subsampled = {f"ups.{at}.bn1{norm}" for norm in ("", ".norm") for at in range(blocks - 3, blocks)}
+    subsampled = {f"ups.{at}" for at in range(blocks - 3, blocks)}
     for op in ops:
         if op.module in recurrent and op.name == "aten.sigmoid":
             yield replace(op, name="aten.add")
-        if op.module in subsampled and op.name == "aten.native_batch_norm":
+        block = op.module.removesuffix(".norm").removesuffix(".bn1")
+        if block in subsampled and op.name in ("aten.native_batch_norm", "aten.relu"):  # the block's first
+            subsampled.remove(block)
             yield replace(op, name="aten.clone")
         yield op
 
@@ -114,6 +127,8 @@ def _as_authors_judge(ops: Sequence[Op], discriminator: Discriminator) -> Iterat
     flat = {name for name, block in blocks.items() if block.conv1.kernel_size[0] == 1}
     leaving = {op.module: op.elements_out for op in ops}  # the last of each module's is what comes out of it
     for op in ops:
+        if ".parametrizations." in op.module:  # spectral norm is about kernels; the convention counts videos
+            continue
         if op.module in blocks and op.name == "aten.add":
             yield replace(op, elements_out=leaving[op.module])
         elif op.module in flat and op.name == "aten.avg_pool3d":
@@ -123,11 +138,14 @@ def _as_authors_judge(ops: Sequence[Op], discriminator: Discriminator) -> Iterat
 
 
 def step_cost(config: VideoGANConfig) -> StepCost:
-    """Counts the operators of a training step; nothing is computed or allocated."""
+    """Counts the operators of a training step; nothing is computed or allocated.
+
+    With batch sub-sampling by another stride than 2 it is a forecast: the counted batches leave parts of samples.
+    """
     config = config.canonical()
     with _unreal(config.precision):
         generator = build_generator(config)
-        critic = Critic(build_discriminator(config), form=config.loss, penalty=config.lam)
+        critic = build_critic(config)
         batches = {samples: torch.empty(samples, config.z_dim) for samples in SIZES}
 
     def step(samples: int) -> None:
@@ -155,7 +173,8 @@ def _update(
             fakes = tuple(video.float() for video in generator(z_NZ, (0, 0, 0), labels_N))
         reals = tuple(torch.empty_like(video) for video in fakes)
         frames_M = torch.zeros(2 * len(z_NZ), dtype=torch.int64, device=z_NZ.device)
-        verdict: Verdict = critic(reals, fakes, frames_M, labels_N)
+        mix_N = torch.empty(len(z_NZ), device=z_NZ.device)
+        verdict: Verdict = critic(reals, fakes, frames_M, labels_N, mix_N)
     if both:
         torch.autograd.backward(fakes, verdict.fake_gradients)
     verdict.backward()

@@ -1,73 +1,23 @@
 """TGANv2's discriminator: for each level an unshared ResNet of 3D convolutions (Figure 4), and the baselines' (§5.3).
 
+Without residual blocks it is the simple discriminator of §6.1.6.
+
 Shapes: N samples, C channels, T frames, H height, W width.
 """
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm as normalise
 
 from trainables.parts.initial import glorot_uniform_
-from trainables.video_gan.passes import Pass, mean_of_pairs
+from trainables.video_gan.blocks import Down, Plain, Pooling
+from trainables.video_gan.passes import Pass
 
-Pooling = Literal["reference", "paper"]
 MULTIPLIERS = (1, 2, 4, 8, 16)
 """Channels of the five blocks, in units of the first's."""
-
-
-class Down(nn.Module):
-    """A residual block that halves H, W and, from the second block of a 3D net on, T.
-
-    Args:
-        first: no ReLU before the first convolution, hidden channels as many as outgoing ones, T is kept.
-        flat: 2D convolutions (kernels of one frame) that keep T.
-        pooling: what becomes of an axis of size 1. The paper leaves it alone; the reference pads it with a zero on
-            either side, so it grows to 3. Other odd sizes are padded with zeros to pairs in both.
-    """
-
-    def __init__(
-        self, channels_in: int, channels_out: int, *, first: bool, flat: bool, pooling: Pooling
-    ) -> None:
-        super().__init__()
-        hidden = channels_out if first else channels_in
-        kernel, padding = (1 if flat else 3, 3, 3), (0 if flat else 1, 1, 1)
-        self.conv1 = nn.Conv3d(channels_in, hidden, kernel, padding=padding)
-        self.conv2 = nn.Conv3d(hidden, channels_out, kernel, padding=padding)
-        self.shortcut = nn.Conv3d(channels_in, channels_out, 1)
-        self.first, self.pooling = first, pooling
-        self.pooled = (not (first or flat), True, True)
-        for conv in (self.conv1, self.conv2):
-            glorot_uniform_(conv, gain=2**0.5)
-        glorot_uniform_(self.shortcut)
-
-    def forward(self, x_NCTHW: Tensor, run: Pass) -> Tensor:
-        even = tuple(
-            pooled and size % 2 == 0 for pooled, size in zip(self.pooled, x_NCTHW.shape[2:], strict=True)
-        )
-        if self.first:
-            h, shortcut = x_NCTHW, run.conv(self.shortcut, mean_of_pairs(x_NCTHW, even))
-        else:
-            h, shortcut = run.relu(x_NCTHW), run.conv(self.shortcut, x_NCTHW, even)
-        h = run.conv(self.conv2, run.relu(run.conv(self.conv1, h)), even)
-        return self._pool_odd(h + shortcut, even)
-
-    def _pool_odd(self, x_NCTHW: Tensor, done: Sequence[bool]) -> Tensor:
-        """Pool the axes that have no pairs: odd sizes above 1 with zeros either side, size 1 by `pooling`."""
-        todo = [pooled and not even for pooled, even in zip(self.pooled, done, strict=True)]
-        odd = [todo and size > 1 for todo, size in zip(todo, x_NCTHW.shape[2:], strict=True)]
-        grown = [
-            self.pooling == "reference" and todo and not odd for todo, odd in zip(todo, odd, strict=True)
-        ]
-        if any(odd):
-            sizes = [2 if axis else 1 for axis in odd]
-            x_NCTHW = F.avg_pool3d(x_NCTHW, sizes, sizes, [1 if axis else 0 for axis in odd])
-        if any(grown):
-            x_NCTHW = F.pad(x_NCTHW, [int(axis) for axis in reversed(grown) for _ in range(2)])
-        return x_NCTHW
 
 
 class ResNet(nn.Module):
@@ -76,17 +26,26 @@ class ResNet(nn.Module):
     Args:
         channels: of the first block.
         flat: a 2D net, for videos of one frame.
+        residual: whether the blocks are; otherwise each is one convolution.
         classes: of a conditional net, which adds ⟨v[label], features⟩ to the logit (Miyato & Koyama 2018; §4.6).
             0 for an unconditional one.
     """
 
     def __init__(
-        self, channels: int, *, flat: bool = False, pooling: Pooling = "reference", classes: int = 0
+        self,
+        channels: int,
+        *,
+        flat: bool = False,
+        pooling: Pooling = "reference",
+        residual: bool = True,
+        classes: int = 0,
     ) -> None:
         super().__init__()
         widths = [3, *(channels * m for m in MULTIPLIERS)]
+        block = Down if residual else Plain
         self.blocks = nn.ModuleList(
-            Down(c_in, c_out, first=c_in == 3, flat=flat, pooling=pooling) for c_in, c_out in pairwise(widths)
+            block(c_in, c_out, first=at == 0, flat=flat, pooling=pooling)
+            for at, (c_in, c_out) in enumerate(pairwise(widths))
         )
         self.linear = nn.Conv3d(widths[-1], 1, 1)  # on one pixel; so that the net is convolutions throughout
         glorot_uniform_(self.linear)
@@ -123,10 +82,12 @@ class ResNet(nn.Module):
 class TwoStream(nn.Module):
     """The 3D + 2D baseline: the logit of a video plus the logit of one of its frames (§5.3)."""
 
-    def __init__(self, channels: int, *, pooling: Pooling = "reference", classes: int = 0) -> None:
+    def __init__(
+        self, channels: int, *, pooling: Pooling = "reference", residual: bool = True, classes: int = 0
+    ) -> None:
         super().__init__()
-        self.video = ResNet(channels, pooling=pooling, classes=classes)
-        self.frame = ResNet(channels, flat=True, pooling=pooling, classes=classes)
+        self.video = ResNet(channels, pooling=pooling, residual=residual, classes=classes)
+        self.frame = ResNet(channels, flat=True, pooling=pooling, residual=residual, classes=classes)
 
     def forward(
         self, x_NCTHW: Tensor, run: Pass, frames_N: Tensor | None = None, labels_N: Tensor | None = None
@@ -158,6 +119,10 @@ class Discriminator(nn.Module):
         levels: number of videos.
         channels: of the first block of each net.
         two_stream: judge one frame of each video too.
+        residual: whether the nets' blocks are.
+        spectral_norm: divide the kernel of every convolution in the blocks by its largest singular value (Miyato et al.
+            2018), of which each training pass takes one step of the power method. The vectors of that method are
+            buffers; equal weights move them alike on all workers.
         classes: that the nets are told of, for a conditional model; 0 for an unconditional one.
         literal: run every layer as the paper writes it and counts it (Table 1), not in its cheaper equal form.
     """
@@ -169,12 +134,20 @@ class Discriminator(nn.Module):
         channels: int = 64,
         two_stream: bool = False,
         pooling: Pooling = "reference",
+        residual: bool = True,
+        spectral_norm: bool = False,
         classes: int = 0,
         literal: bool = False,
     ) -> None:
         super().__init__()
         net = TwoStream if two_stream else ResNet
-        self.levels = nn.ModuleList(net(channels, pooling=pooling, classes=classes) for _ in range(levels))
+        self.levels = nn.ModuleList(
+            net(channels, pooling=pooling, residual=residual, classes=classes) for _ in range(levels)
+        )
+        blocks = [block for block in self.modules() if spectral_norm and isinstance(block, Down | Plain)]
+        for block in blocks:
+            for conv in block.children():
+                normalise(conv)
         self.literal = literal
 
     def forward(

@@ -41,6 +41,11 @@ def own_offsets(seed: int, update: int, indices: Sequence[int], counts: Sequence
     return torch.from_numpy(np.stack(rows))
 
 
+def mixtures(seed: int, update: int, indices: Sequence[int]) -> Tensor:
+    """ε of WGAN-GP, uniform in [0, 1): each sample's share of the real video, (len(indices),)."""
+    return torch.tensor([stream(seed, "mixture", update, index).random() for index in indices]).float()
+
+
 def judged_frames(seed: int, update: int, micro: int, frames: int) -> tuple[int, int]:
     """The frame that the 3D + 2D baseline's 2D net sees of the real, and of the generated videos."""
     real, fake = stream(seed, "frame", update, micro).integers(0, frames, 2).tolist()

@@ -15,7 +15,8 @@ from retable.ddp import SyncBatchNorm2d
 from trainables.parts.conditional_norm import ConditionalBatchNorm2d
 from trainables.parts.initial import glorot_uniform_, lecun_normal_
 from trainables.parts.layout import packed
-from trainables.parts.resample import Axis, kernel_of, upsampled_conv2d
+from trainables.parts.resample import upsampled_conv2d
+from trainables.video_gan.clstm import ConvLSTM
 
 LEVELS = (1, 2, 3, 4)
 MULTIPLIERS = (16, 8, 4, 2, 1, 1)
@@ -35,8 +36,13 @@ def blocks_and_side(resolution: int) -> tuple[int, int]:
     return 6, resolution // 64
 
 
-def batch_norm(channels: int, classes: int = 0) -> nn.Module:
-    """Batch norm with Chainer's constants, synchronised over the workers; conditional where there are classes."""
+def batch_norm(channels: int, classes: int = 0, *, on: bool = True) -> nn.Module:
+    """Batch norm with Chainer's constants, synchronised over the workers; conditional where there are classes.
+
+    Off, it is nothing (§6.1.5).
+    """
+    if not on:
+        return nn.Identity()
     if classes:
         return ConditionalBatchNorm2d(channels, classes, eps=2e-5, momentum=0.1)
     return SyncBatchNorm2d(channels, eps=2e-5, momentum=0.1)
@@ -48,56 +54,16 @@ def normalised(norm: nn.Module, x_MCHW: Tensor, labels_N: Tensor | None) -> Tens
     return out
 
 
-def subsample(x_MCHW: Tensor, samples: int, offset: int, stride: int) -> Tensor:
-    """Keep frames offset, offset + stride, … of each sample (Equations 8 and 9).
+def subsample(x_MCHW: Tensor, samples: int, offset: int, stride: int, batch_stride: int = 1) -> Tensor:
+    """Keep frames offset, offset + stride, … of each sample (Equations 8 and 9), and of the samples the 1st and then
+    each `batch_stride`-th.
 
     Args:
         x_MCHW: (samples * T, C, H, W).
     """
-    if stride == 1:
+    if stride == batch_stride == 1:
         return x_MCHW
-    return x_MCHW.view(samples, -1, *x_MCHW.shape[1:])[:, offset::stride].flatten(0, 1)
-
-
-class ConvLSTM(nn.Module):
-    """A convolutional LSTM (§4.1) whose input is zero after the first step. Gates: input, forget, output, candidate.
-
-    Args:
-        literal: convolve the zero maps too, as the paper's operation counts do.
-    """
-
-    def __init__(self, channels: int, *, literal: bool = False) -> None:
-        super().__init__()
-        self.input = nn.Conv2d(channels, 4 * channels, 3, padding=1)
-        self.hidden = nn.Conv2d(channels, 4 * channels, 3, padding=1, bias=False)
-        self.literal = literal
-        for conv in (self.input, self.hidden):
-            lecun_normal_(conv)
-
-    def forward(self, x_NCHW: Tensor, frames: int) -> Tensor:
-        """The states h_0 … h_{T-1}, (N, T, C, H, W), from zero states and the input at t = 0."""
-        axes = [Axis(size, 3) for size in x_NCHW.shape[2:]]
-        kernel, padding = kernel_of(self.hidden.weight, axes), [axis.padding for axis in axes]
-        gates: Tensor = self.input(x_NCHW)
-        cell = torch.zeros_like(x_NCHW)
-        states: list[Tensor] = []
-        if self.literal:
-            gates = gates + self.hidden(cell)
-        for t in range(frames):
-            if t > 0:
-                gates = F.conv2d(states[-1], kernel, padding=padding) + self._silence(x_NCHW)
-            admit, keep, emit, candidate = gates.chunk(4, dim=1)
-            cell = keep.sigmoid() * cell + admit.sigmoid() * candidate.tanh()
-            states.append(emit.sigmoid() * cell.tanh())
-        return torch.stack(states, dim=1)
-
-    def _silence(self, x_NCHW: Tensor) -> Tensor:
-        """The input convolution of a zero map, which is its bias everywhere."""
-        if self.literal:
-            silence: Tensor = self.input(torch.zeros_like(x_NCHW))
-            return silence
-        assert self.input.bias is not None
-        return self.input.bias[:, None, None]
+    return x_MCHW.view(samples, -1, *x_MCHW.shape[1:])[::batch_stride, offset::stride].flatten(0, 1)
 
 
 class Up(nn.Module):
@@ -105,16 +71,23 @@ class Up(nn.Module):
 
     Args:
         classes: of a conditional generator; 0 for an unconditional one.
+        normed: whether batch norm is there.
         literal: upsample and convolve one after the other, as the paper's operation counts do.
     """
 
     def __init__(
-        self, channels_in: int, channels_out: int, *, classes: int = 0, literal: bool = False
+        self,
+        channels_in: int,
+        channels_out: int,
+        *,
+        classes: int = 0,
+        normed: bool = True,
+        literal: bool = False,
     ) -> None:
         super().__init__()
-        self.bn1 = batch_norm(channels_in, classes)
+        self.bn1 = batch_norm(channels_in, classes, on=normed)
         self.conv1 = nn.Conv2d(channels_in, channels_out, 3, padding=1)
-        self.bn2 = batch_norm(channels_out, classes)
+        self.bn2 = batch_norm(channels_out, classes, on=normed)
         self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1)
         self.shortcut = nn.Conv2d(channels_in, channels_out, 1)
         self.literal = literal
@@ -137,9 +110,9 @@ class Up(nn.Module):
 class Render(nn.Module):
     """Features to RGB frames in (-1, 1): batch norm, ReLU, 3×3 convolution, tanh."""
 
-    def __init__(self, channels: int, *, classes: int = 0) -> None:
+    def __init__(self, channels: int, *, classes: int = 0, normed: bool = True) -> None:
         super().__init__()
-        self.bn = batch_norm(channels, classes)
+        self.bn = batch_norm(channels, classes, on=normed)
         self.conv = nn.Conv2d(channels, 3, 3, padding=1)
         lecun_normal_(self.conv)
 
@@ -156,7 +129,11 @@ class Generator(nn.Module):
             before level 1.
         frames: T of level 1 in training.
         strides: of the three subsampling layers.
+        batch_strides: samples of which each of them keeps one.
+        clstm_layers: ConvLSTMs on top of each other (§6.1.1).
+        clstm_dilation: of their kernels.
         levels: the levels that have a rendering block; the baselines have level 4 only (§5.3).
+        batch_norm: whether it is there.
         classes: of a conditional generator (§4.6): the one-hot label is joined to the noise, and every batch norm is
             conditional. 0 for an unconditional one.
         literal: run every layer as the paper writes it and counts it (Table 1), not in its cheaper equal form.
@@ -171,9 +148,13 @@ class Generator(nn.Module):
         resolution: int = 192,
         frames: int = 16,
         strides: Sequence[int] = (1, 1, 1),
+        batch_strides: Sequence[int] = (1, 1, 1),
         z_dim: int = 256,
         base_channels: int = 32,
         clstm_channels: int = 1024,
+        clstm_layers: int = 1,
+        clstm_dilation: int = 1,
+        batch_norm: bool = True,
         levels: Sequence[int] = LEVELS,
         classes: int = 0,
         literal: bool = False,
@@ -181,15 +162,24 @@ class Generator(nn.Module):
         super().__init__()
         self.classes = classes
         blocks, self.side = blocks_and_side(resolution)
-        self.frames, self.strides, self.levels = frames, tuple(strides), tuple(levels)
+        self.frames, self.levels = frames, tuple(levels)
+        self.strides, self.batch_strides = tuple(strides), tuple(batch_strides)
         widths = [clstm_channels, *(base_channels * m for m in MULTIPLIERS[-blocks:])]
         self.fc = nn.Linear(classes + z_dim, clstm_channels * self.side**2)
-        self.clstm = ConvLSTM(clstm_channels, literal=literal)
+        self.clstm = ConvLSTM(clstm_channels, dilation=clstm_dilation, literal=literal)
+        self.stack = nn.ModuleList(
+            ConvLSTM(clstm_channels, dilation=clstm_dilation, literal=literal)
+            for _ in range(clstm_layers - 1)
+        )
         self.ups = nn.ModuleList(
-            Up(c_in, c_out, classes=classes, literal=literal) for c_in, c_out in pairwise(widths)
+            Up(c_in, c_out, classes=classes, normed=batch_norm, literal=literal)
+            for c_in, c_out in pairwise(widths)
         )
         self.renders = nn.ModuleDict(
-            {str(level): Render(widths[level - 5], classes=classes) for level in self.levels}
+            {
+                str(level): Render(widths[level - 5], classes=classes, normed=batch_norm)
+                for level in self.levels
+            }
         )
         lecun_normal_(self.fc)
 
@@ -204,7 +194,7 @@ class Generator(nn.Module):
             labels_N: the samples' classes, from 0, for a conditional generator.
 
         Returns:
-            For each rendered level a video (N, 3, T_l, H_l, W_l) in (-1, 1).
+            For each rendered level a video (n_l, 3, T_l, H_l, W_l) in (-1, 1); n_l = N but for batch sub-sampling.
 
         Raises:
             ValueError: a conditional generator gets no labels, or another one gets some.
@@ -217,7 +207,10 @@ class Generator(nn.Module):
             if level in self.levels:
                 videos.append(_video(self.renders[str(level)](h, labels_N), samples))
             if level < LEVELS[-1]:
-                h = subsample(h, samples, offsets[level - 1], self.strides[level - 1])
+                skip = self.batch_strides[level - 1]
+                h = subsample(h, samples, offsets[level - 1], self.strides[level - 1], skip)
+                samples = -(-samples // skip)
+                labels_N = None if labels_N is None else labels_N[::skip]
         return tuple(videos)
 
     @torch.no_grad()
@@ -259,6 +252,8 @@ class Generator(nn.Module):
             z_NZ = torch.cat([F.one_hot(labels_N, self.classes).to(z_NZ.dtype), z_NZ], dim=1)
         x_NCHW = self.fc(z_NZ).view(len(z_NZ), -1, self.side, self.side)
         states: Tensor = self.clstm(x_NCHW, frames)
+        for above in self.stack:
+            states = above(states, frames)
         return states.flatten(0, 1)
 
     def _block(self, level: int, x_MCHW: Tensor, labels_N: Tensor | None) -> Tensor:

@@ -13,8 +13,7 @@ import torch
 from retable.forecast import MIB
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.cost import Part, video_shapes
-from trainables.video_gan.critic import Critic
-from trainables.video_gan.networks import build_discriminator, build_generator, first_labels
+from trainables.video_gan.networks import build_critic, build_generator, first_labels
 
 STEPS = 3
 
@@ -76,11 +75,11 @@ def _generator_step(config: VideoGANConfig, on: torch.device) -> tuple[torch.nn.
 def _discriminator_step(
     config: VideoGANConfig, on: torch.device
 ) -> tuple[torch.nn.Module, Callable[[], None]]:
-    penalty = config.lam * config.reference_batch
-    critic = Critic(build_discriminator(config), form=config.loss, penalty=penalty).to(on)
+    critic = build_critic(config).to(on)
     videos = [torch.rand(shape, device=on) for shape in video_shapes(config, 1)]
     frames, labels_N = torch.zeros(2, dtype=torch.int64, device=on), first_labels(config, 1, on)
-    return critic, lambda: critic(videos, videos, frames, labels_N).backward()
+    mix_N = torch.rand(1, device=on)
+    return critic, lambda: critic(videos, videos, frames, labels_N, mix_N).backward()
 
 
 def _timed(step: Callable[[], None], on: torch.device) -> float:

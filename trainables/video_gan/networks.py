@@ -4,8 +4,10 @@ import torch
 from torch import Tensor
 
 from trainables.video_gan.config import VideoGANConfig
+from trainables.video_gan.critic import Critic
 from trainables.video_gan.discriminator import Discriminator
 from trainables.video_gan.generator import Generator
+from trainables.video_gan.penalty import Penalty
 
 
 def build_generator(config: VideoGANConfig, *, literal: bool = False) -> Generator:
@@ -17,6 +19,10 @@ def build_generator(config: VideoGANConfig, *, literal: bool = False) -> Generat
         z_dim=config.z_dim,
         base_channels=config.base_channels,
         clstm_channels=config.clstm_channels,
+        clstm_layers=config.clstm_layers,
+        clstm_dilation=config.clstm_dilation,
+        batch_strides=config.batch_strides,
+        batch_norm=config.batch_norm,
         levels=config.levels,
         classes=config.told_classes,
         literal=literal,
@@ -31,7 +37,26 @@ def build_discriminator(config: VideoGANConfig, *, literal: bool = False) -> Dis
         two_stream=config.discriminator == "3d+2d",
         pooling=config.pooling,
         classes=config.told_classes,
+        residual=config.d_residual,
+        spectral_norm=config.spectral_norm,
         literal=literal,
+    )
+
+
+def build_critic(config: VideoGANConfig, *, share: float = 1.0) -> Critic:
+    """The config's discriminator with its losses and penalty; `share` is that of a micro-batch in an update."""
+    weight = config.lam if config.penalty != "none" else 0.0
+    if config.penalty == "wgan-gp":
+        penalty = Penalty("wgan-gp", weight)
+    else:  # the paper sums it over the samples of a GPU
+        penalty = Penalty("r1", weight * config.reference_batch)
+    return Critic(
+        build_discriminator(config),
+        form=config.loss,
+        adversarial=config.adversarial,
+        penalty=penalty,
+        share=share,
+        one_in=config.one_in,
     )
 
 

@@ -1,40 +1,49 @@
-"""The losses and the penalty of TGANv2 as functions of logits and gradients.
+"""The losses of TGANv2 as functions of logits.
 
-Shapes: N samples, L levels. σ is the sigmoid; softplus(-y) = -ln σ(y), softplus(y) = -ln(1 - σ(y)).
+Shapes: n_l samples of each of L levels, N where all levels have as many. σ is the sigmoid; softplus(-y) = -ln σ(y),
+softplus(y) = -ln(1 - σ(y)).
 """
 
 from collections.abc import Sequence
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 Form = Literal["per_level", "eq7"]
-"""``per_level``: each level is judged by itself and the losses are averaged, as in the authors' code; ``eq7``: one
-judgement of the sum of the levels' logits (Equation 7)."""
+"""``per_level``: each level is judged by itself and the mean is over all judgements, as in the authors' code; ``eq7``:
+one judgement of the sum of the levels' logits (Equation 7)."""
+
+Adversarial = Literal["softplus", "wasserstein"]
+"""``softplus``: Equation 4, with the non-saturating loss of the generator; ``wasserstein``: the mean logits themselves
+(Gulrajani et al. 2017, Equation 3)."""
 
 
-def generator_loss(fake_NL: Tensor, form: Form) -> Tensor:
-    """The generator's non-saturating loss, a scalar: the mean of softplus(-y) over judgements."""
-    return F.softplus(-_judgements(fake_NL, form)).mean()
-
-
-def discriminator_loss(real_NL: Tensor, fake_NL: Tensor, form: Form) -> Tensor:
-    """The negative of Equation 4, a scalar: mean softplus(-y_real) + mean softplus(y_fake)."""
-    real, fake = _judgements(real_NL, form), _judgements(fake_NL, form)
-    return F.softplus(-real).mean() + F.softplus(fake).mean()
-
-
-def squared_slopes(slopes: Sequence[Tensor]) -> Tensor:
-    """The inner sum of Equation 10: Σ_l ‖∇D'_l(x_l)‖² for each sample, (N,), in float32.
+def generator_loss(fake: Sequence[Tensor], form: Form, adversarial: Adversarial = "softplus") -> Tensor:
+    """The generator's loss, a scalar: the mean over judgements y of softplus(-y), or of -y.
 
     Args:
-        slopes: for each level the gradient of the logits with respect to its real videos, (N, 3, T_l, H_l, W_l).
+        fake: for each level the logits (n_l,) of generated videos.
     """
-    return sum(
-        (slope.flatten(1).float().square().sum(dim=1) for slope in slopes), start=slopes[0].new_zeros(())
-    )
+    judged = _judgements(fake, form)
+    return (F.softplus(-judged) if adversarial == "softplus" else -judged).mean()
 
 
-def _judgements(logits_NL: Tensor, form: Form) -> Tensor:
-    return logits_NL.sum(dim=1) if form == "eq7" else logits_NL
+def discriminator_loss(
+    real: Sequence[Tensor], fake: Sequence[Tensor], form: Form, adversarial: Adversarial = "softplus"
+) -> Tensor:
+    """The discriminator's loss, a scalar: mean softplus(-y_real) + mean softplus(y_fake), or mean y_fake - mean y_real.
+
+    Args:
+        real: for each level the logits (n_l,) of real videos.
+        fake: likewise of generated ones.
+    """
+    judged_real, judged_fake = _judgements(real, form), _judgements(fake, form)
+    if adversarial == "wasserstein":
+        return judged_fake.mean() - judged_real.mean()
+    return F.softplus(-judged_real).mean() + F.softplus(judged_fake).mean()
+
+
+def _judgements(logits: Sequence[Tensor], form: Form) -> Tensor:
+    return torch.stack(list(logits)).sum(dim=0) if form == "eq7" else torch.cat(list(logits))

@@ -6,10 +6,11 @@ cotangent that it leaves at a convolution's output, a_i that convolution's input
 convolution's input becomes when v_i runs through the same gates without biases. Then
 
 - the gradient of a loss Σ_i L_i(y_i) is L'_i v_i with respect to x_i, and Σ_i L'_i (a_i ⊗ c_i) to the kernel;
-- ‖v_i‖² = A_i v_i, whose gradient with respect to the kernel is 2 Σ_i t_i ⊗ c_i (and none to biases).
+- ‖v_i‖² = A_i v_i, whose gradient with respect to the kernel is 2 t_i ⊗ c_i (and none to biases); a penalty
+  p(‖v_i‖²) has that times p', which is to run p' v_i through the gates in the place of v_i.
 
-That is R1 without a backward pass through a backward pass, and the discriminator's and the generator's gradients
-without two more of them. It equals automatic differentiation up to rounding (tested).
+That is a gradient penalty without a backward pass through a backward pass, and the discriminator's and the generator's
+gradients without two more of them. It equals automatic differentiation up to rounding (tested).
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.grad import conv3d_weight
 
-from trainables.parts.resample import Axis, kernel_of
+from trainables.parts.resample import Axis, full_precision, kernel_of
 
 KEPT = (False, False, False)
 """No axis of (T, H, W) is halved."""
@@ -41,9 +42,9 @@ class Pass:
     def __init__(self, *, literal: bool = False) -> None:
         self.literal = literal
 
-    def relu(self, x: Tensor) -> Tensor:
-        """max(x, 0)."""
-        return F.relu(x)
+    def relu(self, x: Tensor, leak: float = 0.0) -> Tensor:
+        """max(x, leak · x)."""
+        return F.leaky_relu(x, leak) if leak else F.relu(x)
 
     def conv(self, layer: nn.Conv3d, x_NCTHW: Tensor, halved: Sequence[bool] = KEPT) -> Tensor:
         """The layer, then the mean of pairs along the halved axes."""
@@ -55,7 +56,7 @@ class Pass:
         return self._conv(layer, x_NCTHW, axes)
 
     def _conv(self, layer: nn.Conv3d, x_NCTHW: Tensor, axes: Sequence[Axis]) -> Tensor:
-        return _apply(x_NCTHW, kernel_of(layer.weight, axes), layer.bias, axes)
+        return _apply(x_NCTHW, _kernel(layer, axes, x_NCTHW.device), layer.bias, axes)
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,13 @@ class Recorded(Pass):
         self.calls: list[Call] = []
         self.gates: list[Tensor] = []
 
-    def relu(self, x: Tensor) -> Tensor:
-        y = F.relu(x)
+    def relu(self, x: Tensor, leak: float = 0.0) -> Tensor:
+        y = super().relu(x, leak)
         self.gates.append(y.detach() > 0)
         return y
 
     def _conv(self, layer: nn.Conv3d, x_NCTHW: Tensor, axes: Sequence[Axis]) -> Tensor:
-        kernel = kernel_of(layer.weight, axes)
+        kernel = _kernel(layer, axes, x_NCTHW.device)
         bias = None if layer.bias is None else layer.bias.detach()
         y_NCTHW = _apply(x_NCTHW, kernel.detach(), bias, axes)
         self.calls.append(Call(kernel, layer.bias, axes, x_NCTHW.detach(), y_NCTHW))
@@ -99,13 +100,13 @@ class Recorded(Pass):
     def gradients(
         self, cotangents: Sequence[Tensor], slopes_N: Tensor, tangents: Sequence[Tensor], weight: float
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Gradients of Σ_i L_i(y_i) + weight · Σ_i ‖v_i‖², each with the kernel or bias that it is of.
+        """Gradients of Σ_i L_i(y_i) + weight · Σ_i p(‖v_i‖²), each with the kernel or bias that it is of.
 
         Args:
             cotangents: of each convolution, from `backward`.
             slopes_N: L'_i(y_i).
-            tangents: each convolution's input (n, C, T, H, W) on the tangents of the first n samples.
-            weight: of the squared norms of those n.
+            tangents: each convolution's input (n, C, T, H, W) on p' v_i of the first n samples.
+            weight: of the penalties of those n.
         """
         for call, cotangent, tangent in zip(self.calls, cotangents, tangents, strict=True):
             if cotangent.device.type == "cpu":  # oneDNN's bfloat16 kernel gradients read memory nobody wrote
@@ -133,12 +134,18 @@ class Tangent(Pass):
         self._gates, self._calls = iter(recorded.gates), iter(recorded.calls)
         self.inputs: list[Tensor] = []
 
-    def relu(self, x: Tensor) -> Tensor:
-        return torch.where(next(self._gates)[: len(x)], x, 0)
+    def relu(self, x: Tensor, leak: float = 0.0) -> Tensor:
+        return torch.where(next(self._gates)[: len(x)], x, leak * x if leak else 0)
 
     def _conv(self, layer: nn.Conv3d, x_NCTHW: Tensor, axes: Sequence[Axis]) -> Tensor:
         self.inputs.append(x_NCTHW)
         return _apply(x_NCTHW, next(self._calls).kernel, None, axes)
+
+
+def _kernel(layer: nn.Conv3d, axes: Sequence[Axis], on: torch.device) -> Tensor:
+    """The layer's kernel for these axes. Spectral norm takes its power iteration here, in the weight's precision."""
+    with full_precision(on.type):
+        return kernel_of(layer.weight, axes)
 
 
 def _apply(x_NCTHW: Tensor, kernel: Tensor, bias: Tensor | None, axes: Sequence[Axis]) -> Tensor:

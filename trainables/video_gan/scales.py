@@ -21,7 +21,7 @@ def smoke(config: VideoGANConfig) -> VideoGANConfig:
         snapshot_every=12,
         batch_size=max(config.batch_size // 2, 1),
         base_channels=4,
-        clstm_channels=64,
+        clstm_channels=max(config.clstm_channels // 16, 1),
         d_channels=8,
         lr=4e-4,
         evaluation=Evaluation(
@@ -42,7 +42,7 @@ def toy(config: VideoGANConfig) -> VideoGANConfig:
         iterations=2_000,
         snapshot_every=500,
         base_channels=16,
-        clstm_channels=128,
+        clstm_channels=max(config.clstm_channels // 8, 1),
         d_channels=16,
         lr=4e-4,
         evaluation=Evaluation(

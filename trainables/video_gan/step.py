@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -13,14 +14,22 @@ from retable.data.catalog import scan
 from retable.data.clips import Clips, to_model, to_uint8
 from retable.ddp import Workers, unwrapped
 from retable.metrics.evaluate import Evaluator
+from retable.metrics.features import ClassifierConfig
 from retable.run import Best, Run, Score
 from retable.study import Trial
 from trainables.parts.adam import torch_eps
 from trainables.parts.initial import seeded_weights
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.critic import Critic, Verdict
-from trainables.video_gan.draws import judged_frames, labels, noise, own_offsets, shared_offsets
-from trainables.video_gan.networks import build_discriminator, build_generator
+from trainables.video_gan.critic import Verdict
+from trainables.video_gan.draws import (
+    judged_frames,
+    labels,
+    mixtures,
+    noise,
+    own_offsets,
+    shared_offsets,
+)
+from trainables.video_gan.networks import build_critic, build_generator
 from trainables.video_gan.pyramid import pyramid
 
 PREVIEW = 36
@@ -52,18 +61,13 @@ class VideoGANLearner:
                 "precision='bfloat16' needs a GPU: on the CPU oneDNN's kernel gradients are not to be trusted in it; "
                 "use precision='float32'"
             )
+        _refuse_unequal_parts(config, workers)
         self.config, self.seed, self.run, self.workers = config, seed, run, workers
         self.clips = Clips(run.data, config.data, "train", seed) if clips is None else clips
         with seeded_weights(seed, "generator-weights"):
             self.generator = workers.wrap(build_generator(config))
         with seeded_weights(seed, "discriminator-weights"):
-            critic = Critic(
-                build_discriminator(config),
-                form=config.loss,
-                penalty=config.lam * config.reference_batch,
-                share=1 / config.accumulate,
-            )
-        self.critic = workers.wrap(critic)
+            self.critic = workers.wrap(build_critic(config, share=1 / config.accumulate))
         self.generator_adam = self._adam(self.generator)
         self.critic_adam = self._adam(self.critic)
 
@@ -80,18 +84,22 @@ class VideoGANLearner:
         return scalars
 
     def evaluate(self, iteration: int, *, final: bool) -> Mapping[str, Score]:
-        """IS and FID of dense videos, from the same noise at every snapshot."""
+        """IS and FID of dense videos, from the same noise at every snapshot.
+
+        They are as long as the classifier's clips: of a model trained on longer ones the first frames are judged, and one
+        trained on shorter ones goes on.
+        """
         del iteration
         return self._evaluator.scores(self._dense, final=final)
 
     def samples(self) -> np.ndarray:
         """36 dense clips, uint8 (36, T, 3, H, W)."""
-        batches = []
+        batches, frames = [], self.config.frames
         for start in range(0, PREVIEW, PREVIEW_BATCH):
             indices = range(start, start + PREVIEW_BATCH)
             columns_N = torch.tensor(indices) % PREVIEW_COLUMNS
             labels_N = columns_N * self.config.classes // PREVIEW_COLUMNS  # spread over all classes
-            batches.append(self._generate("preview-z", 0, indices, labels_N))
+            batches.append(self._generate("preview-z", 0, indices, labels_N, frames))
         return torch.cat([to_uint8(batch).cpu() for batch in batches]).numpy()
 
     def state(self) -> dict[str, Any]:
@@ -159,11 +167,13 @@ class VideoGANLearner:
         """The discriminator's verdict on that micro-batch's clips and generated videos."""
         config, device = self.config, self.workers.device
         offsets_NS = own_offsets(self.seed, update, indices, config.offset_counts).to(device)
-        reals = pyramid(to_model(clips.to(device)), config.strides, offsets_NS, config.levels)
+        x_NCTHW = to_model(clips.to(device))
+        reals = pyramid(x_NCTHW, config.strides, offsets_NS, config.levels, config.batch_strides)
         judged = judged_frames(self.seed, update, micro, config.frames_by_level[-1])
         frames_M = torch.tensor(judged, device=device).repeat_interleave(len(indices))
+        mix_N = mixtures(self.seed, update, indices).to(device) if config.penalty == "wgan-gp" else None
         with self._precision():
-            verdict: Verdict = self.critic(reals, fakes, frames_M, labels_N)
+            verdict: Verdict = self.critic(reals, fakes, frames_M, labels_N, mix_N)
             return verdict
 
     def _take(self, adam: torch.optim.Adam, iteration: int, update: int) -> None:
@@ -178,13 +188,13 @@ class VideoGANLearner:
         labels_N = None
         if self.config.conditional:
             labels_N = labels(self.seed, "evaluation-label", repeat, indices, self._asked)
-        return self._generate("evaluation-z", repeat, indices, labels_N)
+        return self._generate("evaluation-z", repeat, indices, labels_N, self._scored_frames)
 
     def _generate(
-        self, purpose: str, position: int, indices: Sequence[int], labels_N: Tensor | None
+        self, purpose: str, position: int, indices: Sequence[int], labels_N: Tensor | None, frames: int
     ) -> Tensor:
         generator, z_NZ = unwrapped(self.generator).eval(), self._noise(purpose, position, indices)
-        return generator.generate(z_NZ, self._told(labels_N), frames=self.config.frames)
+        return generator.generate(z_NZ, self._told(labels_N), frames=frames)
 
     def _told(self, labels_N: Tensor | None) -> Tensor | None:
         """The labels on the device, if the networks are told them."""
@@ -215,19 +225,42 @@ class VideoGANLearner:
         config = self.config.canonical()
         data = scan(self.run.data, frames=config.frames).fingerprint
         classifier = Trial(config.evaluation.classifier, 0, data)
-        return Evaluator(config.evaluation, self.run.required(classifier.signature), self.clips, self.workers)
+        folder = self.run.required(classifier.signature)
+        return Evaluator(config.evaluation, folder, self._real(), self.workers)
+
+    def _real(self) -> Clips:
+        """The train split as FID's real clips: as long as the generated ones that are scored."""
+        spec = replace(self.config.data, frames=self._scored_frames)
+        return self.clips if spec == self.config.data else Clips(self.run.data, spec, "train", self.seed)
+
+    @property
+    def _scored_frames(self) -> int:
+        """The classifier's length; its own, if the classifier has none (and is refused for that by the evaluator)."""
+        classifier = self.config.evaluation.classifier
+        return classifier.data.frames if isinstance(classifier, ClassifierConfig) else self.config.frames
+
+
+def _refuse_unequal_parts(config: VideoGANConfig, workers: Workers) -> None:
+    """Every worker must hold as many samples of each level as any other, and those that one worker would keep."""
+    part, one_in = config.batch_size // config.accumulate // workers.size, config.one_in[-1]
+    if workers.size > 1 and part % one_in:
+        raise ValueError(
+            f"with batch_stride={config.batch_stride} level 4 has one of {one_in} samples, so each worker must hold a "
+            f"multiple of {one_in} of a micro-batch, but it holds {part} (batch_size={config.batch_size}, "
+            f"accumulate={config.accumulate}, workers={workers.size}); use fewer workers"
+        )
 
 
 def _scalars(verdict: Verdict, levels: Sequence[int]) -> dict[str, Tensor]:
     """What a step reports: scalars on the device."""
-    logits = {"real": verdict.real_NL.mean(dim=0), "fake": verdict.fake_NL.mean(dim=0)}
+    logits = {"real": verdict.real, "fake": verdict.fake}
     return {
         "loss_gen": verdict.loss_gen,
         "loss_dis": verdict.loss_dis,
         "loss_gp": verdict.loss_gp,
         **{
-            f"logit_{whose}_{level}": mean_L[at]
-            for whose, mean_L in logits.items()
-            for at, level in enumerate(levels)
+            f"logit_{whose}_{level}": judged_N.mean()
+            for whose, judged in logits.items()
+            for level, judged_N in zip(levels, judged, strict=True)
         },
     }

@@ -95,6 +95,56 @@ def test_the_canonical_config_trains_the_same_and_is_its_own_canonical(
         assert canonical.offset_counts == config.offset_counts
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"penalty": "none"}, {"lam": 0.0}),
+        ({"penalty": "none"}, {"penalty": "wgan-gp", "lam": 0.0, "reference_batch": 2}),
+        ({"penalty": "wgan-gp"}, {"penalty": "wgan-gp", "reference_batch": 2}),
+        ({"s_t": 1}, {"s_t": 1, "batch_stride": 2}),
+        ({"discriminator": "3d"}, {"discriminator": "3d", "batch_stride": 2}),
+        ({"clstm_dilation": 3}, {"clstm_dilation": 4}),
+        (
+            {"resolution": 32, "data": ClipSpec(size=32)},
+            {"resolution": 32, "data": ClipSpec(size=32), "clstm_dilation": 2},
+        ),
+    ],
+)
+def test_options_that_change_nothing_are_one_trial(one: dict[str, object], other: dict[str, object]) -> None:
+    first, second = (replace(PAPER, **changes) for changes in (one, other))  # type: ignore[arg-type]
+    assert same(first, second)
+    assert first.canonical().labels() == second.canonical().labels()
+    assert first.canonical().canonical() == first.canonical()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"penalty": "none"},
+        {"penalty": "wgan-gp"},
+        {"adversarial": "wasserstein"},
+        {"batch_stride": 2},
+        {"clstm_layers": 2},
+        {"clstm_dilation": 2},
+        {"batch_norm": False},
+        {"d_residual": False},
+        {"spectral_norm": True},
+    ],
+)
+def test_options_are_other_trials_and_show_in_the_labels(changes: dict[str, object]) -> None:
+    config = replace(PAPER, **changes)  # type: ignore[arg-type]
+    assert not same(config, PAPER)
+    assert config.labels() != PAPER.labels()
+
+
+def test_samples_of_each_level() -> None:
+    thin = replace(PAPER, batch_stride=2)
+    assert thin.one_in == (1, 2, 4, 8)
+    assert replace(thin, s_t=4).one_in == (1, 2, 4, 4)  # S3 is off: the reference's strides are 4, 4, 1
+    assert replace(thin, S2=False).one_in == (1, 2, 2, 4)
+    assert replace(thin, discriminator="3d").one_in == PAPER.one_in[:1] == (1,)
+
+
 def test_labels_find_the_published_numbers() -> None:
     published = Published.load(PUBLISHED)
     naive = replace(PAPER, s_t=4, S1=False, S2=False, S3=False)
@@ -137,6 +187,11 @@ def test_labels_are_flat_and_in_the_papers_words() -> None:
         ({"lr": 0.0}, "lr must be positive"),
         ({"beta2": 1.0}, r"beta2 must be in \[0, 1\)"),
         ({"loss": "hinge"}, "loss must be one of .* but got 'hinge'"),
+        ({"penalty": "r2"}, "penalty must be one of .* but got 'r2'"),
+        ({"adversarial": "hinge"}, "adversarial must be one of"),
+        ({"batch_stride": 0}, "batch_stride must be at least 1"),
+        ({"clstm_layers": 0}, "clstm_layers must be at least 1"),
+        ({"loss": "eq7", "batch_stride": 2}, "with batch_stride=2 the higher levels judge fewer samples"),
         ({"discriminator": "2d"}, "discriminator must be one of"),
         ({"batch_size": 6, "accumulate": 4}, "accumulate must divide batch_size"),
     ],
@@ -153,6 +208,8 @@ def test_scales_keep_what_the_tables_compare() -> None:
             assert (config.s_t, config.lam, config.reference_batch) == (s_t, 10.0, 2)
             assert (config.resolution, config.data.size) == (32, 32)
     assert smoke(PAPER).batch_size == 16
+    assert (smoke(PAPER).clstm_channels, toy(PAPER).clstm_channels) == (64, 128)
+    assert toy(replace(PAPER, clstm_channels=2048)).clstm_channels == 256
     assert smoke(replace(PAPER, batch_size=1)).batch_size == 1
     assert paper(PAPER) is PAPER
 

@@ -16,7 +16,7 @@ from trainables.video_gan.cost import Part, _update, forward_costs, step_cost, v
 from trainables.video_gan.critic import Critic
 from trainables.video_gan.generator import Generator
 from trainables.video_gan.measure import measure
-from trainables.video_gan.networks import build_discriminator, build_generator
+from trainables.video_gan.networks import build_critic, build_generator
 
 PAPER = VideoGANConfig(evaluation=Evaluation(classifier=SMALL))
 TINY = replace(
@@ -32,8 +32,7 @@ TINY = replace(
 
 
 def networks(config: VideoGANConfig) -> tuple[Generator, Critic]:
-    critic = Critic(build_discriminator(config), form=config.loss, penalty=config.lam)
-    return build_generator(config), critic
+    return build_generator(config), build_critic(config)
 
 
 def forward_macs(network: torch.nn.Module, *inputs: object) -> int:
@@ -161,6 +160,40 @@ def test_shapes_of_the_videos() -> None:
         videos = build_generator(TINY)(torch.rand(2, TINY.z_dim), (0, 0, 0))
     assert [tuple(video.shape) for video in videos] == video_shapes(TINY, 2)
     assert video_shapes(replace(PAPER, discriminator="3d", S1=False), 1) == [(1, 3, 16, 192, 192)]
+
+
+def test_every_option_can_be_counted() -> None:
+    plain = step_cost(TINY)
+    for changes, macs in (
+        ({"spectral_norm": True}, "="),
+        ({"batch_norm": False}, "="),
+        ({"penalty": "none"}, "<"),
+        ({"penalty": "wgan-gp"}, ">"),
+        ({"clstm_layers": 3}, ">"),
+        ({"d_residual": False}, "<"),
+        ({"batch_stride": 2}, "<"),
+    ):
+        found = step_cost(replace(TINY, **changes))
+        base, difference = plain.gflops(8), found.gflops(8) - plain.gflops(8)
+        assert {"=": abs(difference) < 1e-3 * base, "<": difference < 0, ">": difference > 0}[macs], changes
+        assert found.memory_mb(8) > 0
+        assert (found.parameters == plain.parameters) == (
+            not changes.keys() & {"batch_norm", "clstm_layers", "d_residual"}
+        )
+
+
+def test_wgan_gp_judges_a_third_video() -> None:
+    _, judge = each_sample(TINY)
+    assert step_each_sample(replace(TINY, penalty="wgan-gp")) == step_each_sample(TINY) + 3 * judge
+
+
+def test_normalisation_is_not_counted_but_the_slices_of_subsampling_are() -> None:
+    normed, bare = (forward_costs(replace(TINY, batch_norm=on), "generator")[4] for on in (True, False))
+    assert normed == bare
+    with_it, without = (
+        forward_costs(replace(TINY, spectral_norm=on), "discriminator")[4] for on in (True, False)
+    )
+    assert with_it == without
 
 
 def test_a_baseline_has_the_generators_levels_but_one_discriminator() -> None:

@@ -4,7 +4,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from trainables.video_gan.discriminator import Discriminator, Down, Pooling, ResNet, TwoStream
+from trainables.video_gan.blocks import Down, Plain, Pooling
+from trainables.video_gan.discriminator import Discriminator, ResNet, TwoStream
 from trainables.video_gan.passes import Pass
 
 FRAMES = {1: (16, 16, 16, 16), 2: (16, 8, 4, 2), 4: (16, 4, 1, 1)}
@@ -138,3 +139,39 @@ def test_two_streams_add_the_logit_of_one_frame() -> None:
     torch.testing.assert_close(logits_NL, expected[:, None])
     with pytest.raises(ValueError, match="needs frames_N"):
         net([x])
+
+
+def test_a_plain_block_is_a_strided_convolution_of_four_taps() -> None:
+    """Mean pooling after 3 taps: what VGAN and TGAN are made of, with ties between the taps."""
+    block, x = Plain(2, 3, first=False, flat=False, pooling="reference"), torch.randn(2, 2, 4, 6, 6)
+    taps = torch.tensor([[0.5, 0.5, 0, 0], [0, 0.5, 0.5, 0], [0, 0, 0.5, 0.5]])
+    kernel = torch.einsum("octhw,ta,hb,wd->ocabd", block.conv.weight, taps, taps, taps)
+    expected = F.conv3d(F.leaky_relu(x, 0.2), kernel, block.conv.bias, stride=2, padding=1)
+    torch.testing.assert_close(block(x, Pass()), expected)
+
+
+def test_the_plain_net_takes_the_residual_nets_videos() -> None:
+    plain, residual = ResNet(2, residual=False), ResNet(2)
+    for frames, side in ((16, 4), (8, 8), (3, 16), (1, 32), (24, 4)):
+        x = torch.rand(1, 3, frames, side, side)
+        for one, other in zip(plain.blocks, residual.blocks, strict=True):
+            x = one(x, Pass())
+            assert one.pooled == other.pooled
+        assert plain(torch.rand(2, 3, frames, side, side), Pass()).shape == (2,)
+    assert not any(isinstance(block, Down) for block in plain.blocks)
+
+
+def test_spectral_norm_is_on_every_convolution_of_the_blocks_and_bounds_it() -> None:
+    torch.manual_seed(0)
+    net = Discriminator(channels=2, spectral_norm=True)
+    for block in net.modules():
+        if isinstance(block, Down):
+            for conv in block.children():
+                assert isinstance(conv, nn.Conv3d)
+                for _ in range(30):
+                    weight = conv.weight
+                assert float(torch.linalg.matrix_norm(weight.detach().flatten(1), 2)) == pytest.approx(
+                    1, rel=0.1
+                )
+    assert isinstance(net.levels[0], ResNet)
+    assert net.levels[0].linear.state_dict().keys() == {"weight", "bias"}

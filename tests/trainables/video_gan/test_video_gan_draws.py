@@ -1,6 +1,13 @@
 import torch
 
-from trainables.video_gan.draws import judged_frames, labels, noise, own_offsets, shared_offsets
+from trainables.video_gan.draws import (
+    judged_frames,
+    labels,
+    mixtures,
+    noise,
+    own_offsets,
+    shared_offsets,
+)
 from trainables.video_gan.pyramid import pyramid
 
 
@@ -32,6 +39,14 @@ def test_offsets_are_shared_by_fakes_and_own_of_reals() -> None:
     assert own.shape == (100, 3)
     assert own.max(dim=0).values.tolist() == [1, 3, 0]
     assert torch.equal(own_offsets(0, 5, [8], counts), own[[8]])
+
+
+def test_mixtures_are_uniform_and_keyed_by_sample() -> None:
+    mix = mixtures(7, 3, range(500))
+    assert 0 <= float(mix.min()) < float(mix.max()) < 1
+    assert abs(float(mix.mean()) - 0.5) < 0.05
+    assert torch.equal(mixtures(7, 3, [5, 199]), mix[[5, 199]])
+    assert not torch.equal(mixtures(7, 4, [5]), mix[[5]])
 
 
 def test_judged_frames_are_drawn_apart_for_real_and_fake() -> None:
@@ -66,3 +81,12 @@ def test_pyramid_keeps_one_frame_where_there_is_no_more() -> None:
     assert videos[0].shape == (2, 3, 1, 4, 4)
     assert torch.equal(videos[1][0, :, 0], x[0, :, 11])
     assert torch.equal(videos[1][1, :, 0], x[1, :, 0])
+
+
+def test_pyramid_thins_samples_by_the_strides_so_far() -> None:
+    x, offsets = torch.rand(5, 3, 8, 8, 8), torch.randint(0, 2, (5, 3))
+    every = pyramid(x, (2, 2, 2), offsets, (1, 2, 3, 4))
+    thin = pyramid(x, (2, 2, 2), offsets, (1, 2, 3, 4), (2, 1, 2))
+    assert [len(video) for video in thin] == [5, 3, 3, 2]
+    for some, all_of_them, one_in in zip(thin, every, (1, 2, 2, 4), strict=True):
+        assert torch.equal(some, all_of_them[::one_in])

@@ -4,7 +4,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from trainables.video_gan.generator import ConvLSTM, Generator, Up, subsample
+from trainables.video_gan.clstm import ConvLSTM
+from trainables.video_gan.generator import Generator, Up, subsample
 
 
 def small(resolution: int = 32, **changes: object) -> Generator:
@@ -106,6 +107,8 @@ def test_subsampling_keeps_every_stride_th_frame_of_each_sample() -> None:
     assert subsample(x, samples=2, offset=1, stride=2).flatten().tolist() == [1, 3, 5, 7, 9, 11]
     assert subsample(x, samples=2, offset=2, stride=4).flatten().tolist() == [2, 8]
     assert subsample(x, samples=2, offset=0, stride=1) is x
+    assert subsample(x, samples=4, offset=1, stride=2, batch_stride=2).flatten().tolist() == [1, 7]
+    assert subsample(x, samples=3, offset=0, stride=4, batch_stride=2).flatten().tolist() == [0, 8]
 
 
 def test_training_is_a_function_of_noise_and_offsets() -> None:
@@ -144,3 +147,58 @@ def test_initial_weights_have_chainers_scales() -> None:
         assert not conv.bias.any()
     lstm = ConvLSTM(16)
     assert float(lstm.hidden.weight.detach().std()) == pytest.approx((1 / (16 * 9)) ** 0.5, rel=0.02)
+
+
+def test_batch_subsampling_leaves_fewer_samples_at_each_level() -> None:
+    thin = small(strides=(2, 1, 2), batch_strides=(2, 1, 2), batch_norm=False)
+    z, offsets = torch.rand(5, 6), (1, 0, 1)
+    videos = thin(z, offsets)
+    assert [len(video) for video in videos] == [5, 3, 3, 2]
+    thin.batch_strides = (1, 1, 1)
+    for kept, all_of_them, one_in in zip(videos, thin(z, offsets), (1, 2, 2, 4), strict=True):
+        torch.testing.assert_close(kept, all_of_them[::one_in])
+
+
+def test_without_batch_norm_samples_do_not_mix() -> None:
+    generator, z = small(batch_norm=False), torch.rand(3, 6)
+    alone, together = generator(z[:1], (0, 0, 0)), generator(z, (0, 0, 0))
+    for one, many in zip(alone, together, strict=True):
+        torch.testing.assert_close(one, many[:1])
+    assert not list(generator.buffers())
+
+
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_a_stacked_layer_is_a_convlstm_of_its_inputs(dilation: int) -> None:
+    """Step by step, from the equations of Shi et al. without peepholes."""
+    layer, x = ConvLSTM(2, dilation=dilation).double(), torch.randn(3, 4, 2, 5, 5, dtype=torch.float64)
+    h = c = torch.zeros_like(x[:, 0])
+    for t in range(4):
+        i, f, o, g = (layer.input(x[:, t]) + layer.hidden(h)).chunk(4, dim=1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * c.tanh()
+        torch.testing.assert_close(layer(x, 4)[:, t], h)
+    first = torch.cat([x[:, :1], torch.zeros_like(x[:, 1:])], dim=1)
+    torch.testing.assert_close(layer(x[:, 0], 4), layer(first, 4))
+
+
+def test_layers_are_stacked() -> None:
+    generator, z = small(clstm_layers=3), torch.rand(2, 6)
+    x = generator.fc(z).view(2, -1, 1, 1)
+    states = generator.clstm(x, 8)
+    for above in generator.stack:
+        states = above(states, 8)
+    torch.testing.assert_close(generator._first_map(z, None, 8), states.flatten(0, 1))
+    assert len(generator.stack) == 2
+
+
+@pytest.mark.parametrize("side", [1, 2])
+def test_dilation_from_the_side_of_the_maps_on_is_the_same_for_all(side: int) -> None:
+    torch.manual_seed(0)
+    x, layer = torch.randn(2, 3, side, side), ConvLSTM(3, dilation=side)
+    wide = ConvLSTM(3, dilation=side + 1)
+    wide.load_state_dict(layer.state_dict())
+    torch.testing.assert_close(wide(x, 4), layer(x, 4))
+    if side == 2:
+        plain = ConvLSTM(3)
+        plain.load_state_dict(layer.state_dict())
+        assert not torch.allclose(plain(x, 4), layer(x, 4))

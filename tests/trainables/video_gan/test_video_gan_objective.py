@@ -3,10 +3,10 @@ import math
 import pytest
 import torch
 
-from trainables.video_gan.objective import discriminator_loss, generator_loss, squared_slopes
+from trainables.video_gan.objective import discriminator_loss, generator_loss
 
-REAL = torch.tensor([[2.0, -1.0], [0.5, 3.0]])  # (N, L)
-FAKE = torch.tensor([[-1.0, 0.0], [4.0, -2.0]])
+REAL = torch.tensor([[2.0, 0.5], [-1.0, 3.0]]).unbind()  # L of (N,)
+FAKE = torch.tensor([[-1.0, 4.0], [0.0, -2.0]]).unbind()
 
 
 def minus_log_sigmoid(y: float) -> float:
@@ -31,13 +31,19 @@ def test_equation_7_judges_the_sum() -> None:
 
 
 def test_forms_agree_on_one_level() -> None:
-    one_real, one_fake = REAL[:, :1], FAKE[:, :1]
+    one_real, one_fake = REAL[:1], FAKE[:1]
     assert generator_loss(one_fake, "eq7") == generator_loss(one_fake, "per_level")
     both = {discriminator_loss(one_real, one_fake, form).item() for form in ("eq7", "per_level")}
     assert len(both) == 1
 
 
-def test_squared_slopes_add_up_over_levels_for_each_sample() -> None:
-    first = torch.tensor([3.0, 4.0, 1.0, 2.0]).view(2, 1, 1, 1, 2)
-    second = torch.tensor([1.0, 10.0]).view(2, 1, 1, 1, 1)
-    assert squared_slopes([first, second]).tolist() == [26, 105]
+def test_wasserstein_is_the_difference_of_mean_logits() -> None:
+    assert float(discriminator_loss(REAL, FAKE, "per_level", "wasserstein")) == pytest.approx(1 / 4 - 4.5 / 4)
+    assert float(generator_loss(FAKE, "per_level", "wasserstein")) == pytest.approx(-1 / 4)
+    assert float(discriminator_loss(REAL, FAKE, "eq7", "wasserstein")) == pytest.approx(1 / 2 - 4.5 / 2)
+
+
+def test_every_judgement_counts_alike_where_levels_judge_fewer_samples() -> None:
+    fake = torch.tensor([-1.0, 4.0]), torch.tensor([0.5])
+    expected = sum(minus_log_sigmoid(y) for y in (-1, 4, 0.5)) / 3
+    assert float(generator_loss(fake, "per_level")) == pytest.approx(expected)

@@ -1,6 +1,7 @@
 """The learner on clips made of numbers alone: what a step is, and that nothing but its keys decides it."""
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -8,11 +9,11 @@ from typing import cast
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from retable.data.clips import Clips
 from retable.data.spec import ClipSpec
-from retable.ddp import Workers
+from retable.ddp import Workers, unwrapped
 from retable.metrics.evaluation import Evaluation
 from retable.run import Run
 from retable.streams import stream
@@ -94,12 +95,14 @@ def test_everything_is_decided_by_seed_and_iteration() -> None:
     assert not equal(weights(one), weights(learner(TINY, seed=1)))
 
 
-def test_a_resumed_trial_gives_the_same_bits() -> None:
-    whole, _ = trained(TINY, 4)
-    first, _ = trained(TINY, 2)
+@pytest.mark.parametrize("changes", [{}, {"spectral_norm": True, "penalty": "wgan-gp"}])
+def test_a_resumed_trial_gives_the_same_bits(changes: dict[str, object]) -> None:
+    config = replace(TINY, **changes)  # type: ignore[arg-type]
+    whole, _ = trained(config, 4)
+    first, _ = trained(config, 2)
     state = first.state()
     saved = {key: {k: _copy(v) for k, v in part.items()} for key, part in state.items()}
-    resumed = learner(TINY)
+    resumed = learner(config)
     resumed.load_state(saved)
     resumed.step(2)
     resumed.step(3)
@@ -179,6 +182,12 @@ def test_the_penalty_is_the_papers_sum_over_its_own_batch() -> None:
         {"loss": "eq7", "s_t": 4},
         {"pooling": "paper", "lam": 0.0},
         {"n_dis": 2, "accumulate": 2},
+        {"penalty": "wgan-gp", "adversarial": "wasserstein"},
+        {"penalty": "wgan-gp", "discriminator": "3d+2d"},
+        {"penalty": "none"},
+        {"spectral_norm": True, "d_residual": False},
+        {"clstm_layers": 2, "clstm_dilation": 2, "batch_norm": False},
+        {"batch_stride": 2, "accumulate": 2},
     ],
 )
 def test_every_variant_trains(changes: dict[str, object]) -> None:
@@ -190,8 +199,44 @@ def test_every_variant_trains(changes: dict[str, object]) -> None:
     assert all(
         not torch.equal(value, before[key])
         for key, value in weights(model).items()
-        if key.endswith("conv2.weight")
+        if key.startswith("discriminator.levels.0.blocks") and "weight" in key
     )
+
+
+def test_no_penalty_is_a_penalty_of_no_weight() -> None:
+    none, zero = (trained(replace(TINY, **change))[0] for change in ({"penalty": "none"}, {"lam": 0.0}))
+    assert equal(weights(none), weights(zero))
+
+
+def test_the_weight_of_wgan_gp_does_not_follow_the_reference_batch() -> None:
+    few, many = (
+        trained(replace(TINY, penalty="wgan-gp", reference_batch=size), 1)[1][0]["loss_gp"] for size in (1, 8)
+    )
+    assert few == many > 0
+
+
+def test_one_step_of_the_power_method_for_each_micro_batch() -> None:
+    """Spectral norm's vectors are those of torch's own layer after as many training passes."""
+    model = learner(replace(TINY, spectral_norm=True, lr=1e-30, n_dis=2, accumulate=2))
+    conv = unwrapped(model.critic).discriminator.levels[0].blocks[1].conv1  # type: ignore[index, union-attr]
+    assert isinstance(conv, nn.Conv3d)
+    alone = deepcopy(conv)
+    for _ in range(2 * 2 * 2):
+        assert alone.weight.numel()  # each look at it is one
+    model.step(0)
+    model.step(1)
+    state, expected = conv.state_dict(), alone.state_dict()
+    assert {name.rsplit(".")[-1] for name in state} == {"bias", "original", "_u", "_v"}
+    for name, value in expected.items():
+        torch.testing.assert_close(state[name], value)
+
+
+def test_workers_with_parts_that_batch_subsampling_can_not_cut_are_refused() -> None:
+    config = replace(TINY, batch_size=8, batch_stride=2)
+    with pytest.raises(
+        ValueError, match=r"must hold a multiple of 8 of a micro-batch, but it holds 4 .*workers=2"
+    ):
+        VideoGANLearner(config, 0, cast(Run, NowhereRun()), Workers(0, 2), clips=cast(Clips, NumberedClips()))
 
 
 def test_accumulation_averages_micro_batches() -> None:
