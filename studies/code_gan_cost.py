@@ -14,12 +14,18 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from retable.console import open_console
+from retable.data.image_spec import ImageSpec
+from retable.metrics.image_evaluation import ImageEvaluation
 from retable.published import Published
+from trainables.classifiers.scales import SMALL
 from trainables.code_gan.channels import Stage2, after, before
+from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
 
 if TYPE_CHECKING:
     from trainables.code_gan.cost import TrainingCost
 
+EPOCH = 30_000
+"""Images of CelebA-HQ, fed once."""
 PUBLISHED = Path(__file__).parent / "published" / "code_gan.csv"
 
 
@@ -68,13 +74,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the costs, or what the options say. Returns the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--json", action="store_true", help="print the costs as JSON and nothing else")
+    parser.add_argument(
+        "--measure",
+        action="store_true",
+        help="also time training steps on this machine and extrapolate an epoch",
+    )
+    parser.add_argument(
+        "--resolutions", type=_numbers, default=(256,), help="measured, such as 256,512,1024 (default: 256)"
+    )
+    parser.add_argument("--steps", type=int, default=20, help="timed steps of each, 20 or more (default: 20)")
+    parser.add_argument(
+        "--batch-size", type=int, help="images in a measured step (default: 16 on a GPU, 2 on the CPU)"
+    )
     given = parser.parse_args(arguments)
+    unknown = set(given.resolutions) - {row.resolution for row in ROWS}
+    if unknown or given.steps < 20 or (given.batch_size is not None and given.batch_size < 1):
+        parser.error(
+            "--resolutions must be among 256, 512 and 1024, --steps at least 20 and --batch-size at least 1, but got "
+            f"{','.join(map(str, given.resolutions))}, {given.steps} and {given.batch_size}"
+        )
+    if given.json and given.measure:
+        parser.error("--json prints what is counted; give --measure without it")
     console = open_console()
     costs = counted()
     if given.json:
         console.print_json(data=records(costs), indent=2)
     else:
         console.print(forward_table(costs), "", training_table(costs), "", stage_1_table(), sep="\n")
+    if given.measure:
+        console.print("", measured_table(costs, given.resolutions, given.steps, given.batch_size), sep="\n")
     return 0
 
 
@@ -165,6 +193,63 @@ def stage_1_table() -> Table:
         cells = (" + ".join(f"{network.macs / 1e9:.2f}" for network in pair) for pair in costs)
         table.add_row(f"codes of h/{divisor} × 16", f"{parameters} M", *cells)
     return table
+
+
+def measured_table(
+    costs: Costs, resolutions: Sequence[int], steps: int, batch_size: int | None = None
+) -> Table:
+    """Steps timed here, before and after acceleration, beside what was counted and what the paper measured."""
+    from trainables.code_gan.measure import device, measure
+
+    on = device()
+    batch_size = batch_size or (16 if on.type == "cuda" else 2)
+    joined = counted(literal=False)
+    rows = [row for row in ROWS if row.resolution in resolutions]
+    minutes: dict[CostRow, float] = {}
+    headings = (
+        *("s a step", "minutes an epoch", "before / after", "counted", "counted layer by layer"),
+        *("paper: minutes", "before / after"),
+    )
+    title = f"Measured on this machine ({on.type}): stage 2 with {batch_size} images a step and n_critic 1"
+    table = _table(title, headings)
+    for row in rows:
+        found = measure(config_of(row, batch_size), on, steps)
+        minutes[row] = found.epoch(EPOCH) / 60
+        whole = CostRow(row.resolution, None)
+        ratios = (minutes[whole] / minutes[row], ratio(joined, row), ratio(costs, row))
+        table.add_row(
+            row.label,
+            f"{found.seconds:.3f}",
+            f"{minutes[row]:.1f}",
+            *((f"{number:.2f}" for number in ratios) if row.divisor else ("", "", "")),
+            f"{row.minutes:.0f}",
+            f"{whole.minutes / row.minutes:.2f}" if row.divisor else "",
+        )
+    table.caption = (
+        f"An epoch is {EPOCH:,} images, extrapolated from {steps} steps after a few that were not timed. Reading images, "
+        "encoding them (once, before) and decoding samples are not in it. Upsampling is joined with the convolution behind "
+        "it, which is counted beside it. The paper's minutes are of a P100."
+    )
+    return table
+
+
+def config_of(row: CostRow, batch_size: int) -> CodeGANConfig:
+    """What is measured. Nothing is encoded or scored, so that the classifier is anybody's."""
+    return CodeGANConfig(
+        batch_size=batch_size,
+        accelerate=row.divisor is not None,
+        encoder=AutoencoderConfig(code_divisor=row.divisor or 4),
+        resolution=row.resolution,
+        data=ImageSpec(size=row.resolution),
+        evaluation=ImageEvaluation(classifier=SMALL),
+    )
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(word) for word in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be numbers such as 256,512, but got {text!r}") from error
 
 
 def _table(title: str, headings: Sequence[str]) -> Table:

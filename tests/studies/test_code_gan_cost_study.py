@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from studies.code_gan_cost import PUBLISHED, ROWS, main
+from studies.code_gan_cost import PUBLISHED, ROWS, config_of, main
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,6 +27,27 @@ def test_json_is_the_whole_output(capsys: pytest.CaptureFixture[str]) -> None:
     assert [record["published_minutes"] for record in found] == [30, 8, 56, 22, 225, 45, 19, 9]
     assert found[-1]["generator_macs"] == 2_086_141_952
     assert found[0]["discriminator_parameters"] == 3_927_808
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--json", "--measure"],
+        ["--resolutions", "128"],
+        ["--resolutions", "many"],
+        ["--steps", "19"],
+        ["--batch-size", "0"],
+    ],
+)
+def test_an_option_that_cannot_be_followed(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(options)
+    assert "but got" in (told := capsys.readouterr().err) or "without it" in told
+
+
+def test_what_is_measured_is_what_is_counted() -> None:
+    for row in ROWS:
+        assert config_of(row, 16).shape == row.shape
 
 
 def test_every_number_of_the_paper_is_there() -> None:

@@ -105,6 +105,10 @@ class AutoencoderConfig(TrialConfig):
 
         return autoencoder_step_cost(self)
 
+    def bound_to_iterations(self) -> str:
+        """Nothing: the learning rate stays the same."""
+        return ""
+
     def codec(self, state: Mapping[str, Any]) -> "Codec":
         """F and H of a trained learner's state."""
         from trainables.code_gan.codec import Codec
@@ -228,6 +232,10 @@ class CodeGANConfig(TrialConfig):
         """The classifier that FID is taken with, and the encoder of the codes."""
         encoder = self._encoder
         return (self.evaluation.classifier, *((encoder,) if encoder else ()))
+
+    def bound_to_iterations(self) -> str:
+        """Nothing: the learning rate stays the same."""
+        return ""
 
     def judged_by(self, file: Path) -> Self:
         """Scored by the classifier in that file of weights."""

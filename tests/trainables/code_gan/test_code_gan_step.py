@@ -9,6 +9,7 @@ import torch
 from retable.ddp import Workers
 from retable.metrics.protocol import Protocol
 from retable.metrics.similarity import psnr
+from retable.run import Score
 from tests.trainables.code_gan.stage_cases import (
     BEFORE,
     ENCODER,
@@ -24,6 +25,8 @@ from tests.trainables.code_gan.stage_cases import (
 from trainables.code_gan.codes import EncodedImages, PlainImages
 from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
 from trainables.code_gan.draws import mixes, noise
+from trainables.code_gan.reconstructing import ReconstructionConfig
+from trainables.code_gan.reconstructing_step import Reconstruction
 from trainables.code_gan.reconstruction import reconstruction_scores
 
 Config = CodeGANConfig | AutoencoderConfig
@@ -167,3 +170,19 @@ def test_draws_are_keyed_by_sample() -> None:
     assert float(many.mean()) == pytest.approx(0, abs=0.1)
     assert float(many.std()) == pytest.approx(1, abs=0.1)
     assert 0 <= float(mixes(0, 0, range(400)).min()) < float(mixes(0, 0, range(400)).max()) < 1
+
+
+def test_a_trained_autoencoder_on_other_images() -> None:
+    config = ReconstructionConfig(of=ENCODER, resolution=16)
+    images, frozen = NumberedImages(), codec()
+    found: dict[str, Score] = {}
+    for stored in (False, True):
+        model = Reconstruction(replace(config, stored=stored), Workers(), codec=frozen, images=images)
+        found |= model.evaluate(0, final=True)
+        assert model.samples().shape == (12, 1, 3, 16, 16)
+    assert len(found) == 6
+    plain = found["mse01-5x1_to16_test_data-012345"].value
+    rounded = found["mse01-5x1_to16_test_data-012345_codes-float16"].value
+    assert 0 < abs(rounded / plain - 1) < 1e-3
+    with pytest.raises(RuntimeError, match="only scores what was trained"):
+        model.step(0)

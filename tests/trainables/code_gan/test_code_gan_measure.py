@@ -1,0 +1,24 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tests.trainables.code_gan.stage_cases import BEFORE, GAN
+from trainables.code_gan.measure import Measured, measure
+
+
+def test_an_epoch_is_extrapolated_from_the_images_fed() -> None:
+    assert Measured(seconds=0.5, images=16, steps=20).epoch() == 0.5 * 30_000 / 16
+    assert Measured(seconds=0.5, images=16, steps=20).epoch(32) == 1.0
+
+
+def test_both_systems_are_timed() -> None:
+    for config in (replace(GAN, n_critic=2), BEFORE):
+        found = measure(config, torch.device("cpu"))
+        assert found.seconds > 0
+        assert (found.images, found.steps) == (4 * config.n_critic, 20)
+
+
+def test_too_few_steps_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least 20 steps, but got 5"):
+        measure(GAN, torch.device("cpu"), steps=5)

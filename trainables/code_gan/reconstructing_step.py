@@ -1,0 +1,56 @@
+"""A trial that trains nothing: what a trained autoencoder makes of images of another size."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from retable.data.pixels import to_model, to_uint8
+from retable.ddp import Workers
+from retable.run import Score
+from retable.scoring import Scoring
+from trainables.code_gan.codec import Codec
+from trainables.code_gan.reconstructing import ReconstructionConfig
+from trainables.code_gan.reconstruction import HeldOut, reconstruction_scores
+
+PREVIEW = 6
+"""Images to look at, each with its reconstruction beside it: Figure 4 of the paper."""
+
+
+class Reconstruction(Scoring):
+    """Scores of reconstructions at the config's size.
+
+    Args:
+        codec: of the trained autoencoder.
+        images: the test split, of that size.
+    """
+
+    def __init__(
+        self, config: ReconstructionConfig, workers: Workers, *, codec: Codec, images: HeldOut
+    ) -> None:
+        self.config, self.workers, self.codec, self.images = config, workers, codec, images
+
+    def evaluate(self, iteration: int, *, final: bool) -> Mapping[str, Score]:
+        """MSE in both ranges of values, and PSNR."""
+        del iteration, final
+        return reconstruction_scores(
+            self._reconstruct,
+            self.images,
+            self.config.of.scored,
+            self.config.resolution,
+            self.workers,
+            codes="float16" if self.config.stored else "",
+        )
+
+    def samples(self) -> np.ndarray:
+        """Test images and their reconstructions by turns, uint8 (N, 1, 3, S, S)."""
+        count = min(PREVIEW, len(self.images))
+        chosen = [number * len(self.images) // count for number in range(count)]
+        x_NCHW = to_model(self.images.evaluation_batch(chosen)[0].to(self.workers.device))
+        pairs = torch.stack([x_NCHW, self._reconstruct(x_NCHW)], dim=1).flatten(0, 1)
+        return to_uint8(pairs).cpu().numpy()[:, None]
+
+    def _reconstruct(self, x_NCHW: Tensor) -> Tensor:
+        codes_NCHW = self.codec.encode(x_NCHW)
+        return self.codec.decode(codes_NCHW.half().float() if self.config.stored else codes_NCHW)

@@ -1,0 +1,130 @@
+"""The family at each scale: what a paper's config becomes where days and GPUs are not at hand. No torch.
+
+Resolutions are divided by four at smoke and toy scale: the paper's 256, 512 and 1024 become 64, 128 and 256, and the 128
+of stage 1 becomes 32. What is compared (before and after, code divisors and channels, α, λ, n_critic) and batches stay.
+The classifier stays too: an evaluation's is the study's to choose.
+"""
+
+from dataclasses import dataclass, replace
+
+from retable.metrics.image_evaluation import ImageEvaluation
+from retable.study import TrialConfig
+from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
+from trainables.code_gan.reconstructing import ReconstructionConfig
+
+SHRINK = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """What a scale sets. Widths are those of the widest layers."""
+
+    encoder_iterations: int
+    encoder_width: int
+    encoder_lr: float
+    scored: int
+    gan_iterations: int
+    gan_width: int
+    gan_lr: float
+    z_dim: int
+    ema: float
+    samples: int
+    repeats: int
+    snapshots: int
+
+
+SMOKE = Size(
+    encoder_iterations=60,
+    encoder_width=8,
+    encoder_lr=2e-3,
+    scored=64,
+    gan_iterations=24,
+    gan_width=16,
+    gan_lr=1e-3,
+    z_dim=32,
+    ema=0.9,
+    samples=128,
+    repeats=2,
+    snapshots=2,
+)
+TOY = Size(
+    encoder_iterations=4_000,
+    encoder_width=16,
+    encoder_lr=1e-3,
+    scored=256,
+    gan_iterations=3_000,
+    gan_width=48,
+    gan_lr=4e-4,
+    z_dim=64,
+    ema=0.99,
+    samples=2_048,
+    repeats=3,
+    snapshots=4,
+)
+
+
+def smoke(config: TrialConfig) -> TrialConfig:
+    """Minutes for a table on two cores: proves the path, learns next to nothing."""
+    return _at(SMOKE, config)
+
+
+def toy(config: TrialConfig) -> TrialConfig:
+    """Hours for a table on two cores."""
+    return _at(TOY, config)
+
+
+def paper(config: TrialConfig) -> TrialConfig:
+    """The paper's own size."""
+    return config
+
+
+def _at(size: Size, config: TrialConfig) -> TrialConfig:
+    if isinstance(config, AutoencoderConfig):
+        return _autoencoder(size, config)
+    if isinstance(config, ReconstructionConfig):
+        return replace(config, of=_autoencoder(size, config.of), resolution=config.resolution // SHRINK)
+    if isinstance(config, CodeGANConfig):
+        return _gan(size, config)
+    raise TypeError(
+        f"expected the config of a code-GAN or of its autoencoder, but got {type(config).__name__}"
+    )
+
+
+def _autoencoder(size: Size, config: AutoencoderConfig) -> AutoencoderConfig:
+    return replace(
+        config,
+        iterations=size.encoder_iterations,
+        snapshot_every=size.encoder_iterations // size.snapshots,
+        width=size.encoder_width,
+        d_width=size.encoder_width,
+        lr=size.encoder_lr,
+        data=replace(config.data, size=config.data.size // SHRINK),
+        scored=size.scored,
+    )
+
+
+def _gan(size: Size, config: CodeGANConfig) -> CodeGANConfig:
+    resolution = config.resolution // SHRINK
+    return replace(
+        config,
+        iterations=size.gan_iterations,
+        snapshot_every=size.gan_iterations // size.snapshots,
+        encoder=config.encoder and _autoencoder(size, config.encoder),
+        resolution=resolution,
+        z_dim=size.z_dim,
+        width=size.gan_width,
+        ema=size.ema,
+        lr=size.gan_lr,
+        data=replace(config.data, size=resolution),
+        evaluation=_evaluation(size, config.evaluation),
+    )
+
+
+def _evaluation(size: Size, evaluation: ImageEvaluation) -> ImageEvaluation:
+    return replace(
+        evaluation,
+        samples=size.samples,
+        repeats=size.repeats,
+        snapshot_samples=size.samples // 2,
+        real_passes=1,
+    )
