@@ -1,12 +1,18 @@
 """A trained autoencoder at work: images to codes and back, without gradients."""
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
 
+from retable.run import Run
+from retable.study import Trial
 from trainables.code_gan.autoencoder import Decoder, Encoder, build_autoencoder
+from trainables.parts.trained import trained_state
+
+if TYPE_CHECKING:
+    from trainables.code_gan.config import AutoencoderConfig
 
 
 class Codec:
@@ -47,3 +53,22 @@ class Codec:
         """The way back."""
         x_NCHW: Tensor = self.decoder(codes_NCHW)
         return x_NCHW
+
+
+def trained_codec(encoder: "AutoencoderConfig", seed: int, run: Run, device: torch.device) -> Codec:
+    """What the best snapshot of a trained autoencoder has learnt, from the folder of its trial.
+
+    Args:
+        encoder: the autoencoder, which the run's trial requires (at seed 0) or follows (at its own).
+        seed: that it was trained with.
+        run: where the required trials lie.
+        device: where its weights go.
+
+    Raises:
+        KeyError: the run's trial does not require it.
+        FileNotFoundError: its trial is not finished.
+        ValueError: it ended before its first snapshot.
+    """
+    encoder = encoder.canonical()
+    signature = Trial(encoder, seed, run.fingerprint).signature
+    return encoder.codec(trained_state(run.required(signature), signature, device))
