@@ -58,8 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _add_figures(verbs.add_parser("figures", help="draw the figures of a finished trial, or of a study's"))
     data = verbs.add_parser("data", help="look at data sets").add_subparsers(dest="data_verb", required=True)
     check = data.add_parser("check", help="list the files of a data set that training can't use")
-    check.add_argument("folder", type=Path, help="a data set in UCF101's or FaceForensics' layout")
+    check.add_argument(
+        "folder", type=Path, help="a data set in UCF101's or FaceForensics' layout, or of images"
+    )
     check.add_argument("--frames", type=int, default=16, help="frames that a clip needs (default: 16)")
+    check.add_argument("--size", type=positive, default=1, help="pixels that an image's shorter side needs")
     _add_prepare(data.add_parser("prepare", help="decode a data set that you bring, for training to map"))
     given = parser.parse_args(arguments)
     if given.verb == "figures":
@@ -67,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.verb == "data" and given.data_verb == "prepare":
         return _guarded(lambda console: _prepare(given, console))
     if given.verb == "data":
-        return _guarded(lambda console: commands.check_data(given.folder, given.frames, console))
+        return _guarded(lambda console: commands.check_data(given.folder, given.frames, given.size, console))
     if given.verb == "plan":
         return _guarded(lambda console: _plan([load_study(path) for path in given.study], given, console))
     return _guarded(lambda console: _dispatch(load_study(given.study), given.verb, given, console))
@@ -242,15 +245,25 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="frames before and after one over which its face's square is averaged (default: 0, as the reference)",
     )
-    for name, size in ((ucf101, 192), (faces, 256)):
+    images = names.add_parser("images", help="a folder of images or class folders, or LSUN's LMDB folders")
+    images.add_argument(
+        "--crop",
+        choices=("square", "none"),
+        default="square",
+        help="square: the centre square; none: the whole picture, whatever its shape (default: square)",
+    )
+    for name, size in ((ucf101, 192), (faces, 256), (images, 256)):
         name.add_argument("--source", type=Path, required=True, help="folder of the data set; only read")
         name.add_argument("--out", type=Path, required=True, help="folder to make, later given as --data")
+        name.add_argument("--size", type=positive, default=size, help=f"height and width (default: {size})")
+        if name is not images:
+            name.add_argument("--frames", type=positive, default=16, help="frames of clips (default: 16)")
+        splits = ("train", "test") if name is images else ("train",)
         name.add_argument(
-            "--size", type=positive, default=size, help=f"height and width of clips (default: {size})"
-        )
-        name.add_argument("--frames", type=positive, default=16, help="frames of clips (default: 16)")
-        name.add_argument(
-            "--splits", type=words, default=("train",), help="whose frames: train,test (default: train)"
+            "--splits",
+            type=words,
+            default=splits,
+            help=f"which are decoded: train,test (default: {','.join(splits)})",
         )
         name.add_argument(
             "--workers", type=positive, help="files decoded at a time (default: one on every CPU)"
@@ -262,16 +275,19 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
 
 
 def _prepare(given: argparse.Namespace, console: Console) -> int:
+    from retable.data.image_spec import ImageSpec
     from retable.data.prepare import Preparation
     from retable.data.source import Source
-    from retable.data.spec import ClipSpec, FaceSpec
+    from retable.data.spec import ClipSpec, FaceSpec, Spec
     from retable.preparing import prepare_data
 
-    spec = (
-        ClipSpec(frames=given.frames, size=given.size, crop=given.crop)
-        if given.name == "ucf101"
-        else FaceSpec(frames=given.frames, size=given.size, smooth=given.smooth)
-    )
+    spec: Spec
+    if given.name == "ucf101":
+        spec = ClipSpec(frames=given.frames, size=given.size, crop=given.crop)
+    elif given.name == "faceforensics":
+        spec = FaceSpec(frames=given.frames, size=given.size, smooth=given.smooth)
+    else:
+        spec = ImageSpec(size=given.size, crop=given.crop)
     # Absolute, for a cluster's workers run in another folder.
     source, out = Source(given.name, given.source.absolute()), given.out.absolute()
     preparation = Preparation(source=source, out=out, spec=spec, splits=given.splits)

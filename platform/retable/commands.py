@@ -137,12 +137,12 @@ def show_tables(request: Request, console: Console) -> int:
     return _print_and_export(plan, found.outcomes, request.results, console)
 
 
-def check_data(folder: Path, frames: int, console: Console) -> int:
+def check_data(folder: Path, frames: int, size: int, console: Console) -> int:
     """List the files of a data set that training can't use; exit code 1 if training would refuse it."""
     from retable.data.check import check, rendered
 
-    with counting(console, f"Reading the videos of {folder}") as progress:
-        report = check(folder, frames=frames, progress=progress)
+    with counting(console, f"Reading the files of {folder}") as progress:
+        report = check(folder, frames=frames, size=size, progress=progress)
     console.print(rendered(report))
     return 0 if report.refusal is None else 1
 
@@ -196,7 +196,7 @@ def _catalog_if_here(request: Request, console: Console, *, frames: int = 16) ->
             )
         )
         return None
-    with counting(console, "Looking at its videos") as progress:
+    with counting(console, "Looking at its files") as progress:
         return scan(root, frames=frames, progress=progress)
 
 

@@ -101,13 +101,13 @@ def _prepared(request: Request, console: Console) -> tuple[Path, Plan[Any]]:
         )
     with counting(console, f"Data set {request.scale.data}") as progress:
         root = locate(request.scale.data, request.data, progress)
-    with counting(console, "Looking at its videos") as progress:
+    with counting(console, "Looking at its files") as progress:
         catalog = scan(root, progress=progress)
     plan = request.plan(catalog.fingerprint, winners=False)
     notices: dict[str, None] = {}
     to_come = [planned for tuning in request.tunings(plan.data) for planned in tuning.base]
     for trial in dict.fromkeys(planned.trial for planned in (*plan.trials, *to_come)):
-        with counting(console, "Decoding its videos") as progress:
+        with counting(console, "Decoding its files") as progress:
             notices[trial.config.prepare(root, progress)] = None
     for notice in filter(None, notices):
         console.print(Text(notice, style="yellow"))

@@ -10,7 +10,8 @@ from pathlib import Path
 from retable.data.cache import cache_folder
 from retable.data.errors import DataError
 from retable.data.faceforensics import is_faceforensics, read_faceforensics
-from retable.data.layout import Layout, Listed, read_layout
+from retable.data.image_sets import by_content, is_image_set, read_images
+from retable.data.layout import LISTS, Kind, Layout, Listed, read_layout
 from retable.data.prepared import read_prepared
 from retable.data.probes import Found, find
 from retable.data.readers import Progress, Readers
@@ -20,7 +21,9 @@ TOLERATED = 0.01  # share of a data set that may be unusable
 
 @dataclass(frozen=True, kw_only=True)
 class Video(Found):
-    """A listed file and what was found in it. Further problems: ``bad mask``, ``unknown label``, ``too short``.
+    """A listed file and what was found in it: a video, or an image, which counts as a video of one frame.
+
+    Further problems: ``bad mask``, ``unknown label``, ``too short`` (frames) and ``too small`` (an image).
 
     Attributes:
         path: ``Class/v.mp4``.
@@ -41,6 +44,7 @@ class Usable:
 
     videos: tuple[Video, ...]
     skipped: tuple[Video, ...]
+    kind: Kind = "video"
 
     @property
     def notice(self) -> str:
@@ -49,7 +53,7 @@ class Usable:
             return ""
         reasons = ", ".join(f"{n} {problem}" for problem, n in _problems(self.skipped).items())
         total = len(self.videos) + len(self.skipped)
-        return f"{len(self.skipped)} of {total} {self.skipped[0].split} videos are skipped: {reasons}"
+        return f"{len(self.skipped)} of {total} {self.skipped[0].split} {self.kind}s are skipped: {reasons}"
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class Catalog:
         root: its folder, as it was given.
         folder: where its class folders lie.
         classes: by label.
+        kind: what its files are.
         prepared: the root again if `retable data prepare` made it: its decoded frames lie there.
     """
 
@@ -68,6 +73,7 @@ class Catalog:
     classes: tuple[str, ...]
     videos: tuple[Video, ...]
     prepared: Path | None = None
+    kind: Kind = "video"
 
     @property
     def fingerprint(self) -> str:
@@ -77,7 +83,9 @@ class Catalog:
         """
         content = {
             "classes": self.classes,
-            "videos": sorted([v.split, -1 if v.label is None else v.label, v.sha256] for v in self.videos),
+            f"{self.kind}s": sorted(
+                [v.split, -1 if v.label is None else v.label, v.sha256] for v in self.videos
+            ),
         }
         text = json.dumps(content, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -90,11 +98,11 @@ class Catalog:
         bad = [video for video in self.videos if video.problem]
         advice = f"mend the files that `retable data check {self.root}` lists, or take them off the lists"
         if not self.videos:
-            return f"{self.root} lists no videos"
+            return f"{self.root} lists no {self.kind}s"
         if len(bad) > TOLERATED * len(self.videos):
             reasons = ", ".join(f"{n} {problem}" for problem, n in _problems(bad).items())
             return (
-                f"{len(bad)} of {len(self.videos)} videos of {self.root} can't be used ({reasons}), "
+                f"{len(bad)} of {len(self.videos)} {self.kind}s of {self.root} can't be used ({reasons}), "
                 f"and more than {TOLERATED:.0%} may not be skipped; {advice}"
             )
         for split in ("train", "test"):
@@ -102,12 +110,24 @@ class Catalog:
             kept = {v.label for v in self.videos if v.split == split and not v.problem}
             for label in sorted(listed - kept):
                 name = self.classes[label]
-                return f"no {split} video of the class {name} of {self.root} can be used; {advice}"
+                return f"no {split} {self.kind} of the class {name} of {self.root} can be used; {advice}"
         return None
 
     def requiring(self, frames: int) -> "Catalog":
         """This catalog with the videos that have fewer frames counted as too short."""
+        if self.kind == "image":
+            return self
         return replace(self, videos=tuple(_long_enough(video, frames) for video in self.videos))
+
+    def of(self, kind: Kind) -> "Catalog":
+        """This catalog.
+
+        Raises:
+            DataError: its files are of another kind.
+        """
+        if self.kind != kind:
+            raise DataError(f"{self.root} must be a data set of {kind}s, but holds {self.kind}s")
+        return self
 
     def usable(self, split: str) -> Usable:
         """The split's usable videos, ordered by label and content, and those to be skipped.
@@ -119,9 +139,9 @@ class Catalog:
             raise DataError(refusal)
         listed = [video for video in self.videos if video.split == split]
         if not listed:
-            raise DataError(f"{self.root} has no {split!r} videos; its splits are 'train' and 'test'")
+            raise DataError(f"{self.root} has no {split!r} {self.kind}s; its splits are 'train' and 'test'")
         good = sorted((v for v in listed if not v.problem), key=lambda v: (v.label or 0, v.sha256, v.path))
-        return Usable(tuple(good), tuple(v for v in listed if v.problem))
+        return Usable(tuple(good), tuple(v for v in listed if v.problem), self.kind)
 
     def without(self, unreadable: Mapping[str, str]) -> "Catalog":
         """This catalog with the files of these hashes counted as unreadable, for the reasons given."""
@@ -136,6 +156,7 @@ def scan(
     root: Path,
     *,
     frames: int = 16,
+    size: int = 1,
     fold: int = 1,
     cache: Path | None = None,
     readers: Readers | None = None,
@@ -144,9 +165,10 @@ def scan(
     """Find out what is in a data set, decoding each file once; the next scan looks at changed files only.
 
     Args:
-        root: a folder in the layout of UCF101 (retable.data.layout) or FaceForensics (retable.data.faceforensics),
-            or one that `retable data prepare` made, whose files were looked at then. Nothing is written there.
+        root: a folder in the layout of UCF101 (retable.data.layout), FaceForensics (retable.data.faceforensics) or
+            of images (retable.data.image_sets), or one that `retable data prepare` made, whose files were looked at then. Nothing is written there.
         frames: a video with fewer is too short.
+        size: an image whose shorter side has fewer pixels is too small.
         fold: which train and test lists.
         cache: cache folder; the user's own by default.
         readers: the processes that read.
@@ -156,13 +178,21 @@ def scan(
         DataError: the lists are missing or can't be understood.
     """
     if prepared := read_prepared(root):
-        return replace(catalogued(root, *prepared, frames), prepared=root)
+        return replace(catalogued(root, *prepared, frames, size), prepared=root)
     if (root / "shards").is_dir():
         raise DataError(
             f"`retable data prepare` has begun {root} and not finished; run the same command again"
         )
-    layout = read_faceforensics(root) if is_faceforensics(root) else read_layout(root, fold)
-    return catalogued(root, layout, look(layout, cache, readers, progress), frames)
+    layout = _layout(root, fold, readers)
+    return catalogued(root, layout, look(layout, cache, readers, progress), frames, size)
+
+
+def _layout(root: Path, fold: int, readers: Readers | None) -> Layout:
+    if is_faceforensics(root):
+        return read_faceforensics(root)
+    if any((root / name / "classInd.txt").is_file() for name in LISTS) or not is_image_set(root):
+        return read_layout(root, fold)
+    return read_images(root, readers)
 
 
 def look(
@@ -172,13 +202,17 @@ def look(
     key = hashlib.sha256(str(layout.videos.resolve()).encode()).hexdigest()[:16]
     memory = cache_folder(cache) / "catalogs" / f"{key}.json"
     paths = {line.path for line in layout.listed} | {line.mask for line in layout.listed if line.mask}
-    return find(layout.videos, sorted(paths), memory, readers or Readers(), progress)
+    return find(layout.videos, sorted(paths), memory, readers or Readers(), progress, layout.kind)
 
 
-def catalogued(root: Path, layout: Layout, found: Mapping[str, Found], frames: int) -> Catalog:
-    """The catalog of a data set; `frames` as in `scan`."""
-    videos = tuple(_video(line, found, frames) for line in layout.listed)
-    return Catalog(root, layout.videos, layout.classes, videos)
+def catalogued(root: Path, layout: Layout, found: Mapping[str, Found], frames: int, size: int = 1) -> Catalog:
+    """The catalog of a data set; `frames` and `size` as in `scan`."""
+    listed = by_content(layout.listed, found)
+    if layout.kind == "image":
+        videos = tuple(_large_enough(_video(line, found, 1), size) for line in listed)
+    else:
+        videos = tuple(_video(line, found, frames) for line in listed)
+    return Catalog(root, layout.videos, layout.classes, videos, kind=layout.kind)
 
 
 def _video(line: Listed, files: Mapping[str, Found], frames: int) -> Video:
@@ -186,7 +220,9 @@ def _video(line: Listed, files: Mapping[str, Found], frames: int) -> Video:
     video = Video(**asdict(found), **asdict(line))
     if line.label is None:
         return replace(
-            video, problem="unknown label", note="its class is not in classInd.txt under that number"
+            video,
+            problem="unknown label",
+            note="it is of none of the classes, or of another one than its list says",
         )
     return _long_enough(video, frames)
 
@@ -195,6 +231,13 @@ def _long_enough(video: Video, frames: int) -> Video:
     if video.problem or video.frames >= frames:
         return video
     return replace(video, problem="too short", note=f"{video.frames} frames, and {frames} are needed")
+
+
+def _large_enough(image: Video, size: int) -> Video:
+    if image.problem or min(image.width, image.height) >= size:
+        return image
+    note = f"{image.width} × {image.height} pixels, and the shorter side must have {size}"
+    return replace(image, problem="too small", note=note)
 
 
 def _paired(found: Found, mask: Found) -> Found:

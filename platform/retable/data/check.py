@@ -17,7 +17,7 @@ class Report:
 
     Attributes:
         bad: videos that can't be used.
-        noted: videos that can, though not by decord.
+        noted: files that can, of which something is to be known.
         refusal: why training would not start, or None.
     """
 
@@ -31,28 +31,31 @@ class Report:
         """The outcome in a few sentences."""
         total, bad, noted = len(self.catalog.videos), len(self.bad), len(self.noted)
         sentences = [
-            f"{total} videos of {len(self.catalog.classes)} classes: {total - bad} can be used, {bad} can't.",
-            f"{noted} are read with PyAV.",
+            f"{total} {self.catalog.kind}s of {len(self.catalog.classes)} classes: {total - bad} can be used, {bad} can't.",
+            f"{noted} are read with PyAV." if self.catalog.kind == "video" else "",
             f"Fingerprint {self.catalog.fingerprint}.",
         ]
         if self.refusal:
             sentences.append(f"Training would not start: {self.refusal}.")
         elif bad:
             sentences.append("Training skips what can't be used.")
-        return " ".join(sentences)
+        return " ".join(filter(None, sentences))
 
 
 def check(
     root: Path,
     *,
     frames: int = 16,
+    size: int = 1,
     fold: int = 1,
     cache: Path | None = None,
     readers: Readers | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Scan a data set and list what is wrong with it. Takes and raises what `scan` does."""
-    return reported(scan(root, frames=frames, fold=fold, cache=cache, readers=readers, progress=progress))
+    return reported(
+        scan(root, frames=frames, size=size, fold=fold, cache=cache, readers=readers, progress=progress)
+    )
 
 
 def reported(catalog: Catalog) -> Report:

@@ -50,7 +50,7 @@ class Clips:
         readers: Readers | None = None,
         progress: Progress | None = None,
     ) -> None:
-        catalog = scan(root, frames=spec.frames, cache=cache, readers=readers, progress=progress)
+        catalog = scan(root, frames=spec.frames, cache=cache, readers=readers, progress=progress).of("video")
         videos = catalog.usable(split).videos
         cache = catalog.prepared or cache
         shards = open_shards(videos, catalog.folder, spec, cache=cache, readers=readers, progress=progress)

@@ -3,10 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from retable.data.errors import DataError
+from retable.data.image import SUFFIXES
 
-VIDEOS = ("videos", "UCF-101", ".")
+Kind = Literal["video", "image"]
+"""What a data set's files are."""
+
+VIDEOS = ("videos", "images", "UCF-101", ".")
 LISTS = ("splits", "ucfTrainTestlist", ".")
 
 
@@ -16,7 +21,7 @@ class Listed:
 
     Attributes:
         path: ``Class/v.mp4``, below the videos folder.
-        split: ``train`` or ``test``.
+        split: ``train`` or ``test``; empty if the content decides (retable.data.image_sets).
         label: from 0, by the class folder; None if the class is not in classInd.txt or is not the one that the
             line's own number says.
         mask: ``mask/v.avi``, the video that shows where the face in this one is; None if the set has no masks.
@@ -30,18 +35,24 @@ class Listed:
 
 @dataclass(frozen=True)
 class Layout:
-    """A data set as its lists describe it. `classes` are in the order of their labels."""
+    """A data set as its lists describe it. `classes` are in the order of their labels.
+
+    Attributes:
+        videos: the folder that paths are relative to.
+        kind: what the listed files are.
+    """
 
     videos: Path
     classes: tuple[str, ...]
     listed: tuple[Listed, ...]
+    kind: Kind = "video"
 
 
 def read_layout(root: Path, fold: int = 1) -> Layout:
     """Read the lists of a folder in UCF101's layout.
 
-    Class folders lie in ``root/videos``, ``root/UCF-101`` or ``root``; classInd.txt and the lists in
-    ``root/splits``, ``root/ucfTrainTestlist`` or ``root``.
+    Class folders lie in ``root/videos``, ``root/images``, ``root/UCF-101`` or ``root``; classInd.txt and the lists
+    in ``root/splits``, ``root/ucfTrainTestlist`` or ``root``. The files are images if most of their names say so.
 
     Args:
         root: the data set's folder.
@@ -63,7 +74,8 @@ def read_layout(root: Path, fold: int = 1) -> Layout:
         for split in ("train", "test")
         for line in _list(lists / f"{split}list{fold:02}.txt", split, classes)
     )
-    return Layout(folder, classes, listed)
+    images = sum(PurePosixPath(line.path).suffix.lower() in SUFFIXES for line in listed)
+    return Layout(folder, classes, listed, "image" if 2 * images > len(listed) else "video")
 
 
 def _lines(path: Path) -> Iterator[str]:

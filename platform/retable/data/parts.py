@@ -43,7 +43,12 @@ def write_part(
     """
     cropped = _cropped(path, decoder, square) if mask is None else _faces(path, decoder, mask, smooth)
     pixels = np.concatenate([_resized(chunk, width, height) for chunk in cropped])
-    row = 3 * height * width
+    return write_rows(out, pixels)
+
+
+def write_rows(out: Path, pixels: Frames) -> int:
+    """Write frames, uint8 (T, 3, H, W), as one record batch of an Arrow file; returns how many there are."""
+    row = pixels[0].size
     frames = pa.FixedSizeBinaryArray.from_buffers(pa.binary(row), len(pixels), [None, pa.py_buffer(pixels)])
     batch = pa.record_batch([frames, pa.array(map(zlib.crc32, pixels), pa.uint32())], schema=part_schema(row))
     with pa.OSFile(str(out), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:

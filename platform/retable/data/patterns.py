@@ -32,7 +32,7 @@ class Noise:
         table = self.table.ravel()
         total = np.zeros_like(x)
         for corner in range(2 ** len(cells)):
-            weight, place = np.float32(1), np.int32(0)
+            weight, place = np.ones_like(x), np.int32(0)
             for axis, (low, part) in enumerate(cells):
                 high = corner >> axis & 1
                 weight = weight * (part if high else 1 - part)
@@ -42,16 +42,16 @@ class Noise:
 
     def fractal(self, x: Floats, y: Floats, z: Floats | None = None) -> Floats:
         """Three octaves, in 0..1."""
-        scaled = [(x * np.float32(s), y * np.float32(s), None if z is None else z * np.float32(s)) for s in (1, 2.03, 4.1)]
-        return sum(
-            (self(*point) * np.float32(share) for point, share in zip(scaled, (0.57, 0.28, 0.15), strict=True)),
-            start=np.zeros_like(x),
-        )
+        total = np.zeros_like(x)
+        for scale, share in ((1, 0.57), (2.03, 0.28), (4.1, 0.15)):
+            at = np.float32(scale)
+            total += self(x * at, y * at, None if z is None else z * at) * np.float32(share)
+        return total
 
     def tone(self, *cell: Floats) -> Floats:
         """A random value for each cell, given by whole numbers."""
         index = tuple(c.astype(np.int64) % GRID for c in cell)
-        return self.table[(*index, *([7] * (3 - len(index))))]
+        return np.asarray(self.table[(*index, *([7] * (3 - len(index))))], np.float32)
 
 
 def _cell(x: Floats) -> tuple[NDArray[np.int32], Floats]:
@@ -68,7 +68,7 @@ def _wave(x: Floats) -> Floats:
 
 def _step(x: Floats, width: float) -> Floats:
     """0 below, 1 above 0, with a transition of that width."""
-    return np.clip(x / np.float32(width) + np.float32(0.5), 0, 1)
+    return np.asarray(np.clip(x / np.float32(width) + np.float32(0.5), 0, 1), np.float32)
 
 
 def plain(p: Floats, noise: Noise) -> Floats:
@@ -85,8 +85,10 @@ def checks(p: Floats, noise: Noise) -> Floats:
     """Cubes in turns."""
     product = np.float32(1)
     for axis in range(3):
-        product = product * np.clip((_wave(p[axis] * np.float32(1.7) + np.float32(0.25)) - np.float32(0.5)) * 16, -1, 1)
-    return (1 + product) / 2
+        product = product * np.clip(
+            (_wave(p[axis] * np.float32(1.7) + np.float32(0.25)) - np.float32(0.5)) * 16, -1, 1
+        )
+    return np.asarray((1 + product) / 2, np.float32)
 
 
 def spots(p: Floats, noise: Noise) -> Floats:
@@ -142,10 +144,14 @@ class Ground:
         column = np.floor(across)
         tone = (noise.tone(row, column) - np.float32(0.5)) * np.float32(self.contrast) + np.float32(0.5)
         inward_u = (np.float32(0.5) - np.abs(across - column - np.float32(0.5))) * np.float32(self.length)
-        inward_v = (np.float32(0.5) - np.abs(v / np.float32(self.height) - row - np.float32(0.5))) * np.float32(self.height)
+        inward_v = (
+            np.float32(0.5) - np.abs(v / np.float32(self.height) - row - np.float32(0.5))
+        ) * np.float32(self.height)
         seam = _step(np.minimum(inward_u, inward_v) - np.float32(self.joint), self.joint)
         share = np.clip(tone + (rough - np.float32(0.5)) * np.float32(0.7), 0, 1)
-        return share, (np.float32(0.45) + np.float32(0.55) * seam) * (np.float32(0.85) + np.float32(0.3) * rough)
+        return share, (np.float32(0.45) + np.float32(0.55) * seam) * (
+            np.float32(0.85) + np.float32(0.3) * rough
+        )
 
 
 GROUNDS = (
@@ -156,4 +162,3 @@ GROUNDS = (
     Ground(grain=9),  # carpet
     Ground(grain=1.6, stretch=9),  # brushed
 )
-

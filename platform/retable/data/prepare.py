@@ -15,12 +15,14 @@ from rich.filesize import decimal
 from retable.data.catalog import Catalog, catalogued, look
 from retable.data.check import Report, reported
 from retable.data.errors import DataError
+from retable.data.image_spec import ImageSpec
+from retable.data.lmdb_store import on_disk
 from retable.data.prepared import FILE, read_prepared, write_prepared
 from retable.data.probes import Found
 from retable.data.readers import Readers, Request
 from retable.data.shards import bytes_to_decode, open_shards
 from retable.data.source import Source
-from retable.data.spec import ClipSpec
+from retable.data.spec import Spec
 from retable.files import make_folder, write_json
 
 BAD_FILES = "bad_files.json"
@@ -37,13 +39,13 @@ class Preparation:
     Attributes:
         source: what the user downloaded.
         out: the folder to make. Another size or split of the same data set goes into the same folder.
-        spec: how clips will be cut.
+        spec: how clips will be cut, or images made.
         splits: whose videos are decoded.
     """
 
     source: Source
     out: Path
-    spec: ClipSpec
+    spec: Spec
     splits: tuple[str, ...] = ("train",)
 
     def inspect(self, readers: Readers | None = None) -> str:
@@ -75,7 +77,7 @@ class Preparation:
         found = look(self.source.layout, self.out, _Metered(readers=readers, told=told))
         catalog = self.catalog(found)
         if before := read_prepared(self.out):
-            known = catalogued(self.out, *before, self.spec.frames).fingerprint
+            known = catalogued(self.out, *before, self.spec.frames, self._size).fingerprint
             if known != catalog.fingerprint:
                 raise DataError(
                     f"{self.out} holds a data set whose fingerprint is {known}, and that of {self.source.folder} is "
@@ -88,7 +90,12 @@ class Preparation:
 
     def catalog(self, found: Mapping[str, Found]) -> Catalog:
         """The source's catalog."""
-        return catalogued(self.source.folder, self.source.layout, found, self.spec.frames)
+        return catalogued(self.source.folder, self.source.layout, found, self.spec.frames, self._size)
+
+    @property
+    def _size(self) -> int:
+        """Pixels that an image's shorter side must have."""
+        return self.spec.size if isinstance(self.spec, ImageSpec) else 1
 
     def decode(self, catalog: Catalog, split: str, readers: Readers, told: Told) -> Catalog:
         """Decode what has not been decoded yet.
@@ -152,6 +159,9 @@ class _Metered(Readers):
     def _bytes(self, request: Request, answer: Mapping[str, object]) -> int:
         if "error" in answer:
             return 0
-        if request["task"] == "probe":
-            return Path(str(request["path"])).stat().st_size
+        if str(request["task"]).startswith("probe"):
+            path = Path(str(request["path"]))
+            return (
+                path.stat().st_size if on_disk(path) == path else 0
+            )  # an environment's size is not its value's
         return self.frame_bytes * int(str(answer["frames"]))

@@ -21,7 +21,8 @@ def write_prepared(root: Path, layout: Layout, found: Mapping[str, Found]) -> No
     """Write down a data set's lists and what was found in each of its files."""
     listed = [asdict(line) for line in layout.listed]
     files = {path: asdict(found[path]) for path in sorted(found)}
-    content = {"version": VERSION, "videos": str(layout.videos.resolve()), "classes": layout.classes}
+    folder = str(layout.videos.resolve())
+    content = {"version": VERSION, "kind": layout.kind, "videos": folder, "classes": layout.classes}
     write_bytes(root / FILE, seal(content | {"listed": listed, "found": files}))
 
 
@@ -42,5 +43,6 @@ def read_prepared(root: Path) -> tuple[Layout, Mapping[str, Found]] | None:
     if content["version"] != VERSION:
         raise DataError(f"{root / FILE} is of version {content['version']}, and this Retable reads {VERSION}")
     listed = tuple(Listed(**line) for line in content["listed"])
-    layout = Layout(Path(content["videos"]), tuple(content["classes"]), listed)
+    kind = content.get("kind", "video")  # not said before there were images
+    layout = Layout(Path(content["videos"]), tuple(content["classes"]), listed, kind)
     return layout, {path: Found(**entry) for path, entry in content["found"].items()}

@@ -10,7 +10,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, cast
 
+from retable.data import image
 from retable.data.cache import locked
+from retable.data.layout import Kind
+from retable.data.lmdb_store import on_disk
 from retable.data.readers import Progress, Readers
 from retable.files import write_json
 
@@ -22,7 +25,7 @@ class Found:
     Attributes:
         sha256: of the file's bytes, hex; empty if it could not be read.
         problem: ``missing``, ``empty``, ``truncated``, ``not a video``, ``damaged`` or ``unreadable`` (a reader died
-            or hung over it, or was not let in); None if there is none.
+            or hung over it, or was not let in), those of `retable.data.image.probe`; None if there is none.
         note: details of the problem, or why PyAV and not decord should read the file.
     """
 
@@ -43,7 +46,12 @@ Stamp = list[int]
 
 
 def find(
-    folder: Path, paths: Sequence[str], memory: Path, readers: Readers, progress: Progress | None = None
+    folder: Path,
+    paths: Sequence[str],
+    memory: Path,
+    readers: Readers,
+    progress: Progress | None = None,
+    kind: Kind = "video",
 ) -> dict[str, Found]:
     """What is in the files, by path.
 
@@ -54,23 +62,26 @@ def find(
             not read again. Two processes with the same memory do the work once.
         readers: the processes that read.
         progress: told about files that are being read.
+        kind: what they are.
     """
+    tools = _tools(kind)
     found: dict[str, Found] = {}
     stamps: dict[str, Stamp] = {}
     for path in paths:
         try:
-            status = (folder / path).stat()
+            status = on_disk(folder / path).stat()
         except FileNotFoundError:
             found[path] = Found(problem="missing", note="the lists name it and there is no such file")
             continue
         stamps[path] = [status.st_size, status.st_mtime_ns]
     with locked(memory.with_suffix(".lock")):
-        found |= _recall(memory, stamps)
+        found |= _recall(memory, stamps, tools)
         unread = [path for path in paths if path not in found]
         if not unread:
             return found
-        requests = [{"task": "probe", "path": str(folder / path)} for path in unread]
-        with _remembering(memory, stamps, found) as remember:
+        task = "probe" if kind == "video" else "probe image"
+        requests = [{"task": task, "path": str(folder / path)} for path in unread]
+        with _remembering(memory, stamps, found, tools) as remember:
             for done, (number, answer) in enumerate(readers.answers(requests), 1):
                 found[unread[number]] = _found(folder / unread[number], answer)
                 remember()
@@ -79,14 +90,14 @@ def find(
     return found
 
 
-def _recall(memory: Path, stamps: Mapping[str, Stamp]) -> dict[str, Found]:
+def _recall(memory: Path, stamps: Mapping[str, Stamp], tools: Sequence[str]) -> dict[str, Found]:
     if not memory.is_file():
         return {}
     try:
         content = json.loads(memory.read_bytes())
     except ValueError:  # damaged: look again
         return {}
-    if content["tools"] != _tools():
+    if content["tools"] != tools:
         return {}
     return {
         path: Found(**entry["found"])
@@ -97,7 +108,7 @@ def _recall(memory: Path, stamps: Mapping[str, Stamp]) -> dict[str, Found]:
 
 @contextmanager
 def _remembering(
-    memory: Path, stamps: Mapping[str, Stamp], found: Mapping[str, Found]
+    memory: Path, stamps: Mapping[str, Stamp], found: Mapping[str, Found], tools: Sequence[str]
 ) -> Iterator[Callable[[], None]]:
     """Write down what was found, whenever the block asks and it was long ago, and at its end, however it ends."""
     written = time.monotonic()
@@ -111,7 +122,7 @@ def _remembering(
             # A reader may have died of something that was not the file's fault: it gets another chance.
             if path in found and found[path].problem != "unreadable"
         }
-        write_json(memory, {"tools": _tools(), "files": files})
+        write_json(memory, {"tools": tools, "files": files})
 
     def remember() -> None:
         if time.monotonic() - written > REMEMBER_SECONDS:
@@ -123,8 +134,10 @@ def _remembering(
         write()
 
 
-def _tools() -> list[str]:
+def _tools(kind: Kind) -> list[str]:
     """Another decoder may see other problems, and so may another `retable.data.video.probe` (count it up)."""
+    if kind == "image":
+        return [f"probe image {image.VERSION}", f"pillow {metadata.version('pillow')}"]
     return ["probe 1", *(f"{name} {metadata.version(name)}" for name in ("av", "decord"))]
 
 
@@ -136,6 +149,8 @@ def _found(path: Path, answer: Mapping[str, object]) -> Found:
 
 def _hash(path: Path) -> str:
     try:
+        if on_disk(path) != path:  # only readers open environments
+            return ""
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:  # the reader's own error says why

@@ -14,7 +14,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from retable.data import image
 from retable.data.embedded import write_clip
+from retable.data.embedded_images import write_picture
+from retable.data.image_part import write_image_part
+from retable.data.lmdb_store import list_keys, read_bytes
 from retable.data.parts import write_part
 from retable.data.video import Decoder, VideoProblem, declared_frames, probe
 
@@ -29,6 +33,16 @@ def probe_file(*, path: str) -> Mapping[str, object]:
         return answer | asdict(probe(Path(path)))
     except VideoProblem as problem:
         return answer | {"problem": problem.kind, "note": str(problem)}
+
+
+def probe_image(*, path: str) -> Mapping[str, object]:
+    """Hash an image's bytes and see what they hold."""
+    data = read_bytes(Path(path))
+    answer: dict[str, object] = {"sha256": hashlib.sha256(data).hexdigest()}
+    try:
+        return answer | asdict(image.probe(data))
+    except image.ImageProblem as problem:
+        return answer | {"decoder": "pillow", "problem": problem.kind, "note": str(problem)}
 
 
 def count_declared(*, path: str) -> Mapping[str, object]:
@@ -61,6 +75,22 @@ def decode_file(
     return {"frames": frames}
 
 
+def decode_image(*, path: str, out: str, size: int, square: bool) -> Mapping[str, object]:
+    """Decode, crop and resize an image into one part of a shard."""
+    return {"frames": write_image_part(Path(path), Path(out), size=size, square=square)}
+
+
+def keys_of(*, path: str, after: str, most: int) -> Mapping[str, object]:
+    """Keys of an LMDB environment, a page of them."""
+    return {"keys": list_keys(Path(path), after, most)}
+
+
+def render_image(*, path: str, name: str, number: int, size: int) -> Mapping[str, object]:
+    """Render one picture of the embedded images."""
+    write_picture(Path(path), name, number, size)
+    return {}
+
+
 def render_clip(*, path: str, name: str, group: int, clip: int) -> Mapping[str, object]:
     """Render one clip of the embedded set."""
     write_clip(Path(path), name, group, clip)
@@ -69,9 +99,13 @@ def render_clip(*, path: str, name: str, group: int, clip: int) -> Mapping[str, 
 
 TASKS: Mapping[str, Callable[..., Mapping[str, object]]] = {
     "probe": probe_file,
+    "probe image": probe_image,
     "count": count_declared,
     "decode": decode_file,
+    "decode image": decode_image,
+    "list keys": keys_of,
     "render": render_clip,
+    "render image": render_image,
 }
 
 
@@ -82,7 +116,9 @@ def main() -> None:
         os.dup2(2, 1)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if sys.platform == "linux":
-            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+            hard = resource.getrlimit(resource.RLIMIT_AS)[1]  # kept, for LMDB files that are larger
+            soft = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
+            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
         answers.write("ready\n")
         answers.flush()
         for line in sys.stdin:

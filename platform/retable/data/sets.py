@@ -5,15 +5,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 EMBEDDED = "embedded"
+EMBEDDED_IMAGES = "embedded_images"
 
 
 def locate(name: str, given: Path | None = None, progress: Callable[[int, int], None] | None = None) -> Path:
-    """Root folder of a data set; the embedded one is rendered on first use.
+    """Root folder of a data set; the embedded ones are rendered on first use.
 
     Args:
-        name: ``embedded``, or one that the user brings, such as ``ucf101``.
+        name: ``embedded`` (videos), ``embedded_images``, or one that the user brings, such as ``ucf101``.
         given: a folder that the user named; it goes before everything else.
-        progress: told (clips rendered, clips in all).
+        progress: told (files rendered, files in all).
 
     Raises:
         FileNotFoundError: the folder is not there, or nobody said where the data set is.
@@ -25,6 +26,10 @@ def locate(name: str, given: Path | None = None, progress: Callable[[int, int], 
         from retable.data.embedded import ensure_embedded
 
         return ensure_embedded(progress=progress)
+    if name == EMBEDDED_IMAGES:
+        from retable.data.embedded_images import ensure_embedded_images
+
+        return ensure_embedded_images(progress=progress)
     raise FileNotFoundError(
         f"this scale reads the data set {name}; say where it is with --data DIR or {_variable(name)}=DIR"
     )
@@ -37,8 +42,13 @@ def here(name: str, given: Path | None = None) -> Path | None:
         FileNotFoundError: the folder that the user named is not there.
     """
     from retable.data.embedded import rendered_before
+    from retable.data.embedded_images import images_rendered_before
 
-    return _named(name, given) or (rendered_before() if name == EMBEDDED else None)
+    if named := _named(name, given):
+        return named
+    if name == EMBEDDED:
+        return rendered_before()
+    return images_rendered_before() if name == EMBEDDED_IMAGES else None
 
 
 def _named(name: str, given: Path | None) -> Path | None:

@@ -1,6 +1,6 @@
 """Decoded frames on disk: Arrow files of uint8 frames at the size that clips are cropped from, memory-mapped.
 
-A shard has one record batch a video and one row a frame. The name of its folder says what it holds (hashes of the
+A shard has one record batch a video and one row a frame; an image is a video of one frame. The name of its folder says what it holds (hashes of the
 videos, size, filter): a changed data set is decoded anew, and an unchanged one never is.
 """
 
@@ -23,9 +23,10 @@ from retable.atomic import replacing
 from retable.data.cache import cache_folder, locked
 from retable.data.catalog import Video
 from retable.data.errors import DataError
+from retable.data.image_spec import ImageSpec
 from retable.data.parts import part_schema
 from retable.data.readers import Progress, Readers, Request
-from retable.data.spec import FACES, RESIZE, ClipSpec, FaceSpec
+from retable.data.spec import FACES, FaceSpec, Spec, resize_of
 from retable.data.video import Frames
 from retable.files import room_for
 
@@ -66,7 +67,7 @@ class Shards:
         sums = np.frombuffer(sum_bytes, np.uint32, frames, start * 4)
         if any(zlib.crc32(frame.data) != expected for frame, expected in zip(pixels, sums, strict=True)):
             raise DataError(
-                f"decoded frames of the video {sha256[:12]} are damaged on the disk; delete the folder `shards` of "
+                f"decoded frames of the file {sha256[:12]} are damaged on the disk; delete the folder `shards` of "
                 "the cache, and they are decoded again"
             )
         return pixels
@@ -75,7 +76,7 @@ class Shards:
 def open_shards(
     videos: Sequence[Video],
     folder: Path,
-    spec: ClipSpec,
+    spec: Spec,
     *,
     cache: Path | None = None,
     readers: Readers | None = None,
@@ -113,13 +114,13 @@ def open_shards(
     return Shards(spec.stored, batches, quarantined)
 
 
-def bytes_to_decode(videos: Sequence[Video], spec: ClipSpec, cache: Path | None = None) -> int:
+def bytes_to_decode(videos: Sequence[Video], spec: Spec, cache: Path | None = None) -> int:
     """Bytes that `open_shards` would still have to write."""
     missing = _missing(_layout(videos, spec, cache)).values()
     return sum(video.frames for part in missing for video in part) * spec.frame_bytes
 
 
-def _layout(videos: Sequence[Video], spec: ClipSpec, cache: Path | None) -> dict[Path, list[Video]]:
+def _layout(videos: Sequence[Video], spec: Spec, cache: Path | None) -> dict[Path, list[Video]]:
     """Which shard holds which videos."""
     unique = tuple({video.sha256: video for video in videos}.values())
     parts = list(_parts(unique, spec))
@@ -127,7 +128,7 @@ def _layout(videos: Sequence[Video], spec: ClipSpec, cache: Path | None) -> dict
         "videos": [v.sha256 for v in unique],
         "size": spec.stored,
         "crop": spec.crop,
-        "resize": RESIZE,
+        "resize": resize_of(spec),
     }
     if isinstance(spec, FaceSpec):
         identity |= {"faces": FACES, "smooth": spec.smooth}
@@ -140,14 +141,16 @@ def _missing(parts: Mapping[Path, Sequence[Video]]) -> dict[Path, Sequence[Video
     return {name: part for name, part in parts.items() if not name.is_file()}
 
 
-def _parts(videos: Sequence[Video], spec: ClipSpec) -> Iterator[list[Video]]:
+def _parts(videos: Sequence[Video], spec: Spec) -> Iterator[list[Video]]:
     """The videos, shard by shard: a function of the videos alone."""
     part: list[Video] = []
+    frames = 0
     for video in videos:
         part.append(video)
-        if sum(v.frames for v in part) * spec.frame_bytes >= SHARD:
+        frames += video.frames
+        if frames * spec.frame_bytes >= SHARD:
             yield part
-            part = []
+            part, frames = [], 0
     if part:
         yield part
 
@@ -162,7 +165,7 @@ def _open(path: Path) -> pa.RecordBatchFileReader:
 def _build(
     missing: Mapping[Path, Sequence[Video]],
     folder: Path,
-    spec: ClipSpec,
+    spec: Spec,
     readers: Readers,
     progress: Progress | None,
 ) -> None:
@@ -170,7 +173,7 @@ def _build(
     if not folder.is_dir():
         width, height = spec.stored
         raise DataError(
-            f"frames of {width}×{height} (crop {spec.crop}) have not been decoded, and the videos are no longer in "
+            f"frames of {width}×{height} (crop {spec.crop}) have not been decoded, and the files are no longer in "
             f"{folder}; run `retable data prepare` with --size {spec.size} where they are"
         )
     home = next(iter(missing)).parent
@@ -207,7 +210,15 @@ def _sweep(home: Path) -> None:
             shutil.rmtree(rest, ignore_errors=True)
 
 
-def _request(video: Video, folder: Path, scratch: Path, spec: ClipSpec) -> Request:
+def _request(video: Video, folder: Path, scratch: Path, spec: Spec) -> Request:
+    if isinstance(spec, ImageSpec):
+        return {
+            "task": "decode image",
+            "path": str(folder / video.path),
+            "out": str(scratch / video.sha256),
+            "size": spec.size,
+            "square": spec.crop == "square",
+        }
     request: Request = {
         "task": "decode",
         "path": str(folder / video.path),

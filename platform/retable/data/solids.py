@@ -21,7 +21,7 @@ def length(*parts: Floats) -> Floats:
     total = parts[0] * parts[0]
     for part in parts[1:]:
         total = total + part * part
-    return np.sqrt(total)
+    return np.asarray(np.sqrt(total), np.float32)
 
 
 def _at(p: Floats, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Floats:
@@ -59,7 +59,7 @@ def _torus(p: Floats, axis: int, radius: float, thickness: float) -> Floats:
 def _joined(a: Floats, b: Floats, width: float) -> Floats:
     """Union with a fillet of that width."""
     overlap = np.maximum(np.float32(width) - np.abs(a - b), 0)
-    return np.minimum(a, b) - overlap * overlap / np.float32(4 * width)
+    return np.asarray(np.minimum(a, b) - overlap * overlap / np.float32(4 * width), np.float32)
 
 
 def ball(p: Floats) -> Floats:
@@ -69,9 +69,9 @@ def ball(p: Floats) -> Floats:
 
 def cone(p: Floats) -> Floats:
     """A cone on its base, with a worn tip."""
-    slope = (length(p[0], p[2]) * np.float32(1.5) + (p[1] - np.float32(0.85)) * np.float32(0.62)) / np.float32(
-        math.hypot(1.5, 0.62)
-    )
+    slope = (
+        length(p[0], p[2]) * np.float32(1.5) + (p[1] - np.float32(0.85)) * np.float32(0.62)
+    ) / np.float32(math.hypot(1.5, 0.62))
     return _both(slope, np.float32(-0.72) - p[1]) - np.float32(0.05)
 
 
@@ -79,14 +79,14 @@ def cube(p: Floats) -> Floats:
     """A cube with rounded edges."""
     q = np.abs(p) - np.float32(0.49)
     outside = length(*np.maximum(q, 0))
-    return outside + np.minimum(np.max(q, axis=0), 0) - np.float32(0.05)
+    return np.asarray(outside + np.minimum(np.max(q, axis=0), 0) - np.float32(0.05), np.float32)
 
 
 def gem(p: Floats) -> Floats:
     """An octahedron whose top is cut off."""
     x, y, z = np.abs(p)
     faces = (x + y + z - np.float32(0.95)) / np.float32(math.sqrt(3))
-    return np.maximum(faces, p[1] - np.float32(0.34)) - np.float32(0.02)
+    return np.asarray(np.maximum(faces, p[1] - np.float32(0.34)) - np.float32(0.02), np.float32)
 
 
 def jack(p: Floats) -> Floats:
@@ -108,7 +108,7 @@ def mug(p: Floats) -> Floats:
     hollow = _drum(_at(p, y=0.14), 0.42, 0.62)
     wall = np.maximum(_drum(p, 0.5, 0.58), -hollow)
     handle = np.maximum(_torus(_at(p, x=0.52), 2, 0.3, 0.085), np.float32(0.46) - length(p[0], p[2]))
-    return np.minimum(wall, handle) - np.float32(0.02)
+    return np.asarray(np.minimum(wall, handle) - np.float32(0.02), np.float32)
 
 
 def mushroom(p: Floats) -> Floats:

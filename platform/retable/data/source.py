@@ -9,11 +9,26 @@ from pathlib import Path
 from retable.data.catalog import catalogued
 from retable.data.errors import DataError
 from retable.data.faceforensics import read_faceforensics
-from retable.data.layout import Layout, read_layout
+from retable.data.image_sets import BY_CONTENT, read_images
+from retable.data.layout import LISTS, Layout, read_layout
+from retable.data.lmdb_store import on_disk
 from retable.data.probes import Found
 from retable.data.readers import Readers
 
-LAYOUTS: Mapping[str, Callable[[Path], Layout]] = {"ucf101": read_layout, "faceforensics": read_faceforensics}
+
+def _read_images(folder: Path) -> Layout:
+    listed = any((folder / name / "classInd.txt").is_file() for name in LISTS)
+    layout = read_layout(folder) if listed else read_images(folder)
+    if layout.kind != "image":
+        raise DataError(f"the lists of {folder} must name images, but name other files")
+    return layout
+
+
+LAYOUTS: Mapping[str, Callable[[Path], Layout]] = {
+    "ucf101": read_layout,
+    "faceforensics": read_faceforensics,
+    "images": _read_images,
+}
 WHOLE = {
     "ucf101": {"train": 9_537, "test": 3_783},
     "faceforensics": {"train": 704, "val": 150, "test": 150},
@@ -23,10 +38,10 @@ SAMPLE = 64  # headers that are read to estimate the frames of all files
 
 @dataclass(frozen=True)
 class Source:
-    """A folder with UCF101 or FaceForensics in it, in their own layouts.
+    """A folder with UCF101 or FaceForensics in it, in their own layouts, or with images.
 
     Attributes:
-        name: ``ucf101`` or ``faceforensics``.
+        name: ``ucf101``, ``faceforensics`` or ``images``.
         folder: nothing is written there.
     """
 
@@ -61,9 +76,10 @@ class Source:
         counts = Counter(line.split for line in listed)
         if not splits:
             raise DataError(f"--splits must name some of {', '.join(counts)}, but names none")
-        if unlisted := [split for split in splits if split not in counts]:
+        unlisted = [split for split in splits if split not in counts]
+        if unlisted and BY_CONTENT not in counts:
             raise DataError(
-                f"{self.folder} lists no {unlisted[0]} videos; its splits are {', '.join(counts) or 'none'}"
+                f"{self.folder} lists no {unlisted[0]} {self.layout.kind}s; its splits are {', '.join(counts) or 'none'}"
             )
         for path, times in Counter(line.path for line in listed).items():
             if times > 1:
@@ -71,9 +87,11 @@ class Source:
                     f"{path} is listed {times} times in {self.folder}; list it once, in one split"
                 )
         named = {path for line in listed for path in (line.path, line.mask) if path}
-        absent = {path for path in named if not (self.layout.videos / path).is_file()}
+        absent = {path for path in named if not on_disk(self.layout.videos / path).is_file()}
         supposed = {
-            path: Found(problem="missing", note="no such file") if path in absent else Found(frames=frames)
+            path: Found(problem="missing", note="no such file")
+            if path in absent
+            else Found(frames=frames, width=1, height=1)
             for path in named
         }
         if refusal := catalogued(self.folder, self.layout, supposed, frames).refusal():
@@ -82,7 +100,9 @@ class Source:
 
     def frames(self, splits: tuple[str, ...], readers: Readers) -> int:
         """An estimate of the frames of these splits, from the headers of `SAMPLE` files; 0 if they don't tell."""
-        lines = [line for line in self.layout.listed if line.split in splits]
+        lines = [line for line in self.layout.listed if line.split in (*splits, BY_CONTENT)]
+        if self.layout.kind == "image":
+            return len(lines)
         sample = lines[:: max(1, len(lines) // SAMPLE)]
         requests = [{"task": "count", "path": str(self.layout.videos / line.path)} for line in sample]
         answers = [answer.get("frames") for _, answer in readers.answers(requests)]
@@ -90,11 +110,18 @@ class Source:
         return round(len(lines) * sum(counts) / len(counts)) if counts else 0
 
     def _told(self, counts: Mapping[str, int], absent: int) -> str:
+        if self.layout.kind == "image":
+            told = f"{self.folder} has {sum(counts.values()):,} images"
+            told += " in splits made by their content" if BY_CONTENT in counts else f": {_numbers(counts)}"
+            return told + self._rest(absent)
         whole = WHOLE[self.name]
         told = f"The lists name {_numbers({split: counts.get(split, 0) for split in whole})} videos"
         if {split: counts.get(split, 0) for split in whole} != whole:
             told += f" (the whole of {self.name} has {_numbers(whole)})"
-        told += f", of {len(self.layout.classes)} classes." if len(self.layout.classes) > 1 else "."
+        return told + self._rest(absent)
+
+    def _rest(self, absent: int) -> str:
+        told = f", of {len(self.layout.classes)} classes." if len(self.layout.classes) > 1 else "."
         return told + (f" {absent} files are not there and will be skipped." if absent else "")
 
 

@@ -6,6 +6,9 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from retable.data import image_spec
+from retable.data.image_spec import ImageSpec
+
 RESIZE = "pillow bicubic, antialiased, 8 bit, frame by frame"
 FACES = (
     "box where the mask is over 5 of 765 from white in the mean of a row or column; square, inside the frame"
@@ -91,17 +94,25 @@ class FaceSpec(ClipSpec):
             raise ValueError(f"smooth must be at least 0 frames, but got {self.smooth}")
 
 
-def fingerprint(catalog_fingerprint: str, spec: ClipSpec, without: Collection[str] = ()) -> str:
-    """Identity of the clips themselves, for protocols: 16 hex digits of SHA-256.
+Spec = ClipSpec | ImageSpec
+
+
+def resize_of(spec: Spec) -> str:
+    """The filter that its pixels are resized with."""
+    return image_spec.RESIZE if isinstance(spec, ImageSpec) else RESIZE
+
+
+def fingerprint(catalog_fingerprint: str, spec: Spec, without: Collection[str] = ()) -> str:
+    """Identity of the clips or images themselves, for protocols: 16 hex digits of SHA-256.
 
     Args:
         catalog_fingerprint: what is in the data set.
-        spec: how clips are cut from it. The filter that resizes frames (`RESIZE`) is part of the identity.
+        spec: how they are made from it. The filter that resizes (`resize_of`) is part of the identity.
         without: sha256 of files that the catalog counts as good and that could not be decoded here.
     """
     identity = {
         "catalog": catalog_fingerprint,
-        "resize": RESIZE,
+        "resize": resize_of(spec),
         "spec": asdict(spec),
         "without": sorted(without),
     }

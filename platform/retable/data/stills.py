@@ -20,8 +20,18 @@ from retable.streams import stream
 CLASSES = tuple(SOLIDS)
 ASPECTS = ((1, 1), (1, 1), (4, 3), (3, 4), (3, 2))  # width to height
 FOCAL = 1.45  # in shorter sides of the picture
-LEANING = ("Ball", "Gem", "Jack", "Ring", "Star")  # the others stand upright
-FRONTAL = {"Mug": 0.9, "Ring": 0.9, "Star": 0.8}  # turned no further (radians): from the side they could be others
+LEANING = {
+    "Ball": 0.9,
+    "Gem": 0.9,
+    "Jack": 0.9,
+    "Ring": 0.6,
+    "Star": 0.5,
+}  # radians; the others stand upright
+FRONTAL = {
+    "Mug": 0.9,
+    "Ring": 0.9,
+    "Star": 0.8,
+}  # turned no further (radians): from the side they could be others
 STEPS, CLOSE = 64, 2e-3  # of a ray
 
 PAINTS = (
@@ -102,7 +112,11 @@ class _Scene:
         # Less of the sky is seen beside the solid and where floor and wall meet.
         beside = np.clip(length(*own) - np.float32(0.55), 0, 1)
         corner = np.clip(np.where(low, p[2] - self.depth, p[1]) * np.float32(1.4) + np.float32(0.35), 0, 1)
-        sky = self.ambient * (np.float32(0.45) + np.float32(0.55) * beside) * (np.float32(0.6) + np.float32(0.4) * corner)
+        sky = (
+            self.ambient
+            * (np.float32(0.45) + np.float32(0.55) * beside)
+            * (np.float32(0.6) + np.float32(0.4) * corner)
+        )
         return albedo * (sky + (1 - self.ambient) * facing * lit), far
 
     def _surface(self, p: Floats, rays: Floats) -> Floats:
@@ -124,7 +138,7 @@ class _Scene:
             shine = shine * shine
         rim = 1 + np.minimum(_dot(normal, rays), 0)
         glint = (shine * facing + np.float32(0.12) * rim * rim * rim) * lit * self.gloss
-        return albedo * (sky + bounced + (1 - self.ambient) * facing * lit) + glint
+        return np.asarray(albedo * (sky + bounced + (1 - self.ambient) * facing * lit) + glint, np.float32)
 
 
 def draw(name: str, number: int, size: int) -> NDArray[np.uint8]:
@@ -151,17 +165,21 @@ def draw(name: str, number: int, size: int) -> NDArray[np.uint8]:
 def _scene(name: str, random: np.random.Generator) -> _Scene:
     solid = SOLIDS[name]
     first, second = random.choice(len(PAINTS), 2, replace=False)
-    turn = _rotation(random, FRONTAL.get(name, math.pi), 0.9 if name in LEANING else 0.0)
+    turn = _rotation(random, FRONTAL.get(name, math.pi), LEANING.get(name, 0.0))
     height = -_lowest(solid, turn)
     floor, wall = _ground(random), _ground(random)
     around, above = random.uniform(-0.42, 0.42), random.uniform(0.2, 0.62)
     distance = random.uniform(3.7, 4.6)
     aim = np.array([random.uniform(-0.22, 0.22), height + random.uniform(-0.18, 0.14), 0.0])
-    back = np.array(
-        [math.sin(around) * math.cos(above), math.sin(above), math.cos(around) * math.cos(above)]
-    )
+    back = np.array([math.sin(around) * math.cos(above), math.sin(above), math.cos(around) * math.cos(above)])
     side = np.array([math.cos(around), 0.0, -math.sin(around)])
-    lamp = np.array([random.choice((-1, 1)) * random.uniform(0.35, 1.1), random.uniform(0.9, 1.6), random.uniform(0.5, 1.1)])
+    lamp = np.array(
+        [
+            random.choice((-1, 1)) * random.uniform(0.35, 1.1),
+            random.uniform(0.9, 1.6),
+            random.uniform(0.5, 1.1),
+        ]
+    )
     return _Scene(
         solid=solid,
         pattern=PATTERNS[int(random.integers(len(PATTERNS)))],
@@ -183,7 +201,9 @@ def _scene(name: str, random: np.random.Generator) -> _Scene:
 def _ground(random: np.random.Generator) -> _Surface:
     first, second = random.choice(len(DULL), 2, replace=False)
     kind = GROUNDS[int(random.integers(len(GROUNDS)))]
-    return _Surface(kind, (_paint(DULL[int(first)], random), _paint(DULL[int(second)], random)), Noise.drawn(random))
+    return _Surface(
+        kind, (_paint(DULL[int(first)], random), _paint(DULL[int(second)], random)), Noise.drawn(random)
+    )
 
 
 def _paint(colour: tuple[int, int, int], random: np.random.Generator) -> Floats:
@@ -208,7 +228,9 @@ def _lowest(solid: Solid, turn: Floats) -> float:
     return float(np.min((heights + inside)[inside < 0]))  # around a point, a ball of that radius is inside
 
 
-def _march(solid: Solid, start: Floats, rays: Floats, near: Floats, far: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+def _march(
+    solid: Solid, start: Floats, rays: Floats, near: Floats, far: Floats
+) -> tuple[Floats, NDArray[np.bool_]]:
     """How far along its ray each first meets the solid (N,), and whether it does before `far`."""
     distance = near.copy()
     going = np.arange(near.size)
@@ -279,7 +301,7 @@ def _turned(turn: Floats, v: Floats) -> Floats:
 
 
 def _dot(a: Floats, b: Floats) -> Floats:
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+    return np.asarray(a[0] * b[0] + a[1] * b[1] + a[2] * b[2], np.float32)
 
 
 def _unit(v: Floats) -> Floats:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from retable.data.catalog import scan
-from retable.data.embedded import COMPLETE, ensure_embedded, rendered_before
+from retable.data.embedded import ensure_embedded, rendered_before
 from retable.data.errors import DataError
 from retable.data.readers import Readers
+from retable.data.rendered import COMPLETE
 from retable.data.scenes import CLASSES, LONGEST, MOTIONS, SHORTEST, draw
 
 NOBODY = Readers(command=("false",))
