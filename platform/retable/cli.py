@@ -46,15 +46,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             nargs="+" if verb == "plan" else None,
             help="the study's file, such as studies/subsampling_ablation.py",
         )
-        _add_options(command)
+        _add_choices(command)
+        _add_data(command)
+        if verb in ("run", "retry", "extend"):
+            _add_training(command)
+        else:
+            command.set_defaults(workers=None, address=None, local=False, retries=Retries(), storage=None)
         if verb == "table":
             _add_from_mlflow(command)
         if verb == "plan":
-            _add_plan_options(command)
+            _add_workers(_add_plan_options(command))
         if verb == "status":
             command.add_argument("--trial", metavar="SIGNATURE", help=TRIAL)
         if verb == "retry":
-            command.add_argument("--class", dest="asked", type=classes, default="all", help=CLASSES)
+            command.add_argument(
+                "--class", dest="asked", type=classes, default="all", metavar="CLASSES", help=CLASSES
+            )
     _add_figures(verbs.add_parser("figures", help="draw the figures of a finished trial, or of a study's"))
     data = verbs.add_parser("data", help="look at data sets").add_subparsers(dest="data_verb", required=True)
     check = data.add_parser("check", help="list the files of a data set that training can't use")
@@ -79,7 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def main_study(study: Study[Any], arguments: Sequence[str] | None = None) -> int:
     """A study's file run as a script: train what is missing and print the tables, or what the options say."""
     parser = argparse.ArgumentParser(description=f"{study.paper}. Running the same command again resumes.")
-    _add_options(parser)
+    _add_choices(parser)
+    _add_data(parser)
+    _add_training(parser)
     verbs = parser.add_mutually_exclusive_group()
     verbs.add_argument(
         "--plan", dest="verb", action="store_const", const="plan", help="print what would run; stop"
@@ -110,6 +119,10 @@ def main_study(study: Study[Any], arguments: Sequence[str] | None = None) -> int
     _add_from_mlflow(parser)
     _add_plan_options(parser)
     given = parser.parse_args(arguments)
+    if given.trial is not None and given.verb != "status":
+        parser.error("--trial goes with --status")
+    if given.from_mlflow is not None and given.verb not in (None, "table"):
+        parser.error("--from-mlflow goes with --report")
     if given.verb == "plan":
         return _guarded(lambda console: _plan([study], given, console))
     for option in ("json", "gpu_memory", "price_per_gpu_hour"):
@@ -136,13 +149,51 @@ def load_study(path: Path) -> Study[Any]:
     raise ValueError(f"{path} must export STUDY, a retable.study.Study, but has {type(study).__name__}")
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
-    _add_choices(parser)
-    parser.add_argument("--data", type=Path, help="folder of the data set (default: by the scale)")
-    parser.add_argument("--workers", type=positive, help="most workers of one trial (default: what fits)")
-    parser.add_argument("--address", help="a running Ray cluster, such as auto or ray://host:10001")
-    parser.add_argument("--local", action="store_true", help="train in this process, without Ray (to debug)")
+def _add_choices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
+        "--scale", default="smoke", help="smoke (minutes), toy (hours) or paper (default: smoke)"
+    )
+    parser.add_argument(
+        "--tables", type=words, metavar="N,…", help="numbers of the tables: 5,9 (default: the scale's)"
+    )
+    parser.add_argument(
+        "--seeds", type=seeds, metavar="N,…", help="training seeds: 0,1,2 (default: the scale's)"
+    )
+    parser.add_argument(
+        "--iterations",
+        type=positive,
+        metavar="N",
+        help="train each of the tables' trials so long (default: the scale's)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("results"),
+        metavar="DIR",
+        help="folder of results (default: results)",
+    )
+    parser.add_argument(
+        "--classifier",
+        type=Path,
+        metavar="FILE",
+        help="a classifier to score with that you bring (default: one is trained)",
+    )
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="folder of the data set (default: by the scale)"
+    )
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    training = parser.add_argument_group("for the training")
+    _add_workers(training)
+    training.add_argument("--address", help="a running Ray cluster, such as auto or ray://host:10001")
+    training.add_argument(
+        "--local", action="store_true", help="train in this process, without Ray (to debug)"
+    )
+    training.add_argument(
         "--retries",
         type=limits,
         default=Retries(),
@@ -150,27 +201,16 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="how often a trial is begun again by itself: lost=2 when its workers were lost, out_of_memory=1 with half "
         "the micro-batch (these are the defaults)",
     )
-    parser.add_argument(
-        "--storage", help="URL of a search's Optuna storage (default: optuna.db in the folder of results)"
+    training.add_argument(
+        "--storage",
+        metavar="URL",
+        help="URL of a search's Optuna storage (default: optuna.db in the folder of results)",
     )
 
 
-def _add_choices(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--scale", default="smoke", help="smoke (minutes), toy (hours) or paper (default: smoke)"
-    )
-    parser.add_argument(
-        "--tables", type=words, help="numbers of the tables, such as 5,9 (default: the scale's)"
-    )
-    parser.add_argument("--seeds", type=seeds, help="training seeds: 0,1,2 (default: the scale's)")
-    parser.add_argument(
-        "--iterations", type=positive, help="train each of the tables' trials so long (default: the scale's)"
-    )
-    parser.add_argument(
-        "--out", type=Path, default=Path("results"), help="folder of results (default: results)"
-    )
-    parser.add_argument(
-        "--classifier", type=Path, help="a classifier to score with that you bring (default: one is trained)"
+def _add_workers(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--workers", type=positive, metavar="N", help="most workers of one trial (default: what fits)"
     )
 
 
@@ -182,6 +222,7 @@ def _add_figures(parser: argparse.ArgumentParser) -> None:
         "--samples",
         type=positive,
         default=1000,
+        metavar="N",
         help="generated samples behind each measured curve (default: 1000, as in the TGANv2 paper)",
     )
     _add_choices(parser)
@@ -216,7 +257,7 @@ def _add_from_mlflow(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_plan_options(parser: argparse.ArgumentParser) -> None:
+def _add_plan_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     plan = parser.add_argument_group("for the plan")
     plan.add_argument(
         "--gpu-memory",
@@ -226,6 +267,7 @@ def _add_plan_options(parser: argparse.ArgumentParser) -> None:
     )
     plan.add_argument("--price-per-gpu-hour", type=price, metavar="PRICE", help="adds a price to the total")
     plan.add_argument("--json", action="store_true", help="print the plan as JSON and nothing else")
+    return plan
 
 
 def _add_prepare(parser: argparse.ArgumentParser) -> None:

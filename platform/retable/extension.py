@@ -1,7 +1,7 @@
 """A longer training goes on from a shorter one of the same trial where the two are the same until there."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,27 +71,38 @@ def carry_metrics(start: Start, trials: Path, trial: Trial) -> None:
 
 
 def why_anew(plan: Plan[Any], records: Iterable[TrialRecord], trials: Path) -> dict[str, str]:
-    """The trials that would be trained from the start although they were trained shorter: name -> why."""
+    """The trials that would be trained from the start although they were trained shorter, or longer: name -> why."""
     known = {record.signature: record for record in records}
     reasons = {}
     for planned in plan.trials:
         record = known.get(planned.signature)
         if record is None or record.state not in FINISHED:
             start = start_of(planned.trial, known.values(), trials)
-            if isinstance(start, str) and start:
-                reasons[planned.name] = start
+            if isinstance(start, str) and (why := start or _trained_longer(planned.trial, known.values())):
+                reasons[planned.name] = why
     return reasons
+
+
+def _trained_longer(trial: Trial, records: Iterable[TrialRecord]) -> str:
+    """What to say of a trial that was trained to its end for more iterations than this; empty if it was not."""
+    own = trial.config.iterations
+    longer = [n for n, record in _of_other_lengths(trial, records) if n > own and record.state in FINISHED]
+    return f"it was trained for {min(longer)} iterations already" if longer else ""
 
 
 def _shorter(trial: Trial, records: Iterable[TrialRecord]) -> list[TrialRecord]:
     """Trials that differ from this one by fewer iterations only, the longest first."""
-    wanted, iterations = _without_iterations(json.loads(json.dumps(trial.identity)))
-    found = []
-    for record in records:
-        rest, fewer = _without_iterations(record.identity)
-        if rest == wanted and fewer < iterations:
-            found.append((fewer, record))
+    found = [pair for pair in _of_other_lengths(trial, records) if pair[0] < trial.config.iterations]
     return [record for _, record in sorted(found, key=lambda pair: pair[0], reverse=True)]
+
+
+def _of_other_lengths(trial: Trial, records: Iterable[TrialRecord]) -> Iterator[tuple[int, TrialRecord]]:
+    """Trials that differ from this one by nothing but their iterations, with these; itself among them."""
+    wanted, _ = _without_iterations(json.loads(json.dumps(trial.identity)))
+    for record in records:
+        rest, iterations = _without_iterations(record.identity)
+        if rest == wanted:
+            yield iterations, record
 
 
 def _without_iterations(identity: Mapping[str, Any]) -> tuple[dict[str, Any], int]:

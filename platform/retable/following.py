@@ -60,4 +60,5 @@ class Following:
             return "starting its workers"
         if self.iteration >= total:
             return f"final evaluation  {scores}"
-        return f"{self.speed:.2g} it/s  {scores}" if self.speed else scores
+        speed = f"{self.speed:,.0f}" if self.speed >= 10 else f"{self.speed:.2g}"
+        return f"{speed} it/s  {scores}" if self.speed else scores

@@ -243,6 +243,7 @@ class _Loop:
                     "seed": self.trial.seed,
                     "state": state,
                     "best": best,
+                    "best_by": asdict(self.learner.best),
                     "iterations": iteration,
                     "collapsed_at": iteration if state == "collapsed" else None,
                     "scores": {name: asdict(score) for name, score in scores.items()},

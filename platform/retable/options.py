@@ -31,11 +31,11 @@ def limits(text: str) -> Retries:
 
 
 def seeds(text: str) -> tuple[int, ...]:
-    """Whole numbers between commas."""
-    try:
-        return tuple(int(word) for word in words(text))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"must be whole numbers such as 0,1,2, but got {text!r}") from error
+    """Whole numbers between commas, each once: a seed that counted twice would make differences look certain."""
+    given = words(text)
+    if not given or not all(word.isdecimal() for word in given) or len(set(map(int, given))) < len(given):
+        raise argparse.ArgumentTypeError(f"must be different whole numbers such as 0,1,2, but got {text!r}")
+    return tuple(map(int, given))
 
 
 def positive(text: str) -> int:

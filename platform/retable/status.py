@@ -1,5 +1,6 @@
 """What the command line says of trials while they are trained, and afterwards. It only reads."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
@@ -12,7 +13,10 @@ from retable.following import Following
 from retable.ledger import Ledger
 from retable.plan import PlannedTrial
 from retable.record import Attempt, TrialRecord
+from retable.report.plan import SHORT
+from retable.report.text import counted
 
+NUMBERS = "iteration", "attempts", "worker-hours"
 STYLES = {"done": "green", "collapsed": "yellow", "failed": "red", "running": "bold"}
 
 
@@ -34,21 +38,29 @@ def show_status(request: Request, console: Console, trial: str | None = None) ->
     if trial is not None:
         return _show_trial(request, _found(known, trial), console)
     plan = request.plan(fingerprint_if_here(request, console))
-    rows = Table(title=f"{request.study.name}, scale {request.scale.name}", title_justify="left")
-    for heading in ("signature", "trial", "state", "iteration", "attempts", "worker-hours", "message"):
-        rows.add_column(heading, overflow="fold")
+    console.print(Text(f"{request.study.paper}, scale {request.scale.name}", style="bold"))
+    rows = Table(box=None, pad_edge=False)
+    for heading in ("trial", "", "state", "iteration", "attempts", "worker-hours", ""):
+        rows.add_column(heading, overflow="fold", justify="right" if heading in NUMBERS else "left")
     for planned in plan.trials:
         rows.add_row(*_row(request, planned, known.get(planned.signature)))
-    console.print(rows)
-    if any(record.state == "failed" for record in known.values()):
-        console.print("--trial SIGNATURE prints a trial's attempts with their tracebacks.")
+    console.print(rows, "")
+    found = (known.get(planned.signature) for planned in plan.trials)
+    states = Counter(record.state if record and record.attempts else "missing" for record in found)
+    counts = ", ".join(f"{count} {state}" for state, count in states.items())
+    console.print(f"{counted(len(plan.trials), 'trial')}: {counts}.")
+    if states["failed"]:
+        console.print(
+            "--trial and the signature in the first column print a trial's attempts with their tracebacks."
+        )
     return 0
 
 
 def _row(request: Request, planned: PlannedTrial, record: TrialRecord | None) -> list[str | Text]:
-    name = f"{planned.trial.config.trainable} {planned.name}"
+    short, family = planned.signature[:SHORT], planned.trial.config.trainable
+    name = planned.name if planned.name == family else f"{family} {planned.name}"
     if record is None or not record.attempts:
-        return [planned.signature, name, "missing"]
+        return [short, Text(name), "missing"]
     last = record.attempts[-1]
     total = planned.trial.config.iterations
     at, words = record.iteration, _last_line(last.message)
@@ -57,8 +69,8 @@ def _row(request: Request, planned: PlannedTrial, record: TrialRecord | None) ->
         following.refresh()
         at, words = following.iteration, following.words(total)
     return [
-        planned.signature,
-        name,
+        short,
+        Text(name),
         Text(_state(last), style=STYLES.get(record.state, "")),
         f"{at}/{total}",
         str(len(record.attempts)),
@@ -74,7 +86,8 @@ def _show_trial(request: Request, record: TrialRecord, console: Console) -> int:
         parts = [
             f"attempt {attempt.number}: {_state(attempt)} at iteration {attempt.iteration}",
             f"{attempt.began} to {attempt.ended or 'now'}",
-            f"{attempt.worker_seconds / 3600:.2f} worker-hours on {attempt.workers} worker(s) of {attempt.owner.host}",
+            f"{attempt.worker_seconds / 3600:.2f} worker-hours",
+            f"{counted(attempt.workers, 'worker')} of {attempt.owner.host}",
         ]
         if attempt.split > 1:
             parts.append(f"micro-batches cut in {attempt.split}")

@@ -1,7 +1,7 @@
 """What the command line does to train: run what is missing, retry what failed, extend what was trained."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -17,8 +17,9 @@ from retable.data.sets import locate
 from retable.failures import CAUSES, failure_class
 from retable.ledger import FINISHED, Ledger
 from retable.metrics.brought import Brought, bring
-from retable.plan import Plan
+from retable.plan import Plan, PlannedTrial
 from retable.report.rows import row_tables
+from retable.report.text import counted
 
 if TYPE_CHECKING:
     from retable.execution import Execution
@@ -69,21 +70,34 @@ def _run(request: Request, plan: Plan[Any], root: Path, console: Console) -> int
         final = {**ledger_states(request)[0], **final}
         ended.add("pruned")
     code = report(request, plan, console)
-    unfinished = {
-        p: final.get(p.signature, "missing") for p in plan.trials if final.get(p.signature) not in ended
-    }
+    unfinished = {p: final.get(p.signature, "missing") for p in plan.trials}
+    unfinished = {p: state for p, state in unfinished.items() if state not in ended}
     if not unfinished:
         return code
-    causes = _causes(request.results / "ledger.db")
-    words = [
-        f"{p.name} ({state}{': ' + causes[p.signature] if state == 'failed' and p.signature in causes else ''})"
-        for p, state in unfinished.items()
-    ]
-    console.print(Text(f"Not finished: {', '.join(words)}"))
-    console.print("Run the same command again to go on; what is finished is not trained again.")
-    if "failed" in unfinished.values():
-        console.print("--status shows why trials failed; when that is mended, --retry begins them again too.")
+    _tell(request, unfinished, console)
     return 130 if "stopped" in unfinished.values() else 1
+
+
+def _tell(request: Request, unfinished: Mapping[PlannedTrial, str], console: Console) -> None:
+    """Print which trials are not finished, and what to do about them."""
+    with Ledger(request.results / "ledger.db") as ledger:
+        records = {record.signature: record for record in ledger.trials()}
+    words, again, asking = [], False, False
+    for planned, state in unfinished.items():
+        record = records.get(planned.signature)
+        cause = failure_class(record.attempts[-1]) if record and record.attempts else None
+        if state == "failed" and record and cause:
+            words.append(f"{planned.name} (failed: {cause.replace('_', ' ')})")
+            taken_up = request.retries.take_up(record)
+            again, asking = again or taken_up, asking or not taken_up
+        else:
+            words.append(f"{planned.name} ({state})")
+            again = again or state != "blocked"
+    console.print(Text(f"Not finished: {', '.join(words)}"))
+    if again:
+        console.print("Run the same command again to go on; what is finished is not trained again.")
+    if asking:
+        console.print("--status shows why trials failed; when that is mended, --retry begins them again.")
 
 
 def _prepared(request: Request, console: Console) -> tuple[Path, Plan[Any]]:
@@ -97,7 +111,10 @@ def _prepared(request: Request, console: Console) -> tuple[Path, Plan[Any]]:
     obstacles = _obstacles(request.plan(ABSENT))  # told before the data set is touched
     if obstacles:
         console.print(
-            Text(f"{len(obstacles)} cells can't run: {'; '.join(dict.fromkeys(obstacles))}", style="yellow")
+            Text(
+                f"{counted(len(obstacles), 'cell')} can't run: {'; '.join(dict.fromkeys(obstacles))}",
+                style="yellow",
+            )
         )
     with counting(console, f"Data set {request.scale.data}") as progress:
         root = locate(request.scale.data, request.data, progress)
@@ -157,8 +174,8 @@ def _announce(plan: Plan[Any], execution: "Execution", console: Console) -> None
     states = Counter(execution.states.values())
     failed = f", {states['failed']} failed before" if states["failed"] else ""
     console.print(
-        f"{len(plan.trials)} trials fill the cells of table(s) {', '.join(plan.tables)}; "
-        f"{sum(states[state] for state in FINISHED)} are finished, {states['waiting']} to train{failed}."
+        f"{counted(len(plan.trials), 'trial')} for table{'s' * (len(plan.tables) > 1)} {', '.join(plan.tables)}: "
+        f"{sum(states[state] for state in FINISHED)} finished, {states['waiting']} to train{failed}."
     )
     if states["waiting"]:
         for rows in row_tables(plan):
@@ -206,10 +223,3 @@ def _runner(request: Request) -> "Callable[[Execution], None]":
     from retable.cluster.tune import run_plan
 
     return partial(run_plan, workers=request.workers, address=request.address)
-
-
-def _causes(path: Path) -> dict[str, str]:
-    """Class of each trial's last failure."""
-    with Ledger(path) as ledger:
-        last = {record.signature: record.attempts[-1] for record in ledger.trials() if record.attempts}
-    return {signature: cause for signature, attempt in last.items() if (cause := failure_class(attempt))}

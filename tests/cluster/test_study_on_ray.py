@@ -135,8 +135,7 @@ def test_an_error_of_the_code_is_told_and_costs_the_others_nothing(
     assert code == 1
     assert "ArithmeticError: asked to fail at iteration 25" in output
     assert "Not finished: s_t=1 batch_size=4 (failed: code)" in output
-    assert "Run the same command again to go on" in output
-    assert "--retry begins them again too" in output
+    assert "--status shows why trials failed; when that is mended, --retry begins them again." in output
     assert place.states()["s_t=1 batch_size=4"] == ["failed"]
     assert place.states()["s_t=3 batch_size=3"] == ["done"]
 

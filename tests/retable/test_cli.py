@@ -41,7 +41,9 @@ def test_a_wrong_option_is_told_with_what_would_be_right(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--seeds", "a"], "must be whole numbers such as 0,1,2, but got 'a'"),
+        (["--seeds", "a"], "must be different whole numbers such as 0,1,2, but got 'a'"),
+        (["--seeds", "0,00"], "must be different whole numbers such as 0,1,2, but got '0,00'"),
+        (["--seeds", ""], "must be different whole numbers such as 0,1,2, but got ''"),
         (["--retries", "lost=many"], "must be such as lost=2,out_of_memory=1, but got 'lost=many'"),
         (["--retry", "memory"], "must be all or some of out_of_memory,lost,disk,data,code, but got 'memory'"),
         (["--workers", "0"], "must be a whole number of at least 1, but got '0'"),
@@ -82,6 +84,8 @@ def test_the_plan_at_paper_scale_starts_nothing(capsys: pytest.CaptureFixture[st
         (["--gpu-memory", "-1"], "must be sizes in GB such as 12 or 12,24,80, but got '-1'"),
         (["--price-per-gpu-hour", "nan"], "must be a number of at least 0, but got 'nan'"),
         (["--json"], "--json goes with --plan"),
+        (["--trial", "12ab"], "--trial goes with --status"),
+        (["--plan", "--from-mlflow"], "--from-mlflow goes with --report"),
     ],
 )
 def test_a_wrong_option_of_the_plan_is_refused(

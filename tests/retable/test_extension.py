@@ -167,6 +167,16 @@ def test_what_depends_on_its_length_is_trained_anew_and_the_reason_is_said(
     assert done == list(range(30))
 
 
+def test_what_was_trained_longer_is_not_trained_again(walks: Walks) -> None:
+    walks.run(walks.plan(20))
+    with Ledger(walks.results / "ledger.db") as ledger:
+        records, folder = ledger.trials(), walks.results / "trials"
+        assert why_anew(walks.plan(10), records, folder) == {
+            "walk": "it was trained for 20 iterations already"
+        }
+        assert why_anew(walks.plan(20), records, folder) == {}
+
+
 def test_a_shorter_training_without_its_checkpoints_is_said(walks: Walks) -> None:
     shorter = walks.plan(20)
     _, execution = walks.run(shorter)

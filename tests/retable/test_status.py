@@ -66,9 +66,11 @@ def test_a_failure_shows_its_class_and_its_traceback_in_full(
     assert "20/40" in line
     assert "ArithmeticError: asked to fail at iteration 25" in line
     assert "Traceback" not in said(overview)
-    assert "--trial SIGNATURE" in said(overview)
+    assert "4 trials: 3 done, 1 failed." in said(overview)
+    assert "--trial and the signature in the first column" in said(overview)
+    assert max(map(len, said(overview).splitlines())) <= 140
     full = console()
-    assert show_status(request_, full, line.split()[1][:6]) == 0
+    assert show_status(request_, full, line.split()[0]) == 0
     assert "attempt 1: failed: code at iteration 20" in said(full)
     assert "Traceback (most recent call last)" in said(full)
     assert "in _obey" in said(full)
@@ -93,7 +95,8 @@ def test_a_running_trial_shows_how_far_it_is(plan: Plan[Any], request_: Request,
     assert "running" in line
     assert "5/10" in line
     assert "2.5 it/s  accuracy 0.75" in line
-    assert said(now).count("missing") == 3
+    assert said(now).count("missing") == 4  # a line for each, and their number
+    assert "4 trials: 1 running, 3 missing." in said(now)
 
 
 def test_nothing_was_run(plan: Plan[Any], request_: Request) -> None:

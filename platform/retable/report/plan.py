@@ -12,6 +12,7 @@ from retable.outlook import Outlook, Prospect
 from retable.plan import differing_labels
 from retable.published import Label
 from retable.record import FINISHED
+from retable.report.text import counted
 
 SHORT = 8
 """Digits of a signature that are shown: a prefix tells a plan's trials apart, and `--json` has all 16."""
@@ -35,7 +36,7 @@ def _family(prospect: Prospect) -> str:
 
 
 def _table(name: str, trials: Sequence[Prospect]) -> Table:
-    title = f"{name}: {len(trials)} trial{'s' * (len(trials) > 1)}"
+    title = f"{name}: {counted(len(trials), 'trial')}"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, caption_justify="left")
     columns = list(_columns(trials))
     for heading, right, _ in columns:
@@ -98,9 +99,8 @@ def _gpus(prospect: Prospect) -> str:
 
 
 def _invalid(outlook: Outlook) -> Table:
-    count = len(outlook.invalid)
     table = Table(
-        title=f"{count} cell{'s' * (count > 1)} can't run",
+        title=f"{counted(len(outlook.invalid), 'cell')} can't run",
         title_justify="left",
         title_style="red",
         box=None,
@@ -120,7 +120,8 @@ def _sums(outlook: Outlook) -> Iterator[str]:
         outlook.count("failed"),
     )
     yield (
-        f"{outlook.tables} tables, {outlook.cells} cells, {len(outlook.trials)} trials: {finished} done, "
+        f"{counted(outlook.tables, 'table')}, {counted(outlook.cells, 'cell')}, "
+        f"{counted(len(outlook.trials), 'trial')}: {finished} done, "
         f"{running} running, {failed} failed, {len(outlook.trials) - finished - running - failed} missing. "
         "Nothing was started."
     )
@@ -138,7 +139,7 @@ def _hours(outlook: Outlook) -> Iterator[str]:
     if not todo:
         return
     if unknown == todo:
-        yield "Hours are not known: no trial of this plan has been measured here yet."
+        yield "Hours are not known: none of the missing trials, or of their kind, has been measured in this folder yet."
         return
     least = "At least " if unknown else ""
     price = ""
@@ -146,14 +147,16 @@ def _hours(outlook: Outlook) -> Iterator[str]:
         price = f", which costs {outlook.price * outlook.worker_hours:,.2f} at {outlook.price:g} an hour"
     yield f"{least}{_significant(outlook.worker_hours)} worker-hours are left{price}."
     if unknown:
-        yield f"{unknown} of {todo} trials are not in that: nothing like them has been measured here yet."
+        yield f"{unknown} of {todo} trials are not in that: nothing of their kind has been measured in this folder yet."
     for basis in sorted({one.basis for one in outlook.unfinished if one.basis}):
         count = sum(one.basis == basis for one in outlook.unfinished)
-        yield f"Hours of {count} trial{'s' * (count > 1)} are {basis}; more workers are taken to be as much faster."
+        yield f"Hours of {counted(count, 'trial')} are {basis}; more workers are taken to be as much faster."
 
 
 def _significant(value: float) -> str:
-    """Two digits or all before the point."""
+    """Two digits or all before the point; what would be nothing in print is said to be less than that."""
+    if 0 < value < 0.01:
+        return "< 0.01"
     if value >= 10 or value == 0:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 1 else f"{value:.2g}"

@@ -33,6 +33,7 @@ class Result:
         gflops: multiply-accumulates of one update in 10⁹, where they were counted.
         commit: of the code that made it, with ``-dirty`` where the checkout was changed.
         mlflow_run: the tracker's id of it.
+        best_by: what made `iteration` the best, such as ``highest IS``; empty where there was nothing to choose from.
     """
 
     signature: str
@@ -48,6 +49,7 @@ class Result:
     gflops: float | None = None
     commit: str = ""
     mlflow_run: str = ""
+    best_by: str = ""
 
     @property
     def words(self) -> str:
@@ -121,6 +123,7 @@ def _parse(text: str, signature: str) -> Result:
         seed=int(content["seed"]),
         scores={name: _score(score) for name, score in content["scores"].items()},
         iteration=None if content["best"] is None else int(content["best"]),
+        best_by=_best_by(content.get("best_by")) if content.get("iterations") else "",
         wall_seconds=wall,
         worker_seconds=wall * int(content["workers"]),
         note=_note(content),
@@ -139,6 +142,12 @@ def _note(content: Mapping[str, Any]) -> str:
         how = "halved" if parts == 2 else f"cut in {parts}"
         notes.append(f"micro-batch {how}: {parts}× accumulate, for want of memory")
     return ", ".join(notes)
+
+
+def _best_by(rule: Mapping[str, str] | None) -> str:
+    if rule is None:
+        return ""
+    return f"{'highest' if rule['mode'] == 'max' else 'lowest'} {rule['metric'].upper()}"
 
 
 def _score(content: Mapping[str, float | None]) -> Score:

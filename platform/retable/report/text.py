@@ -19,6 +19,11 @@ def signed(difference: float, value: float) -> str:
     return f"{difference:+.{_places(value, [])}f}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Such as ``1 trial`` or ``1,000 trials``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def duration(seconds: float) -> str:
     """Seconds as ``42 s``, ``5.2 min`` or ``61.0 h``."""
     if seconds < 60:

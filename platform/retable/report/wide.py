@@ -10,7 +10,7 @@ from retable.published import PublishedNumber
 from retable.report.cells import NO_NUMBER, FilledCell
 from retable.report.details import details
 from retable.report.table import cells_frame
-from retable.report.text import duration, measured, signed
+from retable.report.text import counted, duration, measured, signed
 from retable.study import C
 
 
@@ -117,16 +117,20 @@ def _difference(filled: FilledCell[C]) -> str:
 
 
 def _notes(plan: Plan[C], cells: Sequence[FilledCell[C]]) -> list[str]:
-    seeds = ", ".join(map(str, plan.seeds))
-    notes = [f"{plan.scale.name} scale on {plan.scale.data} data, training seeds: {seeds}."]
+    seeds = f"training seed{'s' * (len(plan.seeds) > 1)}: {', '.join(map(str, plan.seeds))}"
+    notes = [f"{plan.scale.name} scale on {plan.scale.data} data, {seeds}."]
     if not plan.scale.comparable:
         notes.append(
-            "Rows and columns have the paper's names; what was trained is smaller (params.* of the tidy files)."
+            "Rows and columns have the paper's names; what was trained is smaller (params.* of the CSV file)."
         )
-    notes.append("± is the standard deviation over evaluation repeats.")
     summaries = [summary for one in cells for summary in one.summaries.values()]
+    numbers = [one.cell.published for one in cells if one.cell.published]
+    if any(one.std_repeats is not None for one in summaries) or any(one.std is not None for one in numbers):
+        notes.append("± is the standard deviation over evaluation repeats.")
     if any(summary.std_seeds is not None for summary in summaries):
         notes.append("seeds ± is the sample standard deviation over training seeds.")
+    if rules := sorted({outcome.best_by for one in cells for outcome in one.outcomes if outcome.best_by}):
+        notes.append(f"Scores are those of each trial's best snapshot, the one of {' or of '.join(rules)}.")
     if protocols := sorted({protocol for one in cells for protocol in one.summaries}):
         notes.append(f"Measured by {', '.join(protocols)}.")
     return [*notes, _cost(cells)]
@@ -137,10 +141,8 @@ def _cost(cells: Sequence[FilledCell[C]]) -> str:
     trials = {outcome.signature: outcome for one in cells for outcome in one.outcomes}.values()
     spent = [outcome for outcome in trials if outcome.wall_seconds is not None]
     if not spent:
-        return f"None of {len(trials)} trials has finished."
+        return f"None of {counted(len(trials), 'trial')} has finished."
     wall = sum(outcome.wall_seconds or 0.0 for outcome in spent)
     workers = sum(outcome.worker_seconds or 0.0 for outcome in spent)
-    return (
-        f"{len(spent)} of {len(trials)} trials took {duration(wall)} of wall time together, "
-        f"{duration(workers)} counted for each worker."
-    )
+    together = f", {duration(workers)} counted for each worker" if workers > wall else ""
+    return f"{len(spent)} of {counted(len(trials), 'trial')} took {duration(wall)} together{together}."

@@ -79,7 +79,7 @@ class Example:
     def done(self, row: str, scores: Mapping[str, Score], seed: int = 0) -> dict[str, Result]:
         """A finished trial of a row: 60 s on 2 workers."""
         signature = self.signature(row, seed)
-        return {signature: Result(signature, "done", seed, scores, 10, 60.0, 120.0)}
+        return {signature: Result(signature, "done", seed, scores, 10, 60.0, 120.0, best_by="highest IS")}
 
     def collapsed(self, row: str, seed: int = 0) -> dict[str, Result]:
         """A trial that collapsed after its first snapshot, which it keeps."""

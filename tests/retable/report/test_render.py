@@ -27,12 +27,13 @@ Table 9. Layers enabled one by one [smoke scale]
                                           not comparable: smoke data
  Others   paper 8.31 ± 0.09
 
-smoke scale on embedded data, training seeds: 0.
-Rows and columns have the paper's names; what was trained is smaller (params.* of the tidy files).
+smoke scale on embedded data, training seed: 0.
+Rows and columns have the paper's names; what was trained is smaller (params.* of the CSV file).
 ± is the standard deviation over evaluation repeats.
+Scores are those of each trial's best snapshot, the one of highest IS.
 Measured by fid2048x10_c3d-1a2b3c_acc0.983_bilinear112_r10-train_data-5d6e7f,
 is2048x10_c3d-1a2b3c_acc0.983_bilinear112_s1_data-5d6e7f.
-2 of 2 trials took 1.5 min of wall time together, 3.0 min counted for each worker.
+2 of 2 trials took 1.5 min together, 3.0 min counted for each worker.
 [1] taken from table 5
 [2] not measured by the paper
 """

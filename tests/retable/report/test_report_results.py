@@ -42,6 +42,13 @@ def test_a_finished_trial(tmp_path: Path) -> None:
     )
 
 
+def test_what_made_a_snapshot_the_best(tmp_path: Path) -> None:
+    content = {**CONTENT, "best_by": {"metric": "fid", "mode": "min"}}
+    assert load(tmp_path, json.dumps(content)).best_by == "lowest FID"
+    untrained = {**content, "best": 0, "iterations": 0}
+    assert load(tmp_path / "another", json.dumps(untrained)).best_by == ""
+
+
 def test_a_collapsed_trial_says_when(tmp_path: Path) -> None:
     content = {**CONTENT, "state": "collapsed", "collapsed_at": 620}
     assert load(tmp_path, json.dumps(content)).words == "collapsed at 620"
