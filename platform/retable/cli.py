@@ -11,15 +11,24 @@ from rich.console import Console
 from rich.text import Text
 
 from retable import commands
+from retable.arguments import (
+    CLASSES,
+    TRIAL,
+    add_choices,
+    add_data,
+    add_figures,
+    add_from_mlflow,
+    add_plan_options,
+    add_prepare,
+    add_training,
+    add_workers,
+)
 from retable.console import open_console
-from retable.failures import CAUSES, Retries
-from retable.options import classes, gigabytes, limits, positive, price, seeds, words
+from retable.failures import Retries
+from retable.options import classes, positive
 from retable.pricing import Machine
 from retable.scale import Scale
 from retable.study import Study
-
-CLASSES = f"classes of failures, such as code,lost: all, {', '.join(CAUSES)} (default: all)"
-TRIAL = "print all attempts at one trial, with their tracebacks"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,23 +55,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             nargs="+" if verb == "plan" else None,
             help="the study's file, such as studies/subsampling_ablation.py",
         )
-        _add_choices(command)
-        _add_data(command)
+        add_choices(command)
+        add_data(command)
         if verb in ("run", "retry", "extend"):
-            _add_training(command)
+            add_training(command)
         else:
             command.set_defaults(workers=None, address=None, local=False, retries=Retries(), storage=None)
         if verb == "table":
-            _add_from_mlflow(command)
+            add_from_mlflow(command)
         if verb == "plan":
-            _add_workers(_add_plan_options(command))
+            add_workers(add_plan_options(command))
         if verb == "status":
             command.add_argument("--trial", metavar="SIGNATURE", help=TRIAL)
         if verb == "retry":
             command.add_argument(
                 "--class", dest="asked", type=classes, default="all", metavar="CLASSES", help=CLASSES
             )
-    _add_figures(verbs.add_parser("figures", help="draw the figures of a finished trial, or of a study's"))
+    add_figures(verbs.add_parser("figures", help="draw the figures of a finished trial, or of a study's"))
     data = verbs.add_parser("data", help="look at data sets").add_subparsers(dest="data_verb", required=True)
     check = data.add_parser("check", help="list the files of a data set that training can't use")
     check.add_argument(
@@ -70,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     check.add_argument("--frames", type=int, default=16, help="frames that a clip needs (default: 16)")
     check.add_argument("--size", type=positive, default=1, help="pixels that an image's shorter side needs")
-    _add_prepare(data.add_parser("prepare", help="decode a data set that you bring, for training to map"))
+    add_prepare(data.add_parser("prepare", help="decode a data set that you bring, for training to map"))
     given = parser.parse_args(arguments)
     if given.verb == "figures":
         return _guarded(lambda console: _figures(given, console))
@@ -86,9 +95,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def main_study(study: Study[Any], arguments: Sequence[str] | None = None) -> int:
     """A study's file run as a script: train what is missing and print the tables, or what the options say."""
     parser = argparse.ArgumentParser(description=f"{study.paper}. Running the same command again resumes.")
-    _add_choices(parser)
-    _add_data(parser)
-    _add_training(parser)
+    add_choices(parser)
+    add_data(parser)
+    add_training(parser)
     verbs = parser.add_mutually_exclusive_group()
     verbs.add_argument(
         "--plan", dest="verb", action="store_const", const="plan", help="print what would run; stop"
@@ -116,8 +125,8 @@ def main_study(study: Study[Any], arguments: Sequence[str] | None = None) -> int
         help=f"train again what failed; {CLASSES}",
     )
     parser.add_argument("--trial", metavar="SIGNATURE", help=f"with --status: {TRIAL}")
-    _add_from_mlflow(parser)
-    _add_plan_options(parser)
+    add_from_mlflow(parser)
+    add_plan_options(parser)
     given = parser.parse_args(arguments)
     if given.trial is not None and given.verb != "status":
         parser.error("--trial goes with --status")
@@ -149,85 +158,6 @@ def load_study(path: Path) -> Study[Any]:
     raise ValueError(f"{path} must export STUDY, a retable.study.Study, but has {type(study).__name__}")
 
 
-def _add_choices(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--scale", default="smoke", help="smoke (minutes), toy (hours) or paper (default: smoke)"
-    )
-    parser.add_argument(
-        "--tables", type=words, metavar="N,…", help="numbers of the tables: 5,9 (default: the scale's)"
-    )
-    parser.add_argument(
-        "--seeds", type=seeds, metavar="N,…", help="training seeds: 0,1,2 (default: the scale's)"
-    )
-    parser.add_argument(
-        "--iterations",
-        type=positive,
-        metavar="N",
-        help="train each of the tables' trials so long (default: the scale's)",
-    )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("results"),
-        metavar="DIR",
-        help="folder of results (default: results)",
-    )
-    parser.add_argument(
-        "--classifier",
-        type=Path,
-        metavar="FILE",
-        help="a classifier to score with that you bring (default: one is trained)",
-    )
-
-
-def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="folder of the data set (default: by the scale)"
-    )
-
-
-def _add_training(parser: argparse.ArgumentParser) -> None:
-    training = parser.add_argument_group("for the training")
-    _add_workers(training)
-    training.add_argument("--address", help="a running Ray cluster, such as auto or ray://host:10001")
-    training.add_argument(
-        "--local", action="store_true", help="train in this process, without Ray (to debug)"
-    )
-    training.add_argument(
-        "--retries",
-        type=limits,
-        default=Retries(),
-        metavar="CLASS=N,…",
-        help="how often a trial is begun again by itself: lost=2 when its workers were lost, out_of_memory=1 with half "
-        "the micro-batch (these are the defaults)",
-    )
-    training.add_argument(
-        "--storage",
-        metavar="URL",
-        help="URL of a search's Optuna storage (default: optuna.db in the folder of results)",
-    )
-
-
-def _add_workers(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--workers", type=positive, metavar="N", help="most workers of one trial (default: what fits)"
-    )
-
-
-def _add_figures(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "what", help="a trial's signature, of which its first digits are enough, or a study's file"
-    )
-    parser.add_argument(
-        "--samples",
-        type=positive,
-        default=1000,
-        metavar="N",
-        help="generated samples behind each measured curve (default: 1000, as in the TGANv2 paper)",
-    )
-    _add_choices(parser)
-
-
 def _figures(given: argparse.Namespace, console: Console) -> int:
     from retable.figures.draw import draw_study, draw_trial
 
@@ -245,75 +175,6 @@ def _figures(given: argparse.Namespace, console: Console) -> int:
         tables=given.tables,
         seeds=given.seeds,
     )
-
-
-def _add_from_mlflow(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--from-mlflow",
-        nargs="?",
-        const="",
-        metavar="URI",
-        help="tables from MLflow alone, without the folder of results (default: MLFLOW_TRACKING_URI, or its mlflow.db)",
-    )
-
-
-def _add_plan_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    plan = parser.add_argument_group("for the plan")
-    plan.add_argument(
-        "--gpu-memory",
-        type=gigabytes,
-        metavar="GB",
-        help="memory of the GPUs, such as 12 or 12,24,80: cells that fit none can't run (default: none stated)",
-    )
-    plan.add_argument("--price-per-gpu-hour", type=price, metavar="PRICE", help="adds a price to the total")
-    plan.add_argument("--json", action="store_true", help="print the plan as JSON and nothing else")
-    return plan
-
-
-def _add_prepare(parser: argparse.ArgumentParser) -> None:
-    names = parser.add_subparsers(dest="name", required=True)
-    ucf101 = names.add_parser("ucf101", help="UCF-101/ and ucfTrainTestlist/, as downloaded")
-    ucf101.add_argument(
-        "--crop",
-        choices=("reference", "paper"),
-        default="reference",
-        help="reference: the whole frame at 4:3, cropped when training, as TGANv2's code does; paper: the centre "
-        "square, as its text says (default: reference)",
-    )
-    faces = names.add_parser("faceforensics", help="original and mask videos of version 1, as downloaded")
-    faces.add_argument(
-        "--smooth",
-        type=int,
-        default=0,
-        help="frames before and after one over which its face's square is averaged (default: 0, as the reference)",
-    )
-    images = names.add_parser("images", help="a folder of images or class folders, or LSUN's LMDB folders")
-    images.add_argument(
-        "--crop",
-        choices=("square", "none"),
-        default="square",
-        help="square: the centre square; none: the whole picture, whatever its shape (default: square)",
-    )
-    for name, size in ((ucf101, 192), (faces, 256), (images, 256)):
-        name.add_argument("--source", type=Path, required=True, help="folder of the data set; only read")
-        name.add_argument("--out", type=Path, required=True, help="folder to make, later given as --data")
-        name.add_argument("--size", type=positive, default=size, help=f"height and width (default: {size})")
-        if name is not images:
-            name.add_argument("--frames", type=positive, default=16, help="frames of clips (default: 16)")
-        splits = ("train", "test") if name is images else ("train",)
-        name.add_argument(
-            "--splits",
-            type=words,
-            default=splits,
-            help=f"which are decoded: train,test (default: {','.join(splits)})",
-        )
-        name.add_argument(
-            "--workers", type=positive, help="files decoded at a time (default: one on every CPU)"
-        )
-        name.add_argument("--address", help="a running Ray cluster, such as auto or ray://host:10001")
-        name.add_argument(
-            "--local", action="store_true", help="decode in processes of this machine, without Ray"
-        )
 
 
 def _prepare(given: argparse.Namespace, console: Console) -> int:

@@ -1,0 +1,166 @@
+"""The options that the commands take, by what they are about."""
+
+import argparse
+from pathlib import Path
+
+from retable.failures import CAUSES, Retries
+from retable.options import gigabytes, limits, positive, price, seeds, words
+
+CLASSES = f"classes of failures, such as code,lost: all, {', '.join(CAUSES)} (default: all)"
+TRIAL = "print all attempts at one trial, with their tracebacks"
+
+
+def add_choices(parser: argparse.ArgumentParser) -> None:
+    """Which part of a study, of what size, and where its results are."""
+    parser.add_argument(
+        "--scale", default="smoke", help="smoke (minutes), toy (hours) or paper (default: smoke)"
+    )
+    parser.add_argument(
+        "--tables", type=words, metavar="N,…", help="numbers of the tables: 5,9 (default: the scale's)"
+    )
+    parser.add_argument(
+        "--seeds", type=seeds, metavar="N,…", help="training seeds: 0,1,2 (default: the scale's)"
+    )
+    parser.add_argument(
+        "--iterations",
+        type=positive,
+        metavar="N",
+        help="train each of the tables' trials so long (default: the scale's)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("results"),
+        metavar="DIR",
+        help="folder of results (default: results)",
+    )
+    parser.add_argument(
+        "--classifier",
+        type=Path,
+        metavar="FILE",
+        help="a classifier to score with that you bring (default: one is trained)",
+    )
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Where the data set is."""
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="folder of the data set (default: by the scale)"
+    )
+
+
+def add_training(parser: argparse.ArgumentParser) -> None:
+    """How it is trained; nothing here is part of a trial's identity."""
+    training = parser.add_argument_group("for the training")
+    add_workers(training)
+    training.add_argument("--address", help="a running Ray cluster, such as auto or ray://host:10001")
+    training.add_argument(
+        "--local", action="store_true", help="train in this process, without Ray (to debug)"
+    )
+    training.add_argument(
+        "--retries",
+        type=limits,
+        default=Retries(),
+        metavar="CLASS=N,…",
+        help="how often a trial is begun again by itself: lost=2 when its workers were lost, out_of_memory=1 with half "
+        "the micro-batch (these are the defaults)",
+    )
+    training.add_argument(
+        "--storage",
+        metavar="URL",
+        help="URL of a search's Optuna storage (default: optuna.db in the folder of results)",
+    )
+
+
+def add_workers(group: argparse._ArgumentGroup) -> None:
+    """How many workers share a trial."""
+    group.add_argument(
+        "--workers", type=positive, metavar="N", help="most workers of one trial (default: what fits)"
+    )
+
+
+def add_figures(parser: argparse.ArgumentParser) -> None:
+    """What `retable figures` draws."""
+    parser.add_argument(
+        "what", help="a trial's signature, of which its first digits are enough, or a study's file"
+    )
+    parser.add_argument(
+        "--samples",
+        type=positive,
+        default=1000,
+        metavar="N",
+        help="generated samples behind each measured curve (default: 1000, as in the TGANv2 paper)",
+    )
+    add_choices(parser)
+
+
+def add_from_mlflow(parser: argparse.ArgumentParser) -> None:
+    """Tables without a folder of results."""
+    parser.add_argument(
+        "--from-mlflow",
+        nargs="?",
+        const="",
+        metavar="URI",
+        help="tables from MLflow alone, without the folder of results (default: MLFLOW_TRACKING_URI, or its mlflow.db)",
+    )
+
+
+def add_plan_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """What a plan is told of the machine, and how it is printed. Returns the group of these."""
+    plan = parser.add_argument_group("for the plan")
+    plan.add_argument(
+        "--gpu-memory",
+        type=gigabytes,
+        metavar="GB",
+        help="memory of the GPUs, such as 12 or 12,24,80: cells that fit none can't run (default: none stated)",
+    )
+    plan.add_argument("--price-per-gpu-hour", type=price, metavar="PRICE", help="adds a price to the total")
+    plan.add_argument("--json", action="store_true", help="print the plan as JSON and nothing else")
+    return plan
+
+
+def add_prepare(parser: argparse.ArgumentParser) -> None:
+    """What `retable data prepare` makes, for each data set."""
+    names = parser.add_subparsers(dest="name", required=True)
+    ucf101 = names.add_parser("ucf101", help="UCF-101/ and ucfTrainTestlist/, as downloaded")
+    ucf101.add_argument(
+        "--crop",
+        choices=("reference", "paper"),
+        default="reference",
+        help="reference: the whole frame at 4:3, cropped when training, as TGANv2's code does; paper: the centre "
+        "square, as its text says (default: reference)",
+    )
+    faces = names.add_parser("faceforensics", help="original and mask videos of version 1, as downloaded")
+    faces.add_argument(
+        "--smooth",
+        type=int,
+        default=0,
+        help="frames before and after one over which its face's square is averaged (default: 0, as the reference)",
+    )
+    images = names.add_parser("images", help="a folder of images or class folders, or LSUN's LMDB folders")
+    images.add_argument(
+        "--crop",
+        choices=("square", "none"),
+        default="square",
+        help="square: the centre square; none: the whole picture, whatever its shape (default: square)",
+    )
+    for name, size in ((ucf101, 192), (faces, 256), (images, 256)):
+        name.add_argument("--source", type=Path, required=True, help="folder of the data set; only read")
+        name.add_argument("--out", type=Path, required=True, help="folder to make, later given as --data")
+        name.add_argument("--size", type=positive, default=size, help=f"height and width (default: {size})")
+        if name is not images:
+            name.add_argument("--frames", type=positive, default=16, help="frames of clips (default: 16)")
+        splits = ("train", "test") if name is images else ("train",)
+        name.add_argument(
+            "--splits",
+            type=words,
+            default=splits,
+            help=f"which are decoded: train,test (default: {','.join(splits)})",
+        )
+        name.add_argument(
+            "--workers", type=positive, help="files decoded at a time (default: one on every CPU)"
+        )
+        name.add_argument("--address", help="a running Ray cluster, such as auto or ray://host:10001")
+        name.add_argument(
+            "--local", action="store_true", help="decode in processes of this machine, without Ray"
+        )
