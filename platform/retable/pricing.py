@@ -68,8 +68,9 @@ class Known:
 def prospects(trials: Sequence[Known], machine: Machine) -> tuple[Prospect, ...]:
     """Every trial with its workers and hours.
 
-    A trial's own speed counts where it has one. Else it is taken to be as fast as the others of its family that were
-    measured, in operations a second of one worker. More workers are taken to be as much faster.
+    A trial's own speed counts where it has one, then that of the same config with other seeds. Else it is taken to be as
+    fast as the others of its family that were measured, in operations a second of one worker. More workers are taken
+    to be as much faster.
     """
     device = most_common_device([one.speed for one in trials])
     measured = [one for one in trials if one.speed.seconds is not None and one.speed.device in ("", device)]
@@ -103,15 +104,20 @@ def _prospect(one: Known, measured: Sequence[Known], device: str, machine: Machi
 
 def _worker_seconds(one: Known, family: Sequence[Known], device: str) -> tuple[float | None, str]:
     """Seconds of an update times workers, and where they are from."""
+    on = f" on {device}" if device else ""
     if one.speed.seconds is not None:
         return one.speed.seconds * (one.speed.workers or 1), "measured on this trial"
+    config = one.planned.trial.config
+    same = [other.speed for other in family if other.planned.trial.config == config]
+    if same:
+        seconds = median((speed.seconds or 0.0) * (speed.workers or 1) for speed in same)
+        return seconds, f"measured on other seeds{on}"
     like = [other for other in family if other.gflops]
     if not like or one.gflops is None:
         return None, ""
     rates = [
         (other.gflops or 0.0) / ((other.speed.seconds or 0.0) * (other.speed.workers or 1)) for other in like
     ]
-    on = f" on {device}" if device else ""
     trials = f"{len(like)} other trial{'s' * (len(like) > 1)}"
     return one.gflops / median(rates), f"by operations from {trials}{on}"
 

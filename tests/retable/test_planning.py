@@ -249,6 +249,18 @@ def test_hours_are_those_of_trials_like_it(tmp_path: Path) -> None:
     assert judge.signature[:8] in text
 
 
+def test_another_seed_takes_as_long_even_where_operations_are_not_counted(tmp_path: Path) -> None:
+    plan = plan_of(BASE)
+    both = make_plan(plan.study, replace(plan.scale, seeds=(0, 1)), "abc")
+    first, second = (one.signature for one in both.trials if one.places)
+    with declared(tmp_path / "ledger.db", both) as ledger:
+        ledger.finish(ledger.begin(first), "done")
+        result(tmp_path / "trials" / first, seconds=20.0)
+        missing = models(outlook_of(both, tmp_path=tmp_path, ledger=ledger))[1]
+    assert (missing.planned.signature, missing.basis) == (second, "measured on other seeds on CPU")
+    assert missing.seconds == pytest.approx(0.2)
+
+
 def test_a_trial_goes_on_from_its_last_snapshot(tmp_path: Path) -> None:
     plan = plan_of(BASE)
     signature = plan.trials[1].signature

@@ -154,9 +154,7 @@ def _hours(outlook: Outlook) -> Iterator[str]:
 
 
 def _significant(value: float) -> str:
-    """Two digits or all before the point; what would be nothing in print is said to be less than that."""
-    if 0 < value < 0.01:
-        return "< 0.01"
+    """Two digits or all before the point; hundredths where there is less."""
     if value >= 10 or value == 0:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 1 else f"{value:.2g}"
+    return f"{value:.1f}" if value >= 1 else f"{value:.2f}"
