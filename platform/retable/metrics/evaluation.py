@@ -1,16 +1,14 @@
-"""How a trial is scored: part of its config, so that a change of protocol is a change of identity. No torch here."""
+"""How a trial of clips is scored: part of its config, so that a change of protocol is another trial. No torch here."""
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Literal
 
 from retable.identity import option
-from retable.metrics.brought import TakesWeights
-from retable.study import TrialConfig
+from retable.metrics.classifier_evaluation import ClassifierEvaluation
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluation:
+class Evaluation(ClassifierEvaluation):
     """IS and FID as the TGANv2 paper takes them; the defaults are its counts (§5.2).
 
     Attributes:
@@ -24,7 +22,6 @@ class Evaluation:
         real_passes: random clips taken of each training video for FID's real statistics.
     """
 
-    classifier: TrialConfig
     samples: int = 2048
     repeats: int = 10
     splits: int = 1
@@ -33,26 +30,6 @@ class Evaluation:
     labels: Literal["frequency", "uniform"] = option("frequency")
 
     def __post_init__(self) -> None:
-        minimum = {"samples": 2, "repeats": 1, "splits": 1, "snapshot_samples": 2, "real_passes": 1}
-        for name, least in minimum.items():
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, but got {getattr(self, name)}")
+        super().__post_init__()
         if self.labels not in ("frequency", "uniform"):
             raise ValueError(f"labels must be 'frequency' or 'uniform', but got {self.labels!r}")
-        for name in ("samples", "snapshot_samples"):
-            if getattr(self, name) % self.splits:
-                raise ValueError(
-                    f"splits must divide {name} so that each split has equally many clips, but got "
-                    f"{self.splits=} and {name}={getattr(self, name)}"
-                )
-
-    def judged_by(self, file: Path) -> "Evaluation":
-        """The same protocol by the classifier in that file of weights.
-
-        Raises:
-            FileNotFoundError: there is no such file.
-            ValueError: the classifier takes no weights from outside, or not those.
-        """
-        if isinstance(self.classifier, TakesWeights):
-            return replace(self, classifier=self.classifier.with_weights(file))
-        raise ValueError(f"a {self.classifier.trainable} takes no file of weights; leave --classifier out")

@@ -1,4 +1,4 @@
-"""A finished classifier as the judge of generated clips: class logits for IS, features for FID."""
+"""A finished classifier as the judge of generated clips or images: class logits for IS, features for FID."""
 
 import json
 from collections.abc import Mapping
@@ -10,29 +10,30 @@ import torch
 from torch import Tensor, nn
 
 from retable import checkpoint
+from retable.data.image_spec import ImageSpec
 from retable.data.spec import ClipSpec
 from retable.metrics.brought import weights_hash
 from retable.metrics.protocol import Protocol as MetricName
-from retable.metrics.resize import Resize
+from retable.metrics.resize import Resize, Untouched
 from retable.study import TrialConfig
 
 
 @runtime_checkable
 class ClassifierConfig(Protocol):
-    """What a trial's config offers if its network can judge clips.
+    """What a trial's config offers if its network can judge clips or images.
 
     Attributes:
-        data: the clips that it was trained on, or that its accuracy is taken on.
-        resize: how frames of other sizes reach its network.
+        data: the clips or images that it was trained on, or that its accuracy is taken on.
+        resize: how those of other sizes reach its network.
     """
 
     @property
-    def data(self) -> ClipSpec: ...
+    def data(self) -> ClipSpec | ImageSpec: ...
     @property
-    def resize(self) -> Resize: ...
+    def resize(self) -> Resize | Untouched: ...
 
     def classifier(self, state: Mapping[str, Any]) -> nn.Module:
-        """The network of a learner's state: clips (N, C, T, H, W) in [-1, 1] -> logits (N, K), features (N, F)."""
+        """The network of a learner's state: clips (N, C, T, H, W), or images (N, C, H, W), in [-1, 1] -> logits (N, K), features (N, F)."""
         ...
 
 
@@ -40,11 +41,11 @@ class FeatureExtractor:
     """A classifier that no longer learns.
 
     Args:
-        network: clips (N, C, T, S, S) in [-1, 1] -> logits (N, K) and features (N, F).
+        network: clips (N, C, T, S, S), or images (N, C, S, S), in [-1, 1] -> logits (N, K) and features (N, F).
         kind: its trainable, such as ``c3d``.
-        frames: T, frames of the clips that it takes.
-        resize: how frames of any size become S × S.
-        accuracy: its accuracy on held-out clips, in [0, 1].
+        frames: T, frames of the clips that it takes; None if it takes images.
+        resize: how those of any size become S × S.
+        accuracy: its accuracy on held-out clips or images, in [0, 1]; None if it does not know their classes.
     """
 
     def __init__(
@@ -52,9 +53,9 @@ class FeatureExtractor:
         network: nn.Module,
         *,
         kind: str,
-        frames: int,
-        resize: Resize,
-        accuracy: float,
+        frames: int | None,
+        resize: Resize | Untouched,
+        accuracy: float | None,
         device: torch.device,
     ) -> None:
         self.network = network.to(device).eval().requires_grad_(False)
@@ -93,7 +94,7 @@ class FeatureExtractor:
         return cls(
             config.classifier(state),
             kind=config.trainable,
-            frames=config.data.frames,
+            frames=config.data.frames if isinstance(config.data, ClipSpec) else None,
             resize=config.resize,
             accuracy=_accuracy(path, result["scores"]),
             device=device,
@@ -113,30 +114,41 @@ class FeatureExtractor:
 
     @property
     def resize(self) -> str:
-        """How protocols call what is done to frames."""
+        """How protocols call what is done to frames or images."""
         return self._resize.name
 
+    @property
+    def accuracy_text(self) -> str:
+        """How protocols give its accuracy; empty if it has none."""
+        return "" if self.accuracy is None else f"{self.accuracy:.3f}"
+
     @torch.no_grad()
-    def features(self, clips_NCTHW: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (N, K) and features (N, F) of clips of any size in [-1, 1]; values beyond are clipped.
+    def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (N, K) and features (N, F) of samples of any size in [-1, 1]; values beyond are clipped.
+
+        Args:
+            x: clips (N, C, T, H, W), or images (N, C, H, W).
 
         Raises:
-            ValueError: the clips are not of the classifier's length.
+            ValueError: they are not what it judges, or clips of another length.
         """
-        if clips_NCTHW.shape[2] != self.frames:
-            raise ValueError(
-                f"{self.name} judges clips of {self.frames} frames, but got {clips_NCTHW.shape[2]}"
-            )
-        x_NCTHW = self._resize(clips_NCTHW.to(self.device, torch.float32).clamp(-1, 1))
-        logits_NK, features_NF = self.network(x_NCTHW)
+        frames = x.shape[2] if x.ndim == 5 else None
+        if frames != self.frames:
+            raise ValueError(f"{self.name} judges {_kind(self.frames)}, but got {_kind(frames)}")
+        resized = self._resize(x.to(self.device, torch.float32).clamp(-1, 1))
+        logits_NK, features_NF = self.network(resized)
         return logits_NK, features_NF
 
 
-def _accuracy(path: Path, scores: Mapping[str, Mapping[str, float]]) -> float:
-    """The only accuracy among a result's scores."""
+def _kind(frames: int | None) -> str:
+    return "images" if frames is None else f"clips of {frames} frames"
+
+
+def _accuracy(path: Path, scores: Mapping[str, Mapping[str, float]]) -> float | None:
+    """The only accuracy among a result's scores; None if it has other scores only."""
     found = [score["value"] for name, score in scores.items() if MetricName.parse(name).family == "accuracy"]
-    if len(found) != 1:
+    if len(found) > 1 or not scores:
         raise ValueError(
             f"{path} must hold one accuracy of the classifier, but its scores are {list(scores)}"
         )
-    return found[0]
+    return found[0] if found else None

@@ -10,18 +10,25 @@ from dataclasses import dataclass, fields
 from string import Formatter
 from typing import Final
 
+_NEIGHBOURS: Final = (
+    "{family}{{samples}}x{{repeats}}_{{classifier}}{{accuracy}}_{{resize}}_k{{neighbours}}of{{points}}_"
+    "r{{passes}}-{{split}}_data-{{data}}{{labels}}"
+)
 # A family is one line here: the fields that its numbers depend on, as they stand in the name.
 _FORMS: Final = {
-    "is": "is{samples}x{repeats}_{classifier}_acc{accuracy}_{resize}_s{splits}_data-{data}{labels}",
-    "fid": "fid{samples}x{repeats}_{classifier}_acc{accuracy}_{resize}_r{passes}-{split}_data-{data}{labels}",
+    "is": "is{samples}x{repeats}_{classifier}{accuracy}_{resize}_s{splits}_data-{data}{labels}",
+    "fid": "fid{samples}x{repeats}_{classifier}{accuracy}_{resize}_r{passes}-{split}_data-{data}{labels}",
+    "kid": "kid{samples}x{repeats}_{classifier}{accuracy}_{resize}_b{subsets}of{points}_r{passes}-{split}_data-{data}{labels}",
+    "precision": _NEIGHBOURS.format(family="precision"),
+    "recall": _NEIGHBOURS.format(family="recall"),
     "mse01": "mse01-{samples}x{repeats}_{resize}_{split}_data-{data}{codes}",
     "mse11": "mse11-{samples}x{repeats}_{resize}_{split}_data-{data}{codes}",
     "psnr": "psnr{samples}x{repeats}_{resize}_{split}_data-{data}{codes}",
     "accuracy": "accuracy{samples}x{repeats}_{resize}_{split}_data-{data}",
 }
 # What leads in a field that stands in a name only where it is set.
-_OPTIONAL: Final = {"labels": "_labels-", "codes": "_codes-"}
-_LOWER_IS_BETTER: Final = frozenset({"fid", "mse01", "mse11"})
+_OPTIONAL: Final = {"accuracy": "_acc", "labels": "_labels-", "codes": "_codes-"}
+_LOWER_IS_BETTER: Final = frozenset({"fid", "kid", "mse01", "mse11"})
 
 _COUNT: Final = r"[1-9][0-9]*"
 _FIELDS: Final = {
@@ -32,6 +39,9 @@ _FIELDS: Final = {
     "resize": r"[a-z]+[1-9][0-9]*(?:crop[1-9][0-9]*)?",
     "splits": _COUNT,
     "passes": _COUNT,
+    "subsets": _COUNT,
+    "points": _COUNT,
+    "neighbours": _COUNT,
     "split": r"[a-z]+(?:-[a-z]+)*",
     "data": r"[0-9a-f]{6}",
     "labels": r"[a-z]+",
@@ -61,20 +71,24 @@ class Protocol:
     """How a number was measured. Two protocols are equal exactly when their names are.
 
     Attributes:
-        family: ``is``, ``fid``, ``accuracy``, or of reconstructions ``mse01`` (mean squared error of values in [0, 1]),
+        family: ``is``, ``fid``, ``kid``, ``precision``, ``recall``, ``accuracy``, or of reconstructions ``mse01`` (mean squared error of values in [0, 1]),
             ``mse11`` (in [-1, 1]) or ``psnr`` (dB, the mean over images); says which of the fields
             below count, the others stay unset.
         samples: clips in one repeat.
         repeats: evaluation repeats that the value is the mean of.
         data: first 6 hex digits of the data set's fingerprint, which covers decoding and cropping.
-        resize: how frames are brought to the network's size in pixels, such as ``bilinear112`` or
-            ``bicubic128crop112``; ``to128`` where images are of that size already (MSE, PSNR).
+        resize: how frames or images are brought to the network's size in pixels, such as ``bilinear112``,
+            ``bicubic128crop112`` or ``bicubicaa64``, which antialiases; ``to128`` where images are of that size already (MSE, PSNR).
         classifier: kind and first 6 hex digits of the SHA-256 of its weights, such as ``c3d-1a2b3c``.
         accuracy: the classifier's accuracy on held-out clips, with three decimals, such as ``0.983``.
+            Unset for a network that does not know the data's classes (Inception).
         splits: parts that the samples were cut into (IS).
-        passes: random clips of each real video (FID).
-        split: which real videos (FID, accuracy), such as ``train`` or ``train-test``, which is both.
-        labels: what decides how often each class is generated (IS, FID), such as ``uniform``. Unset where classes are as
+        passes: random clips of each real video; of images 1, or 2 with mirror images (FID, KID, precision, recall).
+        subsets: drawn from one repeat's samples; the mean is over them, and so is the ± (KID).
+        points: samples of either kind in a subset (KID) or that span a manifold (precision, recall).
+        neighbours: k, whose distance is a ball's radius (precision, recall).
+        split: which real samples (FID, KID, precision, recall, accuracy), such as ``train`` or ``train-test``, which is both.
+        labels: what decides how often each class is generated (IS, FID, KID, precision, recall), such as ``uniform``. Unset where classes are as
             frequent as in training: told to a conditional generator, learned by another.
         codes: type that codes are rounded to before they are decoded (MSE, PSNR), such as ``float16``. Unset where
             they are not.
@@ -89,6 +103,9 @@ class Protocol:
     accuracy: str = ""
     splits: int = 0
     passes: int = 0
+    subsets: int = 0
+    points: int = 0
+    neighbours: int = 0
     split: str = ""
     labels: str = ""
     codes: str = ""

@@ -1,7 +1,7 @@
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,35 +20,7 @@ from retable.metrics.protocol import Protocol
 from retable.run import Score
 from retable.streams import stream
 from retable.study import TrialConfig
-
-
-@dataclass
-class Board:
-    """Where threads that act as workers meet."""
-
-    size: int
-    barrier: threading.Barrier = field(init=False)
-    parts: dict[int, Tensor] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.barrier = threading.Barrier(self.size, timeout=30)
-
-
-@dataclass(frozen=True)
-class Threads(Workers):
-    """Workers in one process: gather through a board that all of them see."""
-
-    board: Board = field(default_factory=lambda: Board(1))
-
-    def gather(self, tensor: Tensor) -> Tensor:
-        self.board.parts[self.rank] = tensor
-        self.board.barrier.wait()
-        joined = torch.cat([self.board.parts[rank] for rank in range(self.size)])
-        self.board.barrier.wait()
-        return joined
-
-    def mean(self, values: Mapping[str, Tensor]) -> dict[str, float]:
-        return {name: float(self.gather(value.double()[None]).mean()) for name, value in values.items()}
+from tests.retable.metrics.board import Board, Threads
 
 
 def generate(indices: Sequence[int], repeat: int) -> Tensor:

@@ -60,7 +60,7 @@ def test_the_name_is_the_hash_of_the_weights(judge: torch.nn.Module, config: Tri
 
 
 def test_clips_of_another_length_are_refused(judge: torch.nn.Module, config: TrialConfig) -> None:
-    with pytest.raises(ValueError, match="judges clips of 2 frames, but got 3"):
+    with pytest.raises(ValueError, match="judges clips of 2 frames, but got clips of 3 frames"):
         extractor(judge, config).features(torch.zeros(1, 3, 3, 4, 4))
 
 

@@ -88,7 +88,7 @@ def test_the_reason_names_every_difference() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"family": "kid"}, "family must be one of is, fid, .*accuracy, but got 'kid'"),
+        ({"family": "lpips"}, "family must be one of is, fid, .*accuracy, but got 'lpips'"),
         ({"samples": 0}, "samples of is must look like .* but got 0"),
         ({"data": "nothex"}, "data of is must look like .* but got 'nothex'"),
         ({"accuracy": "98%"}, "accuracy of is must look like .* but got '98%'"),
@@ -109,3 +109,30 @@ def test_reconstructions_say_what_their_codes_were_rounded_to() -> None:
         assert Protocol.parse(protocol.name) == protocol
     assert [higher_is_better(family) for family in ("mse01", "mse11", "psnr")] == [False, False, True]
     assert comparable(plain, rounded) == "not comparable: codes default against float16"
+
+
+def test_kid_and_precision_say_how_many_they_compare_and_inception_has_no_accuracy() -> None:
+    common = Protocol(
+        family="fid",
+        samples=99,
+        data="0123ab",
+        resize="tfbilinear299",
+        classifier="inception-1a2b3c",
+        passes=1,
+        split="train",
+    )
+    kid = replace(common, family="kid", subsets=100, points=50)
+    precision = replace(common, family="precision", neighbours=3, points=60)
+    assert common.name == "fid99x1_inception-1a2b3c_tfbilinear299_r1-train_data-0123ab"
+    assert kid.name == "kid99x1_inception-1a2b3c_tfbilinear299_b100of50_r1-train_data-0123ab"
+    assert precision.name == "precision99x1_inception-1a2b3c_tfbilinear299_k3of60_r1-train_data-0123ab"
+    known = replace(
+        precision, family="recall", accuracy="0.950", classifier="cnn-1a2b3c", resize="bicubicaa64"
+    )
+    assert known.name == "recall99x1_cnn-1a2b3c_acc0.950_bicubicaa64_k3of60_r1-train_data-0123ab"
+    for protocol in (common, kid, precision, known):
+        assert Protocol.parse(protocol.name) == protocol
+    assert [higher_is_better(family) for family in ("kid", "precision", "recall")] == [False, True, True]
+    assert comparable(kid, replace(kid, points=60)) == "not comparable: points 50 against 60"
+    with pytest.raises(ValueError, match="kid does not depend on neighbours"):
+        replace(kid, neighbours=3)

@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from retable.metrics.resize import Resize
+from retable.metrics.resize import Resize, Untouched
 
 
 def test_names_are_those_of_protocols() -> None:
@@ -25,7 +27,7 @@ def test_constant_frames_stay_constant(filter_: str) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (("nearest", 4, None), "filter must be 'bilinear' or 'bicubic', but got 'nearest'"),
+        (("nearest", 4, None), "filter must be one of bilinear, bicubic, bicubicaa, but got 'nearest'"),
         (("bilinear", 4, 5), "crop must be in 1..size, but got crop=5 and size=4"),
         (("bilinear", 0, None), "crop must be in 1..size"),
     ],
@@ -33,3 +35,21 @@ def test_constant_frames_stay_constant(filter_: str) -> None:
 def test_bad_values_are_refused(given: tuple[str, int, int | None], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Resize(*given)  # type: ignore[arg-type]
+
+
+def test_the_antialiased_filter_is_pillows() -> None:
+    plane = torch.rand(32, 24, generator=torch.Generator().manual_seed(0))
+    pillow = np.asarray(Image.fromarray(plane.numpy()).resize((8, 8), Image.Resampling.BICUBIC))
+    resized = Resize("bicubicaa", 8)(plane[None, None])
+    torch.testing.assert_close(resized[0, 0], torch.from_numpy(pillow.copy()), rtol=0, atol=1e-5)
+
+
+def test_images_and_clips_of_one_frame_are_resized_alike() -> None:
+    images = torch.rand(2, 3, 9, 9)
+    resize = Resize("bicubicaa", 4)
+    assert torch.equal(resize(images), resize(images[:, :, None])[:, :, 0])
+
+
+def test_a_network_may_resize_itself() -> None:
+    images = torch.rand(2, 3, 9, 9)
+    assert Untouched("tfbilinear299")(images) is images

@@ -1,0 +1,85 @@
+"""Precision and recall of generated samples, by nearest neighbours among features, in float64.
+
+Kynkäänniemi et al., "Improved Precision and Recall Metric for Assessing Generative Models" (2019), §3: a set's manifold
+is the union of balls around its samples, each reaching to the k-th nearest neighbour in the set (equation 1 for
+membership). Precision is the part of generated samples inside the real manifold, recall the part of real ones inside the
+generated one (equation 2).
+"""
+
+import torch
+from torch import Tensor
+
+from retable.ddp import Workers
+
+ROWS = 512
+"""Samples whose distances are held at once. Blocks are the same for any number of workers, and so are the last bits."""
+
+
+class Manifold:
+    """The balls of a set of samples.
+
+    Args:
+        features_ND: features of N samples, any float type, on any device and the same on all workers.
+        neighbours: k. The sample itself does not count.
+        workers: share the distances; every one of them makes the manifold, and asks what it covers.
+
+    Raises:
+        ValueError: there are no k other samples.
+        FloatingPointError: a feature is not finite.
+    """
+
+    def __init__(self, features_ND: Tensor, neighbours: int = 3, workers: Workers | None = None) -> None:
+        if not 1 <= neighbours < len(features_ND):
+            raise ValueError(
+                f"neighbours must be from 1 to one less than the samples, but got {neighbours} of {len(features_ND)}"
+            )
+        if not torch.isfinite(features_ND).all():
+            raise FloatingPointError(
+                "precision and recall need finite features; the generator or the classifier overflowed"
+            )
+        self.features_ND, self.workers = features_ND, workers or Workers()
+        own = [self._radii(block, neighbours) for block in self._share(features_ND)]
+        empty = torch.zeros(0, dtype=torch.float64, device=self.workers.device)
+        self.squared_radii_N = self.workers.gather(torch.cat([empty, *own]))
+
+    def covers(self, others_MD: Tensor) -> float:
+        """The part of M samples that lie in a ball, its border included; in [0, 1]."""
+        count = sum(int(self._inside(block).sum()) for block in self._share(others_MD))
+        counts = self.workers.gather(torch.tensor([count], device=self.workers.device))
+        return int(counts.sum()) / len(others_MD)
+
+    def _share(self, features_ND: Tensor) -> list[Tensor]:
+        """This worker's blocks of rows, on the device."""
+        blocks = torch.split(features_ND, ROWS)
+        return [blocks[number].to(self.workers.device).double() for number in self.workers.share(len(blocks))]
+
+    def _radii(self, block_RD: Tensor, neighbours: int) -> Tensor:
+        """Squared distance of each row to its k-th neighbour; the nearest of all is the sample itself."""
+        distances_RN = torch.cat(
+            [_squared(block_RD, part) for part in torch.split(self.features_ND, ROWS)], dim=1
+        )
+        return distances_RN.topk(neighbours + 1, dim=1, largest=False).values[:, neighbours]
+
+    def _inside(self, block_RD: Tensor) -> Tensor:
+        """Whether each row lies in a ball (R,)."""
+        inside_R = torch.zeros(len(block_RD), dtype=torch.bool, device=block_RD.device)
+        for part_ND, squared_N in zip(
+            torch.split(self.features_ND, ROWS), torch.split(self.squared_radii_N, ROWS), strict=True
+        ):
+            inside_R |= (_squared(block_RD, part_ND) <= squared_N).any(dim=1)
+        return inside_R
+
+
+def precision_recall(
+    real_ND: Tensor, fake_MD: Tensor, neighbours: int = 3, workers: Workers | None = None
+) -> tuple[float, float]:
+    """Precision and recall, each in [0, 1]. Raises as `Manifold` does."""
+    real, fake = (Manifold(features, neighbours, workers) for features in (real_ND, fake_MD))
+    return real.covers(fake_MD), fake.covers(real_ND)
+
+
+def _squared(x_RD: Tensor, y_ND: Tensor) -> Tensor:
+    """|x - y|² (R, N) as |x|² + |y|² - 2 x·y, whose cancellation float64 bears."""
+    y_ND = y_ND.to(x_RD)
+    squares_RN = x_RD.square().sum(dim=1)[:, None] + y_ND.square().sum(dim=1)
+    return squares_RN.addmm_(x_RD, y_ND.mT, alpha=-2).clamp_(min=0)
