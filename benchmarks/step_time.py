@@ -15,7 +15,7 @@ from retable.data.clips import Clips
 from retable.data.embedded import ensure_embedded
 from retable.ddp import Workers
 from retable.run import AssignedRun, Assignment
-from retable.study import Trial
+from retable.trial import Trial
 from studies.subsampling_ablation import STUDY
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.step import VideoGANLearner

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from retable.claims import Claim, Place
 from retable.scale import Scale
-from retable.study import Column, Row, Study, Table, TrialConfig
+from retable.study import Column, Row, Study, Table
+from retable.trial import TrialConfig
 from studies.subsampling_ablation import AT_2
 from studies.subsampling_ablation import STUDY as SUBSAMPLING
 from trainables.video_gan.sampling import SamplingConfig

@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from retable.metrics.evaluation import Evaluation
 from retable.scale import Scale
-from retable.study import Column, Row, Study, Table, TrialConfig
+from retable.study import Column, Row, Study, Table
 from retable.tradeoff import Tradeoff
+from retable.trial import TrialConfig
 from trainables.classifiers.scales import PAPER as C3D
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.sampling import RealClipsConfig, SamplingConfig

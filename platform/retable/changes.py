@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from retable.study import TrialConfig
+    from retable.trial import TrialConfig
 
 
 def changes(before: "TrialConfig", after: "TrialConfig") -> Mapping[str, tuple[object, object]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from retable.data.cache import cache_folder
 from retable.files import write_json
 from retable.forecast import StepCost
-from retable.study import TrialConfig
+from retable.trial import TrialConfig
 
 
 class CostBook:

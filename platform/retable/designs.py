@@ -9,7 +9,8 @@ from dataclasses import fields, replace
 from itertools import pairwise, product
 
 from retable.changes import changes, in_words
-from retable.study import C, Row
+from retable.study import Row
+from retable.trial import C
 
 Change = Callable[[C], C]
 """What a factor does to a config."""

@@ -10,7 +10,7 @@ from retable import checkpoint, outbox
 from retable.files import write_json
 from retable.plan import Plan
 from retable.record import FINISHED, TrialRecord
-from retable.study import Trial
+from retable.trial import Trial
 
 
 @dataclass(frozen=True)

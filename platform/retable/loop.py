@@ -19,7 +19,7 @@ from retable.metrics.protocol import Protocol
 from retable.outbox import Kind, Outbox
 from retable.pictures import grid_mp4, strip_png
 from retable.run import Best, Learner, Run, Score
-from retable.study import Trial, TrialConfig
+from retable.trial import Trial, TrialConfig
 
 LOG_EVERY = 10
 """Iterations between two looks at the losses; each look waits for the device."""

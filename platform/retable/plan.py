@@ -6,7 +6,8 @@ from typing import Generic
 
 from retable.published import Label
 from retable.scale import Scale
-from retable.study import C, Cell, Study, Trial
+from retable.study import Cell, Study
+from retable.trial import C, Trial
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from retable.plan import Plan, PlannedTrial
 from retable.pricing import Known, Machine, prospects
 from retable.record import FINISHED, TrialRecord
 from retable.speed import Speed, measured
-from retable.study import Cell, Trial, TrialConfig
+from retable.study import Cell
+from retable.trial import Trial, TrialConfig
 
 Progress = Callable[[int, int], None]
 

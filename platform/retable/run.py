@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from retable.study import Trial
+    from retable.trial import Trial
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 if TYPE_CHECKING:
-    from retable.study import TrialConfig
+    from retable.trial import TrialConfig
 
 C = TypeVar("C", bound="TrialConfig")
 

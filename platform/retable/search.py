@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Generic, Literal
 
 from retable.published import Label
-from retable.study import C, Row, unchanged
+from retable.study import Row, unchanged
+from retable.trial import C
 
 Point = Mapping[str, Label]
 """A value for each dimension of a space, by its name."""

@@ -13,7 +13,8 @@ from retable.plan import Plan, make_plan
 from retable.report.search import FoundPoint, SearchReport
 from retable.scale import Scale
 from retable.search import Choice
-from retable.study import C, Column, Row, Study, Table, unchanged
+from retable.study import Column, Row, Study, Table, unchanged
+from retable.trial import C
 from retable.tuning import Tuning
 
 

@@ -17,7 +17,7 @@ from retable.report.results import Result, parse_results
 from retable.report.search import FoundPoint, best_point
 from retable.scale import Scale
 from retable.search import Point, Search, SearchCell, point_text
-from retable.study import C, Trial
+from retable.trial import C, Trial
 
 DRAWS = 100
 """Proposals that may be of no use, one after the other, before a space counts as exhausted."""

@@ -23,7 +23,8 @@ from retable.published import Label
 from retable.run import Best, Run, Score
 from retable.scale import Scale
 from retable.streams import stream
-from retable.study import Column, Row, Study, Table, TrialConfig
+from retable.study import Column, Row, Study, Table
+from retable.trial import TrialConfig
 
 NAME = "accuracy8x1_bilinear32_test_data-123456"
 

@@ -5,7 +5,8 @@ from typing import ClassVar
 import pytest
 
 from retable.claims import Claim, Comparison, Place, each_beats, rising
-from retable.study import Column, Row, Study, Table, TrialConfig
+from retable.study import Column, Row, Study, Table
+from retable.trial import TrialConfig
 
 A, B, C = (Place("9", row, "IS") for row in ("A", "B", "C"))
 

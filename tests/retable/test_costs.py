@@ -7,7 +7,7 @@ import pytest
 
 from retable.costs import CostBook, _code
 from retable.forecast import Line, StepCost
-from retable.study import TrialConfig
+from retable.trial import TrialConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from retable.changes import changes, in_words
 from retable.designs import add_one_in, full, leave_one_out, path
-from retable.study import Row, TrialConfig, unchanged
+from retable.study import Row, unchanged
+from retable.trial import TrialConfig
 
 
 @dataclass(frozen=True)

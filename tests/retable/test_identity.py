@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retable.identity import identified, option
-from retable.study import Trial, TrialConfig
+from retable.trial import Trial, TrialConfig
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -98,7 +98,7 @@ def test_what_is_not_plain_data_is_refused() -> None:
 
 PROGRAM = """
 from retable.metrics.evaluation import Evaluation
-from retable.study import Trial
+from retable.trial import Trial
 from trainables.classifiers.scales import PAPER
 from trainables.video_gan.config import VideoGANConfig
 print(Trial(VideoGANConfig(evaluation=Evaluation(classifier=PAPER)), 0, "data").signature)

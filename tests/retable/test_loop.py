@@ -14,7 +14,7 @@ from retable import loop, outbox
 from retable.ddp import Workers
 from retable.run import AssignedRun, Assignment, Best, Run, Score
 from retable.streams import stream
-from retable.study import Trial, TrialConfig
+from retable.trial import Trial, TrialConfig
 
 NAME = "accuracy8x1_bilinear32_test_data-123456"
 

@@ -7,7 +7,8 @@ import pytest
 from retable.plan import make_plan
 from retable.published import Label
 from retable.scale import Scale
-from retable.study import Column, Row, Study, Table, Trial, TrialConfig
+from retable.study import Column, Row, Study, Table
+from retable.trial import Trial, TrialConfig
 
 
 @dataclass(frozen=True, kw_only=True)

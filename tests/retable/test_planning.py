@@ -22,7 +22,8 @@ from retable.pricing import Machine
 from retable.published import Label
 from retable.report.plan import print_outlook, telling_labels
 from retable.scale import Scale
-from retable.study import Column, Row, Study, Table, TrialConfig
+from retable.study import Column, Row, Study, Table
+from retable.trial import TrialConfig
 
 
 @dataclass(frozen=True, kw_only=True)

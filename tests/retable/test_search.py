@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 import pytest
 
 from retable.search import Choice, Halving, Real, Search, Variant, Whole
-from retable.study import Row, TrialConfig
+from retable.study import Row
+from retable.trial import TrialConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,8 @@ import pytest
 
 from retable.published import Label
 from retable.scale import Scale
-from retable.study import Column, Row, Study, Table, Trial, TrialConfig
+from retable.study import Column, Row, Study, Table
+from retable.trial import Trial, TrialConfig
 
 DATA = "0123456789abcdef"
 

@@ -31,7 +31,8 @@ from retable.scale import Scale
 from retable.search import Halving, Real, Search, Variant
 from retable.searched import search_plan, tunings
 from retable.searching import Searching
-from retable.study import Row, Study, TrialConfig, unchanged
+from retable.study import Row, Study, unchanged
+from retable.trial import TrialConfig
 
 IS = "is8x1_c3d-000000_acc1.000_bilinear32_s1_data-000000"
 FID = "fid8x1_c3d-000000_acc1.000_bilinear32_r1-train_data-000000"

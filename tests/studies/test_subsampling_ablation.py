@@ -10,7 +10,8 @@ import pytest
 
 from retable.plan import make_plan
 from retable.published import NOT_CONDITIONS
-from retable.study import Cell, Trial
+from retable.study import Cell
+from retable.trial import Trial
 from studies.subsampling_ablation import AT_4, BASE, BASELINES, NINE, STUDY, TABLES, TEN, batch, naive
 from trainables.video_gan.config import VideoGANConfig
 

@@ -8,7 +8,7 @@ from retable.forecast import StepCost
 from retable.plan import make_plan
 from retable.planning import look_ahead
 from retable.pricing import Machine
-from retable.study import TrialConfig
+from retable.trial import TrialConfig
 from studies import conditional_ablation, subsampling_ablation
 
 

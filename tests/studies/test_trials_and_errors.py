@@ -8,7 +8,7 @@ from retable.data.clips import Clips
 from retable.ddp import Workers
 from retable.plan import make_plan
 from retable.run import Run
-from retable.study import Trial, TrialConfig
+from retable.trial import Trial, TrialConfig
 from studies.subsampling_ablation import NINE
 from studies.trials_and_errors import FULL, STUDY, TABLES
 from trainables.video_gan.config import VideoGANConfig

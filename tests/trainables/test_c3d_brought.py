@@ -20,7 +20,7 @@ from retable.metrics.features import ClassifierConfig, FeatureExtractor
 from retable.metrics.protocol import Protocol
 from retable.plan import make_plan
 from retable.run import AssignedRun, Assignment
-from retable.study import Trial
+from retable.trial import Trial
 from studies.subsampling_ablation import BASE, STUDY
 from tests.trainables.npz import CLASSES, FC, WIDTHS, random_mean, random_weights, write_npz
 from trainables.classifiers.brought import BroughtC3D

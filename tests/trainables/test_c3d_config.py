@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from retable.data.spec import ClipSpec
-from retable.study import Trial
+from retable.trial import Trial
 from trainables.classifiers.config import C3DConfig
 from trainables.classifiers.scales import PAPER, SMALL
 

@@ -19,7 +19,7 @@ from retable.ddp import Workers
 from retable.metrics.features import ClassifierConfig, FeatureExtractor
 from retable.metrics.protocol import Protocol
 from retable.run import AssignedRun, Assignment
-from retable.study import Trial
+from retable.trial import Trial
 from trainables.classifiers.config import C3DConfig
 from trainables.classifiers.scales import SMALL
 from trainables.classifiers.step import C3DLearner

@@ -10,7 +10,7 @@ from retable.data.spec import ClipSpec
 from retable.ddp import Workers
 from retable.metrics.evaluation import Evaluation
 from retable.run import AssignedRun, Assignment
-from retable.study import Trial
+from retable.trial import Trial
 from trainables.classifiers.config import C3DConfig
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.step import VideoGANLearner

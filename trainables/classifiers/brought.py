@@ -12,7 +12,7 @@ from retable.data.spec import ClipSpec
 from retable.metrics.brought import weights_hash
 from retable.metrics.resize import Resize
 from retable.published import Label
-from retable.study import TrialConfig
+from retable.trial import TrialConfig
 
 if TYPE_CHECKING:
     from retable.ddp import Workers

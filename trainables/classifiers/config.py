@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from retable.data.spec import ClipSpec
 from retable.metrics.resize import Resize
 from retable.published import Label
-from retable.study import TrialConfig
+from retable.trial import TrialConfig
 from trainables.classifiers.brought import BroughtC3D
 
 if TYPE_CHECKING:

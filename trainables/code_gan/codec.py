@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from retable.run import Run
-from retable.study import Trial
+from retable.trial import Trial
 from trainables.code_gan.autoencoder import Decoder, Encoder, build_autoencoder
 from trainables.parts.trained import trained_state
 

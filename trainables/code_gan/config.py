@@ -9,7 +9,7 @@ from retable.data.image_spec import ImageSpec
 from retable.identity import identified
 from retable.metrics.image_evaluation import ImageEvaluation
 from retable.published import Label
-from retable.study import TrialConfig
+from retable.trial import TrialConfig
 from trainables.code_gan.channels import WIDTH, Stage2, levels
 from trainables.code_gan.checks import check_adam, check_divisor, check_least
 

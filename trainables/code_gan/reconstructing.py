@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 from retable.data.image_spec import ImageSpec
 from retable.identity import option
 from retable.published import Label
-from retable.study import ScoringConfig, TrialConfig
+from retable.trial import ScoringConfig, TrialConfig
 from trainables.code_gan.config import AutoencoderConfig
 
 

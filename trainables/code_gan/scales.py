@@ -8,7 +8,7 @@ The classifier stays too: an evaluation's is the study's to choose.
 from dataclasses import dataclass, replace
 
 from retable.metrics.image_evaluation import ImageEvaluation
-from retable.study import TrialConfig
+from retable.trial import TrialConfig
 from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
 from trainables.code_gan.reconstructing import ReconstructionConfig
 

@@ -11,7 +11,7 @@ from retable.data.spec import ClipSpec
 from retable.identity import identified, option
 from retable.metrics.evaluation import Evaluation
 from retable.published import Label
-from retable.study import TrialConfig
+from retable.trial import TrialConfig
 
 if TYPE_CHECKING:
     from retable.ddp import Workers

@@ -13,7 +13,7 @@ from retable.metrics.evaluate import Evaluator
 from retable.metrics.evaluation import Evaluation
 from retable.run import Run, Score
 from retable.scoring import Scoring
-from retable.study import Trial
+from retable.trial import Trial
 from trainables.parts.trained import trained_state
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.draws import labels, noise

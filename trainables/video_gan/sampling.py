@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from retable.metrics.evaluation import Evaluation
 from retable.published import Label
-from retable.study import ScoringConfig, TrialConfig
+from retable.trial import ScoringConfig, TrialConfig
 from trainables.video_gan.config import VideoGANConfig
 
 if TYPE_CHECKING:

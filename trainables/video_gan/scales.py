@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from retable.data.spec import ClipSpec
 from retable.metrics.evaluation import Evaluation
-from retable.study import TrialConfig
+from retable.trial import TrialConfig
 from trainables.classifiers.scales import SMALL
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.sampling import RealClipsConfig, SamplingConfig

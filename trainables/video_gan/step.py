@@ -16,7 +16,7 @@ from retable.ddp import Workers, unwrapped
 from retable.metrics.evaluate import Evaluator
 from retable.metrics.features import ClassifierConfig
 from retable.run import Best, Run, Score
-from retable.study import Trial
+from retable.trial import Trial
 from trainables.parts.adam import torch_eps
 from trainables.parts.initial import seeded_weights
 from trainables.video_gan.config import VideoGANConfig

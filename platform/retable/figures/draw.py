@@ -15,7 +15,8 @@ from retable.figures.kinds import Curves, Figure, Film
 from retable.files import write_json
 from retable.plan import PlannedTrial, make_plan
 from retable.scale import Scale
-from retable.study import Study, Trial, TrialConfig
+from retable.study import Study
+from retable.trial import Trial, TrialConfig
 
 MANIFEST = "figures.json"
 

@@ -10,7 +10,7 @@ import torch
 
 from retable import checkpoint
 from retable.figures.revive import revived
-from retable.study import Trial
+from retable.trial import Trial
 
 
 class NothingToDraw(ValueError):

@@ -16,7 +16,7 @@ from retable.files import make_folder, room_for
 if TYPE_CHECKING:
     import numpy as np
 
-    from retable.study import TrialConfig
+    from retable.trial import TrialConfig
 
 FILE = "weights.safetensors"
 """Its name in the trial's folder."""

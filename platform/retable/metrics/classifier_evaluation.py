@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from retable.metrics.brought import TakesWeights
-from retable.study import TrialConfig
+from retable.trial import TrialConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from retable.data.spec import ClipSpec
 from retable.metrics.brought import weights_hash
 from retable.metrics.protocol import Protocol as MetricName
 from retable.metrics.resize import Resize, Untouched
-from retable.study import TrialConfig
+from retable.trial import TrialConfig
 
 
 @runtime_checkable

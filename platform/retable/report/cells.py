@@ -11,7 +11,8 @@ from retable.report.results import FINISHED, Result
 from retable.report.statistics import Summary, summarise
 from retable.run import Score
 from retable.scale import Scale
-from retable.study import C, Cell, Trial
+from retable.study import Cell
+from retable.trial import C, Trial
 
 NO_NUMBER = "the paper has no number"
 MIXED = "protocols differ between seeds: not averaged"

@@ -11,7 +11,8 @@ from retable.report.evidence import NOT_TRAINED, SAME_TRIAL, Evidence, gather
 from retable.report.paired import ALPHA, Paired, holm, paired, seeds_to_decide
 from retable.report.paper_check import PaperCheck, check_paper, sign_of
 from retable.scale import Scale
-from retable.study import C, Study
+from retable.study import Study
+from retable.trial import C
 
 Word = Literal["supported", "contradicted", "inconclusive", "not trained", "not comparable"]
 

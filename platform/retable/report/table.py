@@ -8,7 +8,7 @@ import pandas as pd
 
 from retable.plan import Plan
 from retable.report.cells import FilledCell
-from retable.study import C
+from retable.trial import C
 
 DTYPES = {
     "study": "string",

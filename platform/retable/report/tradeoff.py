@@ -13,8 +13,8 @@ from retable.report.bars import COLOURS
 from retable.report.cells import FilledCell
 from retable.report.figures import save_figure
 from retable.report.wide import CellText, WideTable
-from retable.study import C
 from retable.tradeoff import Tradeoff
+from retable.trial import C
 
 POINTS = ("no truncation", "lowest {low}", "{low} where {high} equals real data's", "highest {high}")
 NEVER = "never reached"

@@ -11,7 +11,7 @@ from retable.report.cells import NO_NUMBER, FilledCell
 from retable.report.details import details
 from retable.report.table import cells_frame
 from retable.report.text import counted, duration, measured, signed
-from retable.study import C
+from retable.trial import C
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 from retable.data.spec import ClipSpec, FaceSpec
 from retable.figures.revive import known_configs, revived
 from retable.metrics.evaluation import Evaluation
-from retable.study import Trial, TrialConfig
+from retable.trial import Trial, TrialConfig
 from studies.subsampling_ablation import STUDY
 from trainables.classifiers.brought import BroughtC3D
 from trainables.classifiers.config import C3DConfig

@@ -16,7 +16,7 @@ from retable.data.clips import Clips
 from retable.data.spec import ClipSpec
 from retable.metrics.resize import Resize
 from retable.streams import stream
-from retable.study import Trial, TrialConfig
+from retable.trial import Trial, TrialConfig
 
 FRAMES, SIZE, CLASSES, FEATURES = 2, 4, 3, 5
 ACCURACY = "accuracy7x1_bilinear4_test_data-00000f"

@@ -19,7 +19,7 @@ from retable.metrics.inception_score import inception_score
 from retable.metrics.protocol import Protocol
 from retable.run import Score
 from retable.streams import stream
-from retable.study import TrialConfig
+from retable.trial import TrialConfig
 from tests.retable.metrics.board import Board, Threads
 
 

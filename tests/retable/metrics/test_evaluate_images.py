@@ -27,7 +27,7 @@ from retable.metrics.real import RealImages
 from retable.metrics.resize import Resize
 from retable.run import Score
 from retable.streams import stream
-from retable.study import Trial, TrialConfig
+from retable.trial import Trial, TrialConfig
 from tests.retable.metrics.board import Board, Threads
 
 SIZE, IMAGES = 4, 12

@@ -4,7 +4,7 @@ from dataclasses import asdict
 import pytest
 
 from retable.metrics.evaluation import Evaluation
-from retable.study import TrialConfig
+from retable.trial import TrialConfig
 
 JUDGE = TrialConfig(iterations=10, batch_size=4, snapshot_every=5)
 

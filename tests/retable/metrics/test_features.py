@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from retable.metrics.features import ClassifierConfig, FeatureExtractor
-from retable.study import TrialConfig
+from retable.trial import TrialConfig
 
 CPU = torch.device("cpu")
 

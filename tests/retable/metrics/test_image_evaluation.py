@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from retable.metrics.image_evaluation import ImageEvaluation
-from retable.study import TrialConfig
+from retable.trial import TrialConfig
 
 JUDGE = TrialConfig(iterations=10, batch_size=4, snapshot_every=5)
 

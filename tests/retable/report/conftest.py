@@ -12,7 +12,8 @@ from retable.published import Label
 from retable.report.results import Result
 from retable.run import Score
 from retable.scale import Scale
-from retable.study import Column, Row, Study, Table, Trial, TrialConfig
+from retable.study import Column, Row, Study, Table
+from retable.trial import Trial, TrialConfig
 
 PUBLISHED = """table,model,s_t,metric,value,std,note
 9,Naive,1,is,12.79,0.1,taken from table 5

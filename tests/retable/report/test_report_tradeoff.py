@@ -14,8 +14,9 @@ from retable.report.results import Result
 from retable.report.tradeoff import Point, draw_tradeoffs, four_points, tradeoff_tables
 from retable.run import Score
 from retable.scale import Scale
-from retable.study import Column, Row, Study, Table, Trial, TrialConfig, unchanged
+from retable.study import Column, Row, Study, Table, unchanged
 from retable.tradeoff import Tradeoff
+from retable.trial import Trial, TrialConfig
 
 IS = "is4x2_c3d-1a2b3c_acc0.983_bilinear112_s1_data-5d6e7f"
 FID = "fid4x2_c3d-1a2b3c_acc0.983_bilinear112_r10-train_data-5d6e7f"

@@ -7,7 +7,7 @@ from retable import checkpoint
 from retable.ddp import Workers
 from retable.files import write_json
 from retable.run import AssignedRun, Assignment
-from retable.study import Trial
+from retable.trial import Trial
 from tests.trainables.code_gan.stage_cases import ENCODER, GAN, encoder_learner
 from trainables.code_gan.codec import trained_codec
 

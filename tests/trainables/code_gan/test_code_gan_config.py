@@ -7,7 +7,7 @@ import pytest
 from retable.data.image_spec import ImageSpec
 from retable.forecast import StepCost
 from retable.metrics.image_evaluation import ImageEvaluation
-from retable.study import Trial
+from retable.trial import Trial
 from trainables.classifiers.config import C3DConfig
 from trainables.code_gan.channels import after, before
 from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from retable.data.image_spec import ImageSpec
-from retable.study import Trial
+from retable.trial import Trial
 from tests.trainables.code_gan.stage_cases import ENCODER
 from tests.trainables.code_gan.test_code_gan_config import PAPER, SLOW, at
 from trainables.classifiers.config import C3DConfig

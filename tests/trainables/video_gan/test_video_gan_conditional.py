@@ -19,7 +19,7 @@ from retable.ddp import Workers
 from retable.metrics.evaluation import Evaluation
 from retable.run import Run
 from retable.streams import stream
-from retable.study import Trial
+from retable.trial import Trial
 from trainables.classifiers.config import C3DConfig
 from trainables.parts.conditional_norm import ConditionalBatchNorm2d
 from trainables.video_gan.config import VideoGANConfig

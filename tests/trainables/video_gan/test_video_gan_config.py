@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from retable.data.spec import ClipSpec
 from retable.metrics.evaluation import Evaluation
 from retable.published import Published
-from retable.study import Trial
+from retable.trial import Trial
 from trainables.classifiers.config import C3DConfig
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.scales import paper, smoke, toy

@@ -19,7 +19,8 @@ from retable.metrics.evaluation import Evaluation
 from retable.metrics.protocol import Protocol
 from retable.plan import Plan, make_plan
 from retable.scale import Scale
-from retable.study import Column, Row, Study, Table, Trial, TrialConfig, unchanged
+from retable.study import Column, Row, Study, Table, unchanged
+from retable.trial import Trial, TrialConfig
 from trainables.classifiers.scales import SMALL
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.networks import build_generator
