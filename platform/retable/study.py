@@ -42,6 +42,7 @@ class Column(Generic[C]):
     metric: str
     change: Callable[[C], C] = field(default=unchanged)
     model: str | None = None  # the column's name in the published CSV, where columns are models
+    published: str = ""  # the metric's name there, where it is not its family
 
 
 @dataclass(frozen=True)
@@ -166,13 +167,13 @@ class Study(Generic[C]):
         for row in table.rows[:limit]:
             for column in table.columns:
                 asked, config, obstacle = _configs(row, column, scale)
-                model = (
-                    (asked and column.model) or row.model or row.label
-                )  # others' rows have no model of ours
+                # Others' rows have no model of ours.
+                model = (asked and column.model) or row.model or row.label
+                metric = column.published or column.metric
                 number = None
                 if published is not None and (asked is not None or row.config is None):
                     labels = {} if asked is None else asked.labels()
-                    number = published.find(table.number, column.metric, model, labels)
+                    number = published.find(table.number, metric, model, labels)
                 yield Cell(
                     table=table.number,
                     row=row.label,

@@ -1,6 +1,6 @@
 """What defines a code-GAN scientifically: its autoencoder (stage 1) and its GAN (stage 2). No torch here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -14,7 +14,10 @@ from trainables.code_gan.channels import WIDTH, Stage2, levels
 from trainables.code_gan.checks import check_adam, check_divisor, check_least
 
 if TYPE_CHECKING:
+    from retable.ddp import Workers
     from retable.forecast import StepCost
+    from retable.run import Run
+    from trainables.code_gan.autoencoder_step import AutoencoderLearner
     from trainables.code_gan.codec import Codec
 
 D_WIDTH = 64
@@ -108,6 +111,20 @@ class AutoencoderConfig(TrialConfig):
     def bound_to_iterations(self) -> str:
         """Nothing: the learning rate stays the same."""
         return ""
+
+    def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
+        """Decode the images before any worker starts."""
+        from retable.data.images import prepare
+
+        return prepare(data, self.data, progress)
+
+    def build(self, seed: int, run: "Run", workers: "Workers") -> "AutoencoderLearner":
+        """The learner of this config on this worker."""
+        from retable.data.images import Images
+        from trainables.code_gan.autoencoder_step import AutoencoderLearner
+
+        train, test = (Images(run.data, self.data, split, seed) for split in ("train", "test"))
+        return AutoencoderLearner(self, seed, workers, train=train, test=test)
 
     def codec(self, state: Mapping[str, Any]) -> "Codec":
         """F and H of a trained learner's state."""

@@ -1,14 +1,20 @@
 """A trained autoencoder on images of another size: the paper's Table 1. No torch here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from retable.data.image_spec import ImageSpec
 from retable.identity import option
 from retable.published import Label
 from retable.trial import ScoringConfig, TrialConfig
 from trainables.code_gan.config import AutoencoderConfig
+
+if TYPE_CHECKING:
+    from retable.ddp import Workers
+    from retable.run import Run
+    from trainables.code_gan.reconstructing_step import Reconstruction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,3 +60,18 @@ class ReconstructionConfig(ScoringConfig):
     def follows(self) -> tuple[TrialConfig, ...]:
         """The autoencoder."""
         return (self.of,)
+
+    def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
+        """Decode the test images at this size; the train split is not looked at."""
+        from retable.data.images import Images
+
+        return Images(data, self.data, "test", 0, progress=progress).notice
+
+    def build(self, seed: int, run: "Run", workers: "Workers") -> "Reconstruction":
+        """What scores the trained autoencoder on this worker."""
+        from retable.data.images import Images
+        from trainables.code_gan.codec import trained_codec
+        from trainables.code_gan.reconstructing_step import Reconstruction
+
+        codec = trained_codec(self.of, seed, run, workers.device)
+        return Reconstruction(self, workers, codec=codec, images=Images(run.data, self.data, "test", seed))

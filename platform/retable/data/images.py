@@ -118,16 +118,6 @@ def prepare(root: Path, spec: ImageSpec, progress: Progress | None = None) -> st
     return "; ".join(filter(None, notices))
 
 
-def to_model(images: Tensor) -> Tensor:
-    """uint8 (N, C, H, W) -> float32, u / 127.5 - 1, in [-1, 1]."""
-    return images.float() / 127.5 - 1
-
-
-def to_uint8(images: Tensor) -> Tensor:
-    """float (N, C, H, W) -> uint8: the inverse of `to_model`, rounded and clipped to 0..255."""
-    return ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-
-
 def _stacked(samples: Sequence[tuple[Pixels, int]]) -> tuple[Tensor, Tensor]:
     images, labels = zip(*samples, strict=True)
     return torch.from_numpy(np.stack(images)), torch.tensor(labels)

@@ -13,7 +13,8 @@ from retable.data.clips import Clips
 from retable.data.embedded_images import ensure_embedded_images
 from retable.data.errors import DataError
 from retable.data.image_spec import ImageSpec
-from retable.data.images import Images, to_model, to_uint8
+from retable.data.images import Images
+from retable.data.pixels import to_model, to_uint8
 from retable.data.readers import Readers
 from retable.data.spec import ClipSpec
 

@@ -1,0 +1,108 @@
+"""Both stages through the plan, on a few embedded images."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from retable import local
+from retable.data.catalog import scan
+from retable.data.embedded_images import ensure_embedded_images
+from retable.data.image_spec import ImageSpec
+from retable.execution import Execution
+from retable.ledger import Ledger
+from retable.metrics.protocol import Protocol
+from retable.plan import Plan, make_plan
+from retable.scale import Scale
+from retable.study import Column, Row, Study, Table, Trial, TrialConfig, unchanged
+from trainables.code_gan.config import AutoencoderConfig
+from trainables.code_gan.reconstructing import ReconstructionConfig
+
+SEED = 3
+ENCODER = AutoencoderConfig(
+    iterations=2,
+    batch_size=2,
+    snapshot_every=2,
+    width=2,
+    d_width=2,
+    data=ImageSpec(size=16),
+    scored=6,
+)
+AGAIN = ReconstructionConfig(of=ENCODER, resolution=16)
+CONFIGS: dict[str, TrialConfig] = {
+    "encoder": ENCODER,
+    "its own size": AGAIN,
+    "larger": replace(AGAIN, resolution=24),
+    "stored": replace(AGAIN, stored=True),
+}
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Plan[TrialConfig], Path]]:
+    """The plan over all configs, and the folder in which it ran."""
+    folder = tmp_path_factory.mktemp("code_gan")
+    rows = tuple(Row(name, config) for name, config in CONFIGS.items())
+    study = Study(
+        name="code_gan",
+        paper="",
+        tables=(Table("1", "", rows, (Column[TrialConfig]("MSE", "mse01"),)),),
+        scales={
+            "tiny": Scale(
+                name="tiny", data="embedded_images", shrink=unchanged, tables={"1": None}, seeds=(SEED,)
+            )
+        },
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RETABLE_CACHE", str(folder / "cache"))
+        root = ensure_embedded_images(images_per_class=2, size=32)
+        plan = make_plan(study, study.scales["tiny"], scan(root).fingerprint)
+        for planned in plan.trials:
+            assert planned.trial.config.prepare(root) == ""
+        with Ledger(folder / "ledger.db") as ledger:
+            execution = Execution(plan, folder, root, ledger)
+            local.run_plan(execution)
+            assert execution.messages == {}
+            assert set(execution.states.values()) == {"done"}
+        yield plan, folder
+
+
+def trial_folder(outcome: tuple[Plan[TrialConfig], Path], name: str) -> Path:
+    plan, folder = outcome
+    return folder / "trials" / Trial(CONFIGS[name].canonical(), SEED, plan.data).signature
+
+
+def scores(outcome: tuple[Plan[TrialConfig], Path], name: str) -> dict[str, Any]:
+    result = json.loads((trial_folder(outcome, name) / "result.json").read_bytes())
+    return {Protocol.parse(protocol).family: score["value"] for protocol, score in result["scores"].items()}
+
+
+def test_an_encoder_is_trained_once_for_all_its_reconstructions(
+    outcome: tuple[Plan[TrialConfig], Path],
+) -> None:
+    trained = [planned.trial for planned in outcome[0].trials if planned.trial.config.iterations]
+    assert [(trial.config.trainable, trial.seed) for trial in trained] == [("code_autoencoder", SEED)]
+    assert len(outcome[0].trials) == len(CONFIGS)
+
+
+def test_at_its_own_size_a_reconstruction_has_the_trainings_own_scores(
+    outcome: tuple[Plan[TrialConfig], Path],
+) -> None:
+    own = scores(outcome, "its own size")
+    assert own == pytest.approx(scores(outcome, "encoder"), rel=1e-6)
+    assert own["mse11"] == pytest.approx(4 * own["mse01"])
+
+
+def test_another_size_and_rounded_codes_give_other_scores(outcome: tuple[Plan[TrialConfig], Path]) -> None:
+    own = scores(outcome, "its own size")
+    assert scores(outcome, "larger")["mse01"] != pytest.approx(own["mse01"], rel=1e-3)
+    assert scores(outcome, "stored")["mse01"] == pytest.approx(own["mse01"], rel=1e-2)
+    assert scores(outcome, "stored") != own
+
+
+def test_images_and_their_reconstructions_can_be_looked_at(outcome: tuple[Plan[TrialConfig], Path]) -> None:
+    with Image.open(trial_folder(outcome, "larger") / "samples" / "00000000.png") as picture:
+        assert len(picture.convert("RGB").getcolors(picture.width * picture.height) or ()) > 1
