@@ -32,7 +32,7 @@ def duration(seconds: float) -> str:
 
 
 def _places(value: float, spreads: list[float]) -> int:
-    """Decimals that show the smallest spread, but at least the papers': 12.79 (IS), 5401 (FID)."""
+    """Decimals that show the smallest spread, or three digits where there is none; at least the papers': 12.79, 5401."""
     usual = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2
-    smallest = min(spreads, default=abs(value))
+    smallest = min(spreads, default=abs(value) / 100)
     return max(usual, min(6, -math.floor(math.log10(smallest)))) if smallest else usual
