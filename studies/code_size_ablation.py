@@ -10,7 +10,8 @@ from pathlib import Path
 
 from retable.claims import Claim, Place, rising
 from retable.scale import Scale
-from retable.study import Column, Row, Study, Table, TrialConfig
+from retable.study import Column, Row, Study, Table
+from retable.trial import TrialConfig
 from trainables.code_gan.config import AutoencoderConfig
 from trainables.code_gan.reconstructing import ReconstructionConfig
 from trainables.code_gan.scales import paper, smoke, toy

@@ -18,7 +18,8 @@ from retable.ledger import Ledger
 from retable.metrics.protocol import Protocol
 from retable.plan import Plan, make_plan
 from retable.scale import Scale
-from retable.study import Column, Row, Study, Table, Trial, TrialConfig, unchanged
+from retable.study import Column, Row, Study, Table, unchanged
+from retable.trial import Trial, TrialConfig
 from trainables.code_gan.config import AutoencoderConfig
 from trainables.code_gan.reconstructing import ReconstructionConfig
 
