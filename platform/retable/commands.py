@@ -115,6 +115,11 @@ def show_plan(
     states = {signature: record.state for signature, record in _records(first).items()}
     for request in requests:
         show_searches(request, fingerprint, states, console)
+        if request.study.searches:
+            console.print(
+                "The trials above are those that are sure to come: a search asks for the rest of its points as it runs, "
+                "and its winners are trained with the other seeds."
+            )
     return 0
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from retable import outbox
-from retable.metrics.protocol import Protocol
+from retable.metrics.protocol import Protocol, in_print
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Following:
 
     def words(self, total: int) -> str:
         """Where it is on its way to `total` iterations, and what it scored last."""
-        scores = " ".join(f"{family} {value:.3g}" for family, value in sorted(self.scores.items()))
+        scores = " ".join(f"{in_print(family)} {value:.3g}" for family, value in sorted(self.scores.items()))
         if total == 0:
             return scores or "scoring"
         if not self.began:

@@ -173,4 +173,4 @@ def _names(trials: Sequence[Trial]) -> dict[str, str]:
 def _word(key: str, value: Label | None, values: set[Label]) -> str:
     if values <= {0, 1}:
         return key if value else ""
-    return f"{key}={value}"
+    return f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"

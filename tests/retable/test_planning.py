@@ -105,8 +105,8 @@ def models(outlook: Outlook) -> list[Prospect]:
     return [one for one in outlook.trials if one.planned.trial.config.trainable == "model"]
 
 
-def printed(outlook: Outlook) -> str:
-    console = Console(width=120)
+def printed(outlook: Outlook, width: int = 120) -> str:
+    console = Console(width=width)
     with console.capture() as capture:
         print_outlook(outlook, console)
     return capture.get()
@@ -325,7 +325,10 @@ def test_only_labels_that_tell_trials_apart_are_shown(tmp_path: Path) -> None:
 
 def test_lines_fit_a_terminal(tmp_path: Path) -> None:
     plan = plan_of(*(replace(BASE, width=width, batch_size=size) for width in (1, 2, 99) for size in (4, 64)))
-    assert max(map(len, printed(outlook_of(plan, tmp_path=tmp_path)).splitlines())) <= 120
+    lines = printed(outlook_of(plan, tmp_path=tmp_path), width=100).splitlines()
+    assert max(len(line) for line in lines) <= 100
+    assert not any("…" in line for line in lines)
+    assert [line.split()[-1] for line in lines if line.startswith("trial ")] == ["tables", "tables"]
 
 
 def test_a_thousand_cells_are_planned_in_seconds(tmp_path: Path) -> None:

@@ -66,6 +66,11 @@ _NAMES: Final = {
 }
 
 
+def in_print(family: str) -> str:
+    """A metric's family as papers print it: ``IS``, ``FID``, but ``accuracy``."""
+    return family if family in ("accuracy", "precision", "recall") else family.upper()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
     """How a number was measured. Two protocols are equal exactly when their names are.

@@ -40,7 +40,12 @@ def _table(name: str, trials: Sequence[Prospect]) -> Table:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, caption_justify="left")
     columns = list(_columns(trials))
     for heading, right, _ in columns:
-        table.add_column(heading, justify="right" if right else "left", no_wrap=heading != "tables")
+        table.add_column(
+            heading,
+            justify="right" if right else "left",
+            no_wrap=heading != "tables",
+            min_width=6 * (heading == "tables"),
+        )
     for prospect in trials:
         table.add_row(*(told(prospect) for *_, told in columns))
     return table
@@ -53,15 +58,16 @@ Column = tuple[str, bool, Callable[[Prospect], Text | str]]
 def _columns(trials: Sequence[Prospect]) -> Iterator[Column]:
     yield "trial", False, lambda one: one.planned.signature[:SHORT]
     for label in telling_labels(trials):
-        yield label.replace("_", "\n", label.count("_") * (len(label) > 6)), False, partial(_label, label)
+        yield _heading(label), False, partial(_label, label)
     if len({one.planned.trial.seed for one in trials}) > 1:
         yield "seed", True, lambda one: str(one.planned.trial.seed)
     yield "state", False, lambda one: Text(one.state, style=STYLES.get(one.state, ""))
     if any(one.cost for one in trials):
-        yield "parameters", True, lambda one: f"{one.cost.parameters / 1e6:.1f} M" if one.cost else ""
+        yield "params", True, lambda one: f"{one.cost.parameters / 1e6:.1f} M" if one.cost else ""
         yield "GFLOPs", True, lambda one: "" if one.gflops is None else _significant(one.gflops)
-        yield "workers", True, lambda one: str(one.workers)
-        yield "GB each", True, lambda one: "" if one.memory_mb is None else f"{one.memory_mb / 1024:.1f}"
+        if any(one.workers > 1 for one in trials):
+            yield "workers", True, lambda one: str(one.workers)
+        yield "GB\neach", True, lambda one: "" if one.memory_mb is None else f"{one.memory_mb / 1024:.1f}"
         yield f"GPUs of\n{_cards(trials)} GB", True, _gpus
     if any(one.hours is not None for one in trials):
         yield "hours", True, lambda one: "" if one.hours is None else _significant(one.hours)
@@ -80,6 +86,16 @@ def telling_labels(trials: Sequence[Prospect]) -> list[str]:
 
 def _values(prospect: Prospect, labels: Sequence[str]) -> tuple[Label | None, ...]:
     return tuple(_labels(prospect).get(label) for label in labels)
+
+
+def _heading(label: str) -> str:
+    """The label in short lines, for what stands below it is short."""
+    lines = label.split("_") if len(label) > 6 else [label]
+    broken = (
+        line if len(line) <= 10 else f"{line[: len(line) // 2 + 1]}-\n{line[len(line) // 2 + 1 :]}"
+        for line in lines
+    )
+    return "\n".join(broken)
 
 
 def _label(label: str, prospect: Prospect) -> str:
@@ -119,9 +135,9 @@ def _sums(outlook: Outlook) -> Iterator[str]:
         outlook.count("running"),
         outlook.count("failed"),
     )
+    places = f"{counted(outlook.tables, 'table')}, {counted(outlook.cells, 'cell')}, "
     yield (
-        f"{counted(outlook.tables, 'table')}, {counted(outlook.cells, 'cell')}, "
-        f"{counted(len(outlook.trials), 'trial')}: {finished} done, "
+        f"{places if outlook.tables else ''}{counted(len(outlook.trials), 'trial')}: {finished} done, "
         f"{running} running, {failed} failed, {len(outlook.trials) - finished - running - failed} missing. "
         "Nothing was started."
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from retable.metrics.protocol import in_print
 from retable.report.index import indexed
 from retable.run import Score
 
@@ -147,7 +148,7 @@ def _note(content: Mapping[str, Any]) -> str:
 def _best_by(rule: Mapping[str, str] | None) -> str:
     if rule is None:
         return ""
-    return f"{'highest' if rule['mode'] == 'max' else 'lowest'} {rule['metric'].upper()}"
+    return f"{'highest' if rule['mode'] == 'max' else 'lowest'} {in_print(rule['metric'])}"
 
 
 def _score(content: Mapping[str, float | None]) -> Score:
