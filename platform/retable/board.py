@@ -104,7 +104,7 @@ class Board:
 
         def speak() -> None:
             while not over.wait(LINE_SECONDS):
-                self.console.print(self._line(), highlight=False)
+                self.console.print(self._line(), highlight=False, soft_wrap=True)  # one line of a log
 
         thread = threading.Thread(target=speak, name="board", daemon=True)
         thread.start()

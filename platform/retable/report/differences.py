@@ -134,7 +134,7 @@ def _wide(plan: Plan[Any], table: Table[Any], found: Sequence[Difference]) -> Wi
         rows={row: tuple(texts.values()) for row, texts in rows.items()},
         notes=(
             f"Paired by training seed; [ ] is the {1 - ALPHA:.0%} bootstrap interval, too narrow for few seeds.",
-            f"p is of paired t tests, corrected by Holm over the {sum(one.p is not None for one in found)} of this table.",
+            f"p is of paired t tests, corrected by Holm over this table's {sum(one.p is not None for one in found)}.",
             f"Seeds that would decide: for power {POWER:.0%}, were the differences normal with the mean and spread seen.",
         ),
         tidy=pd.DataFrame([_line(plan, table, one) for one in found], columns=list(DTYPES)).astype(DTYPES),

@@ -79,7 +79,7 @@ def test_the_table_of_differences(example: "Example", tmp_path: "Path") -> None:
     assert table.title == "Table 9, differences from Naive [smoke scale]"
     assert [str(cell)[:20] for cell in table.rows["Full"]] == ["+3.07 [+3.00, +3.10]", "+0.00 [-400.00, +400"]
     assert list(table.tidy["n_seeds"]) == [3, 3]
-    assert any("corrected by Holm over the 2 of this table" in note for note in table.notes)
+    assert any("corrected by Holm over this table's 2" in note for note in table.notes)
     names = {path.name for path in export([table], tmp_path)}
     assert {"table_9_differences.csv", "table_9_differences.md"} <= names
 
