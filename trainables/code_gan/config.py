@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from retable.run import Run
     from trainables.code_gan.autoencoder_step import AutoencoderLearner
     from trainables.code_gan.codec import Codec
+    from trainables.code_gan.step import CodeGANLearner
 
 D_WIDTH = 64
 STAGE_1_IMAGES = ImageSpec(size=128)
@@ -268,3 +269,15 @@ class CodeGANConfig(TrialConfig):
         from trainables.code_gan.step_cost import code_gan_step_cost
 
         return code_gan_step_cost(self)
+
+    def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
+        """Decode the train split's images before any worker starts; samples are compared with them too."""
+        from retable.data.images import Images
+
+        return Images(data, self.data, "train", 0, progress=progress).notice
+
+    def build(self, seed: int, run: "Run", workers: "Workers") -> "CodeGANLearner":
+        """The learner of this config on this worker."""
+        from trainables.code_gan.assembly import assembled
+
+        return assembled(self, seed, run, workers)

@@ -15,12 +15,14 @@ from retable.data.embedded_images import ensure_embedded_images
 from retable.data.image_spec import ImageSpec
 from retable.execution import Execution
 from retable.ledger import Ledger
+from retable.metrics.image_evaluation import ImageEvaluation
 from retable.metrics.protocol import Protocol
 from retable.plan import Plan, make_plan
 from retable.scale import Scale
 from retable.study import Column, Row, Study, Table, unchanged
 from retable.trial import Trial, TrialConfig
-from trainables.code_gan.config import AutoencoderConfig
+from trainables.classifiers.image_config import ImageClassifierConfig
+from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
 from trainables.code_gan.reconstructing import ReconstructionConfig
 
 SEED = 3
@@ -34,11 +36,27 @@ ENCODER = AutoencoderConfig(
     scored=6,
 )
 AGAIN = ReconstructionConfig(of=ENCODER, resolution=16)
+JUDGE = ImageClassifierConfig(
+    iterations=2, snapshot_every=2, batch_size=4, widths=(2, 4), features=3, data=ImageSpec(size=8)
+)
+AFTER = CodeGANConfig(
+    iterations=2,
+    batch_size=2,
+    snapshot_every=2,
+    encoder=ENCODER,
+    resolution=16,
+    z_dim=3,
+    width=4,
+    data=ImageSpec(size=16),
+    evaluation=ImageEvaluation(classifier=JUDGE, samples=8, repeats=2, snapshot_samples=6),
+)
 CONFIGS: dict[str, TrialConfig] = {
     "encoder": ENCODER,
     "its own size": AGAIN,
     "larger": replace(AGAIN, resolution=24),
     "stored": replace(AGAIN, stored=True),
+    "after": AFTER,
+    "before": replace(AFTER, accelerate=False),
 }
 
 
@@ -81,12 +99,24 @@ def scores(outcome: tuple[Plan[TrialConfig], Path], name: str) -> dict[str, Any]
     return {Protocol.parse(protocol).family: score["value"] for protocol, score in result["scores"].items()}
 
 
-def test_an_encoder_is_trained_once_for_all_its_reconstructions(
-    outcome: tuple[Plan[TrialConfig], Path],
-) -> None:
+def test_what_several_trials_need_is_trained_once(outcome: tuple[Plan[TrialConfig], Path]) -> None:
     trained = [planned.trial for planned in outcome[0].trials if planned.trial.config.iterations]
-    assert [(trial.config.trainable, trial.seed) for trial in trained] == [("code_autoencoder", SEED)]
-    assert len(outcome[0].trials) == len(CONFIGS)
+    assert [(trial.config.trainable, trial.seed) for trial in trained] == [
+        ("code_autoencoder", SEED),  # of the reconstructions
+        ("cnn", 0),
+        ("code_autoencoder", 0),  # of the GAN
+        ("code_gan", SEED),
+        ("code_gan", SEED),
+    ]
+    assert len(outcome[0].trials) == len(CONFIGS) + 2
+
+
+@pytest.mark.parametrize("name", ["before", "after"])
+def test_samples_are_scored(outcome: tuple[Plan[TrialConfig], Path], name: str) -> None:
+    found = scores(outcome, name)
+    assert found.keys() == {"fid", "kid", "is", "precision", "recall"}
+    assert found["fid"] >= 0
+    assert 1 <= found["is"] <= 10
 
 
 def test_at_its_own_size_a_reconstruction_has_the_trainings_own_scores(
