@@ -163,7 +163,7 @@ def test_the_second_run_trains_what_is_missing_and_the_third_nothing(
     started = time.monotonic()
     code, again = place.run()
     assert code == 0, again
-    assert "4 are finished, 0 to train" in again
+    assert "4 finished, 0 to train" in again
     assert time.monotonic() - started < 60
     assert again[again.rindex("Table 1.") :] == output[output.rindex("Table 1.") :]
 
@@ -228,7 +228,7 @@ def test_an_interrupted_study_goes_on_where_it_was(
     finished = len(list((place.folder / results).glob("trials/*/result.json")))
     code, output = place.run("--workers", "2", results=results)
     assert code == 0, output
-    assert f"{finished} are finished, {4 - finished} to train" in output, seconds
+    assert f"{finished} finished, {4 - finished} to train" in output, seconds
     with Ledger(place.folder / results / "ledger.db") as ledger:
         for record in ledger.trials():
             assert [attempt.state for attempt in record.attempts].count("done") == 1, seconds
