@@ -1,8 +1,9 @@
 """The classifier of images: its network, what it refuses, and that it learns."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import torch
@@ -16,18 +17,49 @@ from retable.run import Run
 from trainables.classifiers.image_config import ImageClassifierConfig
 from trainables.classifiers.image_step import ImageClassifierLearner
 
+if TYPE_CHECKING:
+    from tests.conftest import Gang
+
 TINY = ImageClassifierConfig(
     iterations=30, snapshot_every=30, batch_size=8, widths=(4, 8), features=5, data=ImageSpec(size=8)
 )
 
 
+def learner_on(root: Path, workers: Workers) -> ImageClassifierLearner:
+    return ImageClassifierLearner(TINY, 0, cast(Run, SimpleNamespace(data=root)), workers)
+
+
+def losses(root: Path, workers: Workers) -> list[dict[str, float]]:
+    """Of three steps, averaged over the workers, and the accuracy that they lead to."""
+    model = learner_on(root, workers)
+    steps = [workers.mean(model.step(at)) for at in range(3)]
+    return [*steps, {name: score.value for name, score in model.evaluate(3, final=True).items()}]
+
+
+def as_worker(workers: Workers, folder: Path) -> list[dict[str, float]]:
+    return losses(next((folder / "cache" / "embedded_images").glob("v*8")), workers)
+
+
 @pytest.fixture(scope="module")
-def learner(tmp_path_factory: pytest.TempPathFactory) -> ImageClassifierLearner:
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A few images, in a cache of their own."""
     folder = tmp_path_factory.mktemp("classifier")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RETABLE_CACHE", str(folder))
-        run = cast(Run, SimpleNamespace(data=ensure_embedded_images(images_per_class=2, size=8)))
-        return ImageClassifierLearner(TINY, 0, run, Workers())
+        patch.setenv("RETABLE_CACHE", str(folder / "cache"))
+        yield ensure_embedded_images(images_per_class=2, size=8)
+
+
+@pytest.fixture
+def learner(root: Path) -> ImageClassifierLearner:
+    return learner_on(root, Workers())
+
+
+def test_two_workers_are_one(root: Path, gang: "Gang") -> None:
+    alone = losses(root, Workers())
+    first, second = gang(__file__, 2, root.parents[2])
+    assert first == second
+    for one, two in zip(alone, first, strict=True):
+        assert two == pytest.approx(one, rel=1e-4, abs=1e-6)
 
 
 def test_shapes_and_equal_odds_at_the_start() -> None:
