@@ -94,8 +94,8 @@ class ImageClassifierConfig(TrialConfig):
         classes = scan(data).classes
         if len(classes) < 2:
             raise DataError(
-                f"a classifier needs images of two classes or more, but {data} has {len(classes)}; train it on labelled "
-                "images"
+                f"a classifier needs images of two classes or more, but {data} has {len(classes)}; bring labelled "
+                "images, or leave the tables out that it judges"
             )
         return prepare(data, self.data, progress)
 
