@@ -20,9 +20,9 @@ from retable.metrics.features import ClassifierConfig, FeatureExtractor
 from retable.metrics.protocol import Protocol
 from retable.run import AssignedRun, Assignment
 from retable.trial import Trial
+from trainables.classifiers.c3d_step import C3DLearner
 from trainables.classifiers.config import C3DConfig
 from trainables.classifiers.scales import SMALL
-from trainables.classifiers.step import C3DLearner
 
 if TYPE_CHECKING:
     from tests.conftest import Gang

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from retable.ddp import Workers
     from retable.forecast import StepCost
     from retable.run import Run
+    from trainables.classifiers.c3d_step import C3DLearner
     from trainables.classifiers.networks import C3D
-    from trainables.classifiers.step import C3DLearner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +110,7 @@ class C3DConfig(TrialConfig):
 
     def build(self, seed: int, run: "Run", workers: "Workers") -> "C3DLearner":
         """The learner of this config on this worker."""
-        from trainables.classifiers.step import C3DLearner
+        from trainables.classifiers.c3d_step import C3DLearner
 
         return C3DLearner(self, seed, run, workers)
 

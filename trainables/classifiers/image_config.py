@@ -9,6 +9,7 @@ from retable.data.image_spec import ImageSpec
 from retable.metrics.resize import Resize
 from retable.published import Label
 from retable.trial import TrialConfig
+from trainables.classifiers.inception import Inception
 
 if TYPE_CHECKING:
     from retable.ddp import Workers
@@ -59,6 +60,10 @@ class ImageClassifierConfig(TrialConfig):
         """Images of other sizes reach the network's antialiased."""
         return Resize("bicubicaa", self.data.size)
 
+    def with_weights(self, file: Path) -> Inception:
+        """The Inception-v3 in a file that `trainables.classifiers.convert_inception` made, in the place of this one."""
+        return Inception.of(file, self.data)
+
     def learning_rate(self, iteration: int) -> float:
         """Adam's learning rate at an iteration, from 0."""
         return self.lr * (1 - iteration / self.iterations)
@@ -95,7 +100,8 @@ class ImageClassifierConfig(TrialConfig):
         if len(classes) < 2:
             raise DataError(
                 f"a classifier needs images of two classes or more, but {data} has {len(classes)}; bring labelled "
-                "images, or leave the tables out that it judges"
+                "images, or Inception-v3 with --classifier FILE (docs/inception.md), or leave the tables out that it "
+                "judges"
             )
         return prepare(data, self.data, progress)
 

@@ -1,37 +1,86 @@
-"""Training a classifier of clips, and its accuracy on the videos held out."""
+"""Training a classifier, and its accuracy on what is held out."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol
 
-import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from retable.data.clips import Clips, to_model
 from retable.ddp import Workers, unwrapped
-from retable.metrics.protocol import Protocol
-from retable.run import Best, Run, Score
-from retable.streams import stream
-from trainables.classifiers.config import C3DConfig
+from retable.metrics.protocol import Protocol as MetricName
+from retable.metrics.resize import Resize
+from retable.run import Best, Score
+from trainables.parts.initial import seeded_weights
 
-EVALUATION_BATCH = 32  # videos scored at once by a worker; changes no number beyond rounding
+EVALUATION_BATCH = 32  # samples scored at once by a worker; changes no number beyond rounding
 
 
-class C3DLearner:
-    """C3D under cross-entropy with Adam; every draw is keyed, so that any number of workers trains the same network."""
+class Labelled(Protocol):
+    """One split of a labelled data set: `retable.data.clips.Clips` or `retable.data.images.Images`."""
+
+    classes: tuple[str, ...]
+    fingerprint: str
+
+    def __len__(self) -> int: ...
+    def batch(self, iteration: int, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Training samples, uint8, and labels (N,)."""
+        ...
+
+    def evaluation_batch(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """The samples of those numbers, alike."""
+        ...
+
+
+class LearnedConfig(Protocol):
+    """The config of a classifier that is trained here."""
+
+    trainable: ClassVar[str]
+
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def accumulate(self) -> int: ...
+    def learning_rate(self, iteration: int) -> float:
+        """Adam's learning rate at an iteration, from 0."""
+        ...
+
+
+class ClassifierLearner:
+    """A network under cross-entropy with Adam; every draw is keyed, so that any number of workers trains the same one.
+
+    Args:
+        train: what it learns.
+        test: what its accuracy is taken on.
+        network: a number of classes -> a fresh network, which gives logits and features.
+        to_model: uint8 samples -> what the network takes.
+        resize: how samples come to the network's size, for the protocol.
+        beta2: Adam's decay of the mean squared gradient.
+    """
 
     best: ClassVar = Best("accuracy", "max")
 
-    def __init__(self, config: C3DConfig, seed: int, run: Run, workers: Workers) -> None:
+    def __init__(
+        self,
+        config: LearnedConfig,
+        seed: int,
+        workers: Workers,
+        *,
+        train: Labelled,
+        test: Labelled,
+        network: Callable[[int], nn.Module],
+        to_model: Callable[[Tensor], Tensor],
+        resize: Resize,
+        beta2: float = 0.999,
+    ) -> None:
         self.config, self.seed, self.workers = config, seed, workers
-        self.train = Clips(run.data, config.data, "train", seed)
-        self.test = Clips(run.data, config.data, "test", seed)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(stream(seed, "c3d-weights").integers(2**63)))
-            network = config.network(len(self.train.classes))
-        self.network = workers.wrap(network)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=config.lr, betas=(0.9, config.beta2))
+        self.train, self.test, self.to_model, self.resize = train, test, to_model, resize
+        with seeded_weights(seed, f"{config.trainable}-weights"):
+            fresh = network(len(train.classes))
+        self.network = workers.wrap(fresh)
+        self.optimizer = torch.optim.Adam(
+            self.network.parameters(), betas=(0.9, beta2)
+        )  # each step sets the rate
 
     def step(self, iteration: int) -> Mapping[str, Tensor]:
         """One update on the global batch: the mean cross-entropy over it. Also tells the accuracy on it."""
@@ -42,9 +91,9 @@ class C3DLearner:
         self.optimizer.zero_grad()
         loss = correct = torch.zeros((), device=self.workers.device)
         for last, share in enumerate(shares := self.workers.indices(config.batch_size, config.accumulate), 1):
-            x_NCTHW, labels_N = self._to_device(self.train.batch(iteration, share))
+            x, labels_N = self._to_device(self.train.batch(iteration, share))
             with self.workers.accumulating(*() if last == len(shares) else (self.network,)):
-                logits_NK, _ = self.network(x_NCTHW, self._masks(iteration, share))
+                logits_NK = self._logits(x, iteration, share)
                 part = functional.cross_entropy(logits_NK, labels_N) / len(shares)
                 torch.autograd.backward(part)
             loss = loss + part.detach()
@@ -54,21 +103,21 @@ class C3DLearner:
 
     @torch.no_grad()
     def evaluate(self, iteration: int, *, final: bool) -> Mapping[str, Score]:
-        """Accuracy on one clip of each held-out video; the final evaluation is the same."""
+        """Accuracy on each held-out sample; the final evaluation is the same."""
         del iteration, final
         network = unwrapped(self.network).eval()
         right = torch.zeros(1, dtype=torch.int64, device=self.workers.device)
         share = self.workers.share(len(self.test))
         for start in range(0, len(share), EVALUATION_BATCH):
             batch = self.test.evaluation_batch(share[start : start + EVALUATION_BATCH])
-            x_NCTHW, labels_N = self._to_device(batch)
-            logits_NK, _ = network(x_NCTHW)
+            x, labels_N = self._to_device(batch)
+            logits_NK, _ = network(x)
             right += (logits_NK.argmax(dim=1) == labels_N).sum()
-        protocol = Protocol(
+        protocol = MetricName(
             family="accuracy",
             samples=len(self.test),
             data=self.test.fingerprint[:6],
-            resize=f"bilinear{self.config.data.size}",
+            resize=self.resize.name,
             split="test",
         )
         return {protocol.name: Score(int(self.workers.gather(right).sum()) / len(self.test))}
@@ -88,15 +137,11 @@ class C3DLearner:
         unwrapped(self.network).load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
 
-    def _to_device(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        clips_NTCHW, labels_N = (tensor.to(self.workers.device, non_blocking=True) for tensor in batch)
-        return to_model(clips_NTCHW), labels_N
+    def _logits(self, x: Tensor, iteration: int, share: Sequence[int]) -> Tensor:
+        """In training, of the samples of those global indices."""
+        logits_NK: Tensor = self.network(x)[0]
+        return logits_NK
 
-    def _masks(self, iteration: int, share: Sequence[int]) -> Tensor | None:
-        """Inverted dropout's factors (N, 2, F), keyed by sample."""
-        drop = self.config.dropout
-        if drop == 0:
-            return None
-        shape = (2, self.config.fc)
-        kept = [stream(self.seed, "c3d-dropout", iteration, index).random(shape) >= drop for index in share]
-        return torch.from_numpy(np.stack(kept)).to(self.workers.device) / (1 - drop)
+    def _to_device(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        samples, labels_N = (tensor.to(self.workers.device, non_blocking=True) for tensor in batch)
+        return self.to_model(samples), labels_N

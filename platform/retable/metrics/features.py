@@ -110,7 +110,7 @@ class FeatureExtractor:
     @property
     def name(self) -> str:
         """How protocols call it: its kind and the first 6 hex digits of its weights' hash."""
-        return f"{self.kind}-{self.weights[:6]}"
+        return f"{self.kind.replace('_', '')}-{self.weights[:6]}"
 
     @property
     def resize(self) -> str:

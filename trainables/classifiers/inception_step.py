@@ -1,0 +1,41 @@
+"""A trial that trains nothing: Inception-v3, and the Inception score of held-out images."""
+
+import torch
+
+from retable.data.images import Images
+from retable.data.pixels import to_model
+from retable.ddp import Workers
+from retable.metrics.inception_score import inception_score
+from retable.metrics.protocol import Protocol
+from retable.run import Best, Run, Score
+from trainables.classifiers.brought_step import BroughtLearner
+from trainables.classifiers.inception import Inception
+
+
+class InceptionLearner(BroughtLearner):
+    """Inception-v3 as it was brought. Raises as `BroughtLearner` does, and without the extra."""
+
+    best = Best("is", "max")
+
+    def __init__(self, config: Inception, run: Run, workers: Workers) -> None:
+        super().__init__(config, run, workers)
+        self._images, self._scored = Images(run.data, config.data, "test", 0), config.scored
+
+    def _measured(self) -> dict[str, Score]:
+        count = min(self._scored, len(self._images))
+        share = self.workers.share(count)
+        logits = []
+        for start in range(0, len(share), self.at_once):
+            numbers = [i * len(self._images) // count for i in share[start : start + self.at_once]]
+            images, _ = self._images.evaluation_batch(numbers)
+            logits.append(self.extractor.features(to_model(images.to(self.workers.device)))[0])
+        logits_NK = self.workers.gather(torch.cat(logits))
+        protocol = Protocol(
+            family="is",
+            samples=count,
+            data=self._images.fingerprint[:6],
+            resize=self.extractor.resize,
+            classifier=self.extractor.name,
+            splits=1,
+        )
+        return {protocol.name: Score(inception_score(logits_NK))}
