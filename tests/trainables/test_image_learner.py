@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -26,9 +25,6 @@ from retable.run import AssignedRun, Assignment
 from retable.trial import Trial
 from trainables.classifiers.image_config import ImageClassifierConfig
 from trainables.classifiers.image_step import ImageClassifierLearner
-
-if TYPE_CHECKING:
-    from tests.conftest import Gang
 
 TINY = ImageClassifierConfig(
     iterations=4, snapshot_every=2, batch_size=4, widths=(4, 8), features=5, data=ImageSpec(size=16)
@@ -89,17 +85,6 @@ def test_accumulated_micro_batches_are_one_batch(root: Path) -> None:
     whole, parts = (trained(root, Workers(), replace(TINY, accumulate=n)) for n in (1, 2))
     for a, b in zip(whole, parts, strict=True):
         assert b == pytest.approx(a, rel=1e-4)
-
-
-def as_worker(workers: Workers, folder: Path) -> list[dict[str, float]]:
-    return trained(images_root(), workers)
-
-
-def test_two_workers_train_the_same_network(root: Path, gang: Gang, tmp_path: Path) -> None:
-    ours = trained(root, Workers())
-    for theirs in gang(__file__, 2, tmp_path):
-        for a, b in zip(ours, theirs, strict=True):
-            assert b == pytest.approx(a, rel=1e-4)
 
 
 def test_the_loop_trains_it_and_it_judges_images(root: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +22,10 @@ from retable.metrics.evaluate_images import ImageEvaluator
 from retable.metrics.features import ClassifierConfig, FeatureExtractor
 from retable.metrics.image_evaluation import ImageEvaluation
 from retable.metrics.protocol import Protocol
+from retable.plan import make_plan
 from retable.run import AssignedRun, Assignment
 from retable.trial import Trial
+from studies.code_size_ablation import STUDY
 from trainables.classifiers import convert_inception
 from trainables.classifiers.convert_inception import convert, main
 from trainables.classifiers.image_config import ImageClassifierConfig
@@ -166,6 +169,17 @@ def test_it_stands_in_the_place_of_an_image_classifier(file: Path, tmp_path: Pat
         OURS.with_weights(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="can't be read"):
         OURS.with_weights(tmp_path / "given.pth")
+
+
+def test_a_study_of_images_is_judged_by_it_where_it_judges(file: Path) -> None:
+    plans = [
+        make_plan(STUDY, scale, "00ff", tables=("1", "4"))
+        for scale in (STUDY.scales["smoke"], STUDY.scales["smoke"].judged_by(file))
+    ]
+    assert not any(cell.obstacle for plan in plans for cell in plan.cells())
+    ours, brought = (Counter(one.trial.config.trainable for one in plan.trials) for plan in plans)
+    assert ours - brought == {"cnn": 1}
+    assert brought - ours == {"inception": 1}
 
 
 def test_counters_that_a_file_lacks_change_no_identity(file: Path, tmp_path: Path) -> None:

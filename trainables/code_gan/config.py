@@ -93,6 +93,10 @@ class AutoencoderConfig(TrialConfig):
             "width": self.width,
         }
 
+    def judged_by(self, file: Path) -> Self:
+        """The same: no classifier scores a reconstruction, but GANs of the same study."""
+        return self
+
     def cost_key(self) -> Mapping[str, object]:
         """The networks, the images' size, and whether there is a discriminator."""
         return {

@@ -47,6 +47,10 @@ class ReconstructionConfig(ScoringConfig):
     def canonical(self) -> Self:
         return replace(self, of=self.of.canonical())
 
+    def judged_by(self, file: Path) -> Self:
+        """The same: no classifier scores a reconstruction, but GANs of the same study."""
+        return self
+
     def lasting(self, iterations: int) -> Self:
         """Of the autoencoder trained for that many iterations."""
         return replace(self, of=self.of.lasting(iterations))
