@@ -220,6 +220,7 @@ def test_an_interrupted_study_goes_on_where_it_was(
     time.sleep(seconds)
     process.send_signal(kill)
     rest = process.stdout.read()
+    process.stdout.close()
     code = process.wait(DEADLINE)
     assert place.processes_after(60) == []
     if kill == signal.SIGINT:
