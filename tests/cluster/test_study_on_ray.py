@@ -222,7 +222,7 @@ def test_an_interrupted_study_goes_on_where_it_was(
     rest = process.stdout.read()
     process.stdout.close()
     code = process.wait(DEADLINE)
-    assert place.processes_after(60) == []
+    assert place.processes_after(120) == []  # Ray's agents notice after a minute that nobody is left
     if kill == signal.SIGINT:
         assert code == 130, rest
         assert "Run the same command again to go on" in rest
