@@ -6,17 +6,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from retable.data.catalog import scan
 from retable.data.clips import Clips, to_model, to_uint8
 from retable.ddp import Workers
-from retable.metrics.evaluate import Evaluator
-from retable.metrics.evaluation import Evaluation
 from retable.run import Run, Score
 from retable.scoring import Scoring
 from retable.trial import Trial
 from trainables.parts.trained import trained_state
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.draws import labels, noise
+from trainables.video_gan.judge import evaluator, scored_frames
 from trainables.video_gan.networks import build_generator
 from trainables.video_gan.sampling import SamplingConfig
 
@@ -29,8 +27,7 @@ class VideoGANSampler(Scoring):
 
     def __init__(self, config: SamplingConfig, seed: int, run: Run, workers: Workers) -> None:
         self.config, self.seed, self.run, self.workers = config, seed, run, workers
-        data = scan(run.data, frames=config.of.frames).fingerprint
-        of = Trial(config.of.canonical(), seed, data)
+        of = Trial(config.of.canonical(), seed, run.fingerprint)
         state = trained_state(run.required(of.signature), of.signature, workers.device)
         self.generator = build_generator(config.of).to(workers.device).eval()
         self.generator.load_state_dict(state["generator"])
@@ -45,8 +42,8 @@ class VideoGANSampler(Scoring):
     def evaluate(self, iteration: int, *, final: bool) -> Mapping[str, Score]:
         """IS and FID of the last frames of dense videos, from the noise that the training's own evaluation has."""
         del iteration
-        evaluator = _evaluator(self.config.protocol, self.clips, self.run, self.workers)
-        return evaluator.scores(
+        metrics = evaluator(self.config.protocol, self.clips, self.run, self.workers)
+        return metrics.scores(
             lambda indices, repeat: self._generate("evaluation", repeat, indices), final=final
         )
 
@@ -63,7 +60,7 @@ class VideoGANSampler(Scoring):
             labels_N = labels(self.seed, f"{purpose}-label", position, indices, self.asked).to(device)
         frames = config.frames or config.of.frames
         videos = self.generator.generate(z_NZ.to(device), labels_N, level=config.level, frames=frames)
-        return videos[:, :, -config.of.frames :]
+        return videos[:, :, -scored_frames(config.protocol, config.of.frames) :]
 
 
 def standing_statistics(generator: nn.Module, sample: Callable[[], object]) -> None:
@@ -96,8 +93,8 @@ class RealClips(Scoring):
         """IS of held-out clips, and their FID to the train split."""
         del iteration
         clips = Clips(self.run.data, self.of.data, "train", 0)
-        evaluator = _evaluator(self.of.evaluation, clips, self.run, self.workers)
-        return evaluator.scores(self._clips, final=final)
+        metrics = evaluator(self.of.evaluation, clips, self.run, self.workers)
+        return metrics.scores(self._clips, final=final)
 
     def samples(self) -> np.ndarray:
         """36 of them, uint8 (36, T, 3, H, W)."""
@@ -109,9 +106,3 @@ class RealClips(Scoring):
 
 def _batches(count: int) -> list[range]:
     return [range(start, min(start + BATCH, count)) for start in range(0, count, BATCH)]
-
-
-def _evaluator(evaluation: Evaluation, clips: Clips, run: Run, workers: Workers) -> Evaluator:
-    data = scan(run.data, frames=clips.spec.frames).fingerprint
-    classifier = Trial(evaluation.classifier.canonical(), 0, data)
-    return Evaluator(evaluation, run.required(classifier.signature), clips, workers)

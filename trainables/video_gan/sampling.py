@@ -25,7 +25,8 @@ class SamplingConfig(ScoringConfig):
         truncation: τ in (0, 1], by which z's range is narrowed to [-τ, τ]; the batch norms then normalise by standing
             statistics, collected at that τ. None: the whole range, and the running statistics of training.
         standing: samples that standing statistics are collected from.
-        frames: length of the generated videos, of which the last `of.frames` are scored. None: `of.frames`.
+        frames: length of the generated videos, of which the last are scored, as many as the classifier takes. None:
+            `of.frames`.
         level: whose rendering block is scored (§5.6); lower ones have a lower resolution.
         evaluation: how they are scored. None: as `of` is.
     """

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -10,13 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from retable.data.catalog import scan
 from retable.data.clips import Clips, to_model, to_uint8
 from retable.ddp import Workers, unwrapped
 from retable.metrics.evaluate import Evaluator
-from retable.metrics.features import ClassifierConfig
 from retable.run import Best, Run, Score
-from retable.trial import Trial
 from trainables.parts.adam import torch_eps
 from trainables.parts.initial import seeded_weights
 from trainables.video_gan.config import VideoGANConfig
@@ -29,6 +25,7 @@ from trainables.video_gan.draws import (
     own_offsets,
     shared_offsets,
 )
+from trainables.video_gan.judge import evaluator, scored_frames
 from trainables.video_gan.networks import build_critic, build_generator
 from trainables.video_gan.pyramid import pyramid
 
@@ -188,7 +185,13 @@ class VideoGANLearner:
         labels_N = None
         if self.config.conditional:
             labels_N = labels(self.seed, "evaluation-label", repeat, indices, self._asked)
-        return self._generate("evaluation-z", repeat, indices, labels_N, self._scored_frames)
+        return self._generate(
+            "evaluation-z",
+            repeat,
+            indices,
+            labels_N,
+            scored_frames(self.config.evaluation, self.config.frames),
+        )
 
     def _generate(
         self, purpose: str, position: int, indices: Sequence[int], labels_N: Tensor | None, frames: int
@@ -222,22 +225,7 @@ class VideoGANLearner:
 
     @cached_property
     def _evaluator(self) -> Evaluator:
-        config = self.config.canonical()
-        data = scan(self.run.data, frames=config.frames).fingerprint
-        classifier = Trial(config.evaluation.classifier, 0, data)
-        folder = self.run.required(classifier.signature)
-        return Evaluator(config.evaluation, folder, self._real(), self.workers)
-
-    def _real(self) -> Clips:
-        """The train split as FID's real clips: as long as the generated ones that are scored."""
-        spec = replace(self.config.data, frames=self._scored_frames)
-        return self.clips if spec == self.config.data else Clips(self.run.data, spec, "train", self.seed)
-
-    @property
-    def _scored_frames(self) -> int:
-        """The classifier's length; its own, if the classifier has none (and is refused for that by the evaluator)."""
-        classifier = self.config.evaluation.classifier
-        return classifier.data.frames if isinstance(classifier, ClassifierConfig) else self.config.frames
+        return evaluator(self.config.canonical().evaluation, self.clips, self.run, self.workers)
 
 
 def _refuse_unequal_parts(config: VideoGANConfig, workers: Workers) -> None:
