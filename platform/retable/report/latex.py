@@ -37,7 +37,7 @@ def _table(
         r"% \usepackage{booktabs}, then \input this file",
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{latex_text(table.title)}}}",
+        rf"\caption{{{latex_text(_caption(table))}}}",
         rf"\label{{tab:{label}}}",
         rf"\begin{{tabular}}{{{'l' * len(columns)}}}",
         r"\toprule",
@@ -50,6 +50,14 @@ def _table(
         r"\end{table}",
     ]
     return "\n".join(source) + "\n"
+
+
+def _caption(table: WideTable) -> str:
+    """The title with its number last: a document numbers its tables itself."""
+    numbered = f"Table {table.number}. "
+    if not table.title.startswith(numbered):
+        return table.title
+    return f"{table.title.removeprefix(numbered)} (Table {table.number})"
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -156,6 +156,15 @@ def test_latex_shows_characters_as_themselves_or_tells_their_code_point() -> Non
     assert latex_text("50 %_{x}") == r"50 \%\_\{x\}"
 
 
+def test_a_latex_caption_begins_with_words_as_a_document_numbers_its_tables_itself(
+    example: "Example",
+) -> None:
+    one = table(example)
+    (caption,) = re.findall(r"\\caption\{(.*)\}", to_latex(one))
+    assert not caption.startswith("Table")
+    assert caption.endswith(f"(Table {one.number})")
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex on this machine")
 def test_latex_compiles(example: "Example", tmp_path: Path) -> None:
     tables = [table(example), *(hostile(text, example) for text in HOSTILE)]
