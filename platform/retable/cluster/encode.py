@@ -13,7 +13,8 @@ import ray
 import ray.data
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from retable.cluster.launch import Gang, checked_slots, connected, slots
+from retable.cluster.connect import connected
+from retable.cluster.launch import Gang, checked_slots, slots
 from retable.data.errors import DataError
 from retable.data.readers import READER, Readers, Request, SteadyReader
 

@@ -22,7 +22,8 @@ from ray.exceptions import OutOfMemoryError, RayError
 from ray.train.v2.api.exceptions import TrainingFailedError, WorkerGroupError
 from ray.tune.search import Searcher
 
-from retable.cluster.launch import Gang, checked_slots, connected, gang_for
+from retable.cluster.connect import connected
+from retable.cluster.launch import Gang, checked_slots, gang_for
 from retable.cluster.score import score
 from retable.cluster.train import failure_file, train_gang, write_failure
 from retable.execution import Execution
