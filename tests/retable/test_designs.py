@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 
 from retable.changes import changes, in_words
 from retable.designs import add_one_in, full, leave_one_out, path
+from retable.metrics.evaluation import Evaluation
 from retable.study import Row, unchanged
 from retable.trial import TrialConfig
+from trainables.classifiers.scales import PAPER as C3D
+from trainables.video_gan.config import VideoGANConfig
 
 
 @dataclass(frozen=True)
@@ -104,8 +107,8 @@ def test_fields_that_go_together_need_a_stop() -> None:
     with pytest.raises(ValueError, match="can't be changed one at a time .* give path a config between"):
         path(BASE, end)
     assert [row.label for row in path(BASE, replace(BASE, s_t=1), end)] == [
-        *("Start", "s_t 2 → 1, S1 on → off, S2 on → off"),
-        *("frames 16 → 15", "s_t 1 → 5, S1 off → on, S2 off → on"),
+        *("Start", "s_t 2 → 1"),
+        *("frames 16 → 15", "s_t 1 → 5"),
     ]
     with pytest.raises(ValueError, match="two ends at least, but got 1"):
         path(BASE)
@@ -141,3 +144,13 @@ def test_words() -> None:
         "S2 on → off, data.flip on → off"
     )
     assert in_words(changes(BASE, BASE)) == "nothing"
+
+
+def test_what_is_switched_off_is_told_and_not_what_means_nothing_then() -> None:
+    model = VideoGANConfig(s_t=2, batch_size=16, evaluation=Evaluation(classifier=C3D))
+    assert in_words(changes(model, replace(model, penalty="none"))) == "penalty r1 → none"
+    assert (
+        in_words(changes(model, replace(model, penalty="none", lam=0.0)))
+        == "lam 0.5 → 0.0, penalty r1 → none"
+    )
+    assert in_words(changes(replace(BASE, s_t=1), replace(BASE, s_t=1, S1=False))) == "nothing"

@@ -63,7 +63,7 @@ def test_it_runs_and_another_seed_trains_only_its_own(
     assert main(command) == 0
     told = capsys.readouterr().out
     assert "4 trials for table 1: 0 finished, 4 to train." in told
-    assert "lam 0.5 → 0.0" in told  # what no penalty amounts to
+    assert "penalty r1 → none" in told
     assert "3 of 3 trials took" in told
     assert main([*command, "--seeds", "0,1"]) == 0
     told = capsys.readouterr().out
