@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from retable.run import Run
+from retable.trained import trained
 from retable.trial import Trial
 from trainables.code_gan.autoencoder import Decoder, Encoder, build_autoencoder
-from trainables.parts.trained import trained_state
 
 if TYPE_CHECKING:
     from trainables.code_gan.config import AutoencoderConfig
@@ -71,4 +71,4 @@ def trained_codec(encoder: "AutoencoderConfig", seed: int, run: Run, device: tor
     """
     encoder = encoder.canonical()
     signature = Trial(encoder, seed, run.fingerprint).signature
-    return encoder.codec(trained_state(run.required(signature), signature, device))
+    return encoder.codec(trained(run.required(signature)).state(device))

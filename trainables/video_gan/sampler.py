@@ -10,8 +10,8 @@ from retable.data.clips import Clips, to_model, to_uint8
 from retable.ddp import Workers
 from retable.run import Run, Score
 from retable.scoring import Scoring
+from retable.trained import trained
 from retable.trial import Trial
-from trainables.parts.trained import trained_state
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.draws import labels, noise
 from trainables.video_gan.judge import evaluator, scored_frames
@@ -28,7 +28,7 @@ class VideoGANSampler(Scoring):
     def __init__(self, config: SamplingConfig, seed: int, run: Run, workers: Workers) -> None:
         self.config, self.seed, self.run, self.workers = config, seed, run, workers
         of = Trial(config.of.canonical(), seed, run.fingerprint)
-        state = trained_state(run.required(of.signature), of.signature, workers.device)
+        state = trained(run.required(of.signature)).state(workers.device)
         self.generator = build_generator(config.of).to(workers.device).eval()
         self.generator.load_state_dict(state["generator"])
         self.clips = Clips(run.data, config.of.data, "train", seed)

@@ -4,12 +4,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 
 from retable import checkpoint
 from retable.figures.revive import revived
+from retable.trained import Trained, trained
 from retable.trial import Trial
 
 
@@ -24,17 +25,25 @@ class Finished:
     Attributes:
         name: what the trial is called beside others.
         folder: the trial's folder.
-        iteration: of the snapshot.
-        weights: SHA-256 (hex) of the tensors that were saved with it.
+        trained: its result and the snapshot.
         device: where to draw.
     """
 
     trial: Trial
     name: str
     folder: Path
-    iteration: int
-    weights: str
+    trained: Trained
     device: torch.device
+
+    @property
+    def iteration(self) -> int:
+        """Of the snapshot."""
+        return self.trained.snapshot.iteration
+
+    @property
+    def weights(self) -> str:
+        """SHA-256 (hex) of the tensors that were saved with it."""
+        return self.trained.snapshot.hashes[checkpoint.TENSORS]
 
     def state(self) -> Mapping[str, Any]:
         """What the learner's `state` was, on the CPU.
@@ -42,8 +51,7 @@ class Finished:
         Raises:
             retable.checkpoint.Corrupt: the files have changed since they were found whole.
         """
-        saved = checkpoint.at(self.folder, self.iteration, self.trial.signature)
-        return cast(Mapping[str, Any], checkpoint.load(saved, "cpu")["learner"])
+        return self.trained.state("cpu")
 
 
 def opened(results: Path, trial: Trial, name: str, device: torch.device) -> Finished:
@@ -52,23 +60,11 @@ def opened(results: Path, trial: Trial, name: str, device: torch.device) -> Fini
     Raises:
         NothingToDraw: the trial is not finished, collapsed before its first snapshot, or its best one is damaged.
     """
-    signature = trial.signature
-    folder = results / "trials" / signature
-    path = folder / "result.json"
-    if not path.exists():
-        raise NothingToDraw(
-            f"trial {signature} is not finished: {path} is missing. Train it to its end first"
-        )
-    result = json.loads(path.read_text(encoding="utf-8"))
-    if result["best"] is None:
-        raise NothingToDraw(
-            f"trial {signature} {result['state']} before its first snapshot: there are no weights to draw from"
-        )
+    folder = results / "trials" / trial.signature
     try:
-        saved = checkpoint.at(folder, result["best"], signature)
-    except (FileNotFoundError, checkpoint.Corrupt) as error:
-        raise NothingToDraw(f"trial {signature} lost its best snapshot: {error}") from error
-    return Finished(trial, name, folder, saved.iteration, saved.hashes[checkpoint.TENSORS], device)
+        return Finished(trial, name, folder, trained(folder), device)
+    except (FileNotFoundError, ValueError, checkpoint.Corrupt) as error:
+        raise NothingToDraw(f"trial {trial.signature} can't be drawn: {error}") from error
 
 
 def find(results: Path, prefix: str) -> tuple[Trial, str]:

@@ -1,6 +1,5 @@
 """A finished classifier as the judge of generated clips or images: class logits for IS, features for FID."""
 
-import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -9,12 +8,12 @@ from typing import Any, Protocol, Self, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from retable import checkpoint
 from retable.data.image_spec import ImageSpec
 from retable.data.spec import ClipSpec
 from retable.metrics.brought import weights_hash
 from retable.metrics.protocol import Protocol as MetricName
 from retable.metrics.resize import Resize, Untouched
+from retable.trained import trained
 from retable.trial import TrialConfig
 
 
@@ -80,23 +79,13 @@ class FeatureExtractor:
             raise TypeError(
                 f"an evaluation's classifier must have `data`, `resize` and `classifier`, but got {type(config).__name__}"
             )
-        path = folder / "result.json"
-        if not path.exists():
-            raise FileNotFoundError(f"the classifier's trial in {folder} is not finished: {path} is missing")
-        result = json.loads(path.read_text(encoding="utf-8"))
-        if result["best"] is None:
-            raise ValueError(
-                f"the classifier's trial in {folder} ended as {result['state']} before its first snapshot; "
-                "lower its learning rate"
-            )
-        saved = checkpoint.at(folder, result["best"], result["signature"])
-        state = checkpoint.load(saved, device)["learner"]
+        trial = trained(folder)
         return cls(
-            config.classifier(state),
+            config.classifier(trial.state(device)),
             kind=config.trainable,
             frames=config.data.frames if isinstance(config.data, ClipSpec) else None,
             resize=config.resize,
-            accuracy=_accuracy(path, result["scores"]),
+            accuracy=_accuracy(folder, trial.result["scores"]),
             device=device,
         )
 
@@ -144,11 +133,11 @@ def _kind(frames: int | None) -> str:
     return "images" if frames is None else f"clips of {frames} frames"
 
 
-def _accuracy(path: Path, scores: Mapping[str, Mapping[str, float]]) -> float | None:
+def _accuracy(folder: Path, scores: Mapping[str, Mapping[str, float]]) -> float | None:
     """The only accuracy among a result's scores; None if it has other scores only."""
     found = [score["value"] for name, score in scores.items() if MetricName.parse(name).family == "accuracy"]
     if len(found) > 1 or not scores:
         raise ValueError(
-            f"{path} must hold one accuracy of the classifier, but its scores are {list(scores)}"
+            f"{folder / 'result.json'} must hold one accuracy of the classifier, but its scores are {list(scores)}"
         )
     return found[0] if found else None

@@ -35,7 +35,7 @@ class Ruler:
 
 
 def ruled(root: Path, cache: Path, spec: ClipSpec, monkeypatch: pytest.MonkeyPatch) -> Clips:
-    monkeypatch.setattr("retable.data.clips.open_shards", lambda *_, **__: Ruler(spec.stored[0]))
+    monkeypatch.setattr("retable.data.split.open_shards", lambda *_, **__: Ruler(spec.stored[0]))
     return Clips(root, spec, "train", 0, cache)
 
 

@@ -71,7 +71,7 @@ def test_only_a_finished_classifier_can_be_loaded(
         FeatureExtractor.load(tmp_path, config, CPU)
     result = json.loads((classifier_folder / "result.json").read_text())
     (classifier_folder / "result.json").write_text(json.dumps({**result, "best": None, "state": "collapsed"}))
-    with pytest.raises(ValueError, match="ended as collapsed before its first snapshot"):
+    with pytest.raises(ValueError, match="collapsed before its first snapshot"):
         FeatureExtractor.load(classifier_folder, config, CPU)
     (classifier_folder / "result.json").write_text(json.dumps({**result, "scores": {}}))
     with pytest.raises(

@@ -27,13 +27,13 @@ def test_a_gan_finds_the_autoencoder_that_its_plan_trained(tmp_path: Path) -> No
     checkpoint.fence(folder, 1)
     checkpoint.save(folder, 1, {"learner": model.state(), "progress": {}}, signature=signature, attempt=1)
     run = run_of(Trial(GAN, 3, "data"), tmp_path)
-    with pytest.raises(FileNotFoundError, match="must be finished"):
+    with pytest.raises(FileNotFoundError, match="is not finished"):
         trained_codec(ENCODER, 0, run, CPU)
-    write_json(folder / "result.json", {"best": 1, "state": "done"})
+    write_json(folder / "result.json", {"signature": signature, "best": 1, "state": "done"})
     codec = trained_codec(ENCODER, 0, run, CPU)
     x_NCHW = torch.rand(1, 3, 16, 16)
     torch.testing.assert_close(codec.decode(codec.encode(x_NCHW)), model.autoencoder(x_NCHW).detach())
     with pytest.raises(KeyError, match="is not among the required"):
         trained_codec(ENCODER, 1, run, CPU)
-    with pytest.raises(FileNotFoundError, match="must be finished"):  # other data, so another trial
+    with pytest.raises(FileNotFoundError, match="is not finished"):  # other data, so another trial
         trained_codec(ENCODER, 0, run_of(Trial(GAN, 3, "other data"), tmp_path), CPU)

@@ -195,7 +195,7 @@ def test_what_can_not_be_drawn_is_told(
 ) -> None:
     def told(*command: str) -> str:
         assert main(["figures", *command, "--out", str(tmp_path)]) == 2
-        return capsys.readouterr().out.replace("\n", " ")
+        return " ".join(capsys.readouterr().out.split())
 
     signature = trained.signature(FULL)
     folder = tmp_path / "trials" / signature
@@ -205,11 +205,11 @@ def test_what_can_not_be_drawn_is_told(
 
     result = json.loads((folder / "result.json").read_text())
     next(folder.glob(f"checkpoints/*{result['best']}/state.safetensors")).write_bytes(b"damaged")
-    assert f"trial {signature} lost its best snapshot" in told(signature)
+    assert "its manifest gives" in told(signature)
     (folder / "result.json").write_text(json.dumps({**result, "state": "collapsed", "best": None}))
-    assert f"trial {signature} collapsed before its first snapshot" in told(signature)
+    assert "collapsed before its first snapshot" in told(signature)
     (folder / "result.json").unlink()
-    assert f"trial {signature} is not finished" in told(signature)
+    assert "is not finished" in told(signature)
     assert not (tmp_path / "figures").exists()
 
     judge = trained.signature("c3d")

@@ -1,0 +1,64 @@
+"""What a finished trial has learnt: its result and its best snapshot."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from retable import checkpoint
+from retable.checkpoint import Checkpoint
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished trial.
+
+    Attributes:
+        result: what its ``result.json`` holds.
+        snapshot: its best, the files found whole.
+    """
+
+    result: Mapping[str, Any]
+    snapshot: Checkpoint
+
+    def state(self, device: torch.device | str) -> Mapping[str, Any]:
+        """What the learner's `state` was at that snapshot.
+
+        Raises:
+            retable.checkpoint.Corrupt: the files have changed since they were found whole.
+        """
+        return learnt(self.snapshot, device)
+
+
+def trained(folder: Path) -> Trained:
+    """The finished trial in that folder.
+
+    Raises:
+        FileNotFoundError: it is not finished, or its best snapshot is gone.
+        ValueError: it ended before its first snapshot.
+        retable.checkpoint.Corrupt: its best snapshot is damaged.
+    """
+    path = folder / "result.json"
+    if not path.exists():
+        raise FileNotFoundError(
+            f"the trial in {folder} is not finished: {path} is missing; run its study to its end first"
+        )
+    result = json.loads(path.read_text(encoding="utf-8"))
+    if result["best"] is None:
+        raise ValueError(
+            f"the trial in {folder} {result['state']} before its first snapshot: it has no weights; lower its learning "
+            "rate, or shorten the way to its first snapshot"
+        )
+    return Trained(result, checkpoint.at(folder, result["best"], result["signature"]))
+
+
+def learnt(snapshot: Checkpoint, device: torch.device | str) -> Mapping[str, Any]:
+    """What the learner's `state` was at a snapshot, its tensors on that device.
+
+    Raises:
+        retable.checkpoint.Corrupt: the files have changed since they were found whole.
+    """
+    return cast(Mapping[str, Any], checkpoint.load(snapshot, device)["learner"])
