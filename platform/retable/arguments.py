@@ -27,18 +27,23 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="train each of the tables' trials so long (default: the scale's)",
     )
+    add_results(parser)
+    parser.add_argument(
+        "--classifier",
+        type=Path,
+        metavar="FILE",
+        help="a classifier to score with that you bring (default: one is trained)",
+    )
+
+
+def add_results(parser: argparse.ArgumentParser) -> None:
+    """Where the results are."""
     parser.add_argument(
         "--out",
         type=Path,
         default=Path("results"),
         metavar="DIR",
         help="folder of results (default: results)",
-    )
-    parser.add_argument(
-        "--classifier",
-        type=Path,
-        metavar="FILE",
-        help="a classifier to score with that you bring (default: one is trained)",
     )
 
 

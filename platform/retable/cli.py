@@ -20,6 +20,7 @@ from retable.arguments import (
     add_from_mlflow,
     add_plan_options,
     add_prepare,
+    add_results,
     add_training,
     add_workers,
 )
@@ -72,6 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "--class", dest="asked", type=classes, default="all", metavar="CLASSES", help=CLASSES
             )
     add_figures(verbs.add_parser("figures", help="draw the figures of a finished trial, or of a study's"))
+    add_results(
+        verbs.add_parser("ship", help="deliver to MLflow what earlier runs could not, of every study")
+    )
     data = verbs.add_parser("data", help="look at data sets").add_subparsers(dest="data_verb", required=True)
     check = data.add_parser("check", help="list the files of a data set that training can't use")
     check.add_argument(
@@ -83,6 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.verb == "figures":
         return _guarded(lambda console: _figures(given, console))
+    if given.verb == "ship":
+        return _guarded(lambda console: _ship(given, console))
     if given.verb == "data" and given.data_verb == "prepare":
         return _guarded(lambda console: _prepare(given, console))
     if given.verb == "data":
@@ -175,6 +181,12 @@ def _figures(given: argparse.Namespace, console: Console) -> int:
         tables=given.tables,
         seeds=given.seeds,
     )
+
+
+def _ship(given: argparse.Namespace, console: Console) -> int:
+    from retable.shipping import ship
+
+    return ship(given.out, console)
 
 
 def _prepare(given: argparse.Namespace, console: Console) -> int:

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from retable import outbox
-from retable.shipper import Shipper, ship_all
+from retable.cli import main
+from retable.shipper import Shipper
 from retable.tracking import Tracker, TrialRun, default_uri
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ..noload:DeprecationWarning")  # inside MLflow 3.17
@@ -128,7 +129,11 @@ def local(results: Path) -> Tracker:
 
 @pytest.mark.parametrize("kind", ["refuses", "hangs"])
 def test_training_never_waits_and_what_was_not_delivered_comes_later(
-    results: Path, listener: socket.socket, kind: str
+    results: Path,
+    listener: socket.socket,
+    kind: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     port = listener.getsockname()[1]
     if kind == "refuses":
@@ -144,8 +149,17 @@ def test_training_never_waits_and_what_was_not_delivered_comes_later(
     assert time.monotonic() - started < 15
     shipper._thread.join(30)
 
-    until(lambda: ship_all(results, {}, said.append, 30) == 0)
+    until(lambda: main(["ship", "--out", str(results)]) == 0)
     check(local(results), {one.signature: "FINISHED"})
+    other = f"sqlite:///{tmp_path}/another.db"  # an MLflow that knows nothing is given everything
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", other)
+    assert main(["ship", "--out", str(results)]) == 0
+    check(Tracker(other, "gans", results), {one.signature: "FINISHED"})
+
+
+def test_a_folder_without_results_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ship", "--out", str(tmp_path)]) == 2
+    assert "holds nothing for MLflow: name with --out" in capsys.readouterr().out.replace("\n", " ")
 
 
 def test_a_rerun_makes_no_duplicate_and_leaves_nothing_running(results: Path) -> None:
