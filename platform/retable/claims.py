@@ -60,7 +60,8 @@ class Comparison:
 
     Attributes:
         words: the comparison for a reader.
-        terms: cell and weight. Weights add up to 0; the cells have one metric.
+        terms: cell and weight. The cells have one metric; weights add up to 0, but of a metric that counts from nothing,
+            such as minutes, where 2 · a < b says how many times.
     """
 
     words: str

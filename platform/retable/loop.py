@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -21,6 +21,8 @@ from retable.pictures import grid_mp4, strip_png
 from retable.run import Best, Learner, Run, Score
 from retable.trial import Trial, TrialConfig
 
+V = TypeVar("V")
+
 LOG_EVERY = 10
 """Iterations between two looks at the losses; each look waits for the device."""
 
@@ -31,12 +33,14 @@ class Progress:
 
     Attributes:
         history: iteration of each snapshot -> its metrics by protocol name.
+        seconds: iteration of each snapshot -> `train_seconds` until then.
         train_seconds: wall seconds in steps, over all attempts.
         evaluation_seconds: wall seconds in evaluation, over all attempts.
         splits: iteration -> parts that each micro-batch was cut into from there on; empty if they were taken whole.
     """
 
     history: dict[int, dict[str, float]] = field(default_factory=dict)
+    seconds: dict[int, float] = field(default_factory=dict)
     train_seconds: float = 0.0
     evaluation_seconds: float = 0.0
     splits: dict[int, int] = field(default_factory=dict)
@@ -55,15 +59,20 @@ class Progress:
     def state(self) -> dict[str, Any]:
         return {
             **asdict(self),
-            "history": {str(iteration): metrics for iteration, metrics in self.history.items()},
-            "splits": {str(iteration): split for iteration, split in self.splits.items()},
+            "history": _by_name(self.history),
+            "seconds": _by_name(self.seconds),
+            "splits": _by_name(self.splits),
         }
 
     @staticmethod
     def of(state: Mapping[str, Any]) -> "Progress":
-        history = {int(iteration): dict(metrics) for iteration, metrics in state["history"].items()}
-        splits = {int(iteration): split for iteration, split in state.get("splits", {}).items()}
-        return Progress(history, state["train_seconds"], state["evaluation_seconds"], splits)
+        return Progress(
+            history={int(iteration): dict(metrics) for iteration, metrics in state["history"].items()},
+            seconds={int(iteration): seconds for iteration, seconds in state.get("seconds", {}).items()},
+            train_seconds=state["train_seconds"],
+            evaluation_seconds=state["evaluation_seconds"],
+            splits={int(iteration): split for iteration, split in state.get("splits", {}).items()},
+        )
 
     def cut(self, iteration: int, split: int) -> None:
         """Note that micro-batches are cut into so many parts from that iteration on."""
@@ -167,6 +176,7 @@ class _Loop:
         except FloatingPointError:  # on all ranks alike
             return False
         self.progress.history[iteration] = scores
+        self.progress.seconds[iteration] = self.progress.train_seconds
         self._log(iteration, scores, "evaluation")
         self._save(iteration)
         self.run.report(iteration, scores)
@@ -247,8 +257,9 @@ class _Loop:
                     "iterations": iteration,
                     "collapsed_at": iteration if state == "collapsed" else None,
                     "scores": {name: asdict(score) for name, score in scores.items()},
-                    "history": self.progress.state()["history"],
-                    "splits": self.progress.state()["splits"],
+                    "history": _by_name(self.progress.history),
+                    "seconds": _by_name(self.progress.seconds),
+                    "splits": _by_name(self.progress.splits),
                     "train_seconds": self.progress.train_seconds,
                     "evaluation_seconds": self.progress.evaluation_seconds,
                     "workers": self.run.world_size,
@@ -270,6 +281,11 @@ class _Loop:
     def _log(self, iteration: int, metrics: Mapping[str, float], kind: Kind) -> None:
         if self.outbox is not None:
             self.outbox.write(iteration, metrics, kind=kind)
+
+
+def _by_name(iterations: Mapping[int, V]) -> dict[str, V]:
+    """The same with iterations as JSON has them."""
+    return {str(iteration): value for iteration, value in iterations.items()}
 
 
 def _finite(state: object) -> bool:

@@ -40,12 +40,13 @@ def measured(folder: Path) -> Speed:
         folder: the trial's; it need not be there.
     """
     try:
-        return _whole(json.loads((folder / "result.json").read_text(encoding="utf-8")))
+        return speed_of(json.loads((folder / "result.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError):
         return _so_far(folder)
 
 
-def _whole(result: Mapping[str, Any]) -> Speed:
+def speed_of(result: Mapping[str, Any]) -> Speed:
+    """The speed over all of a trial, from what its ``result.json`` holds."""
     iterations, snapshots = int(result["iterations"]), len(result["history"])
     return Speed(
         iteration=iterations,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic
 
 from retable.claims import Claim, Place
+from retable.equal_time import EqualTime
 from retable.identity import identified
 from retable.published import Published, PublishedNumber
 from retable.scale import Scale
@@ -116,6 +117,7 @@ class Study(Generic[C]):
         scales: the sizes that the study can run at, by name.
         claims: what the paper says of these tables.
         tradeoffs: curves over tables whose rows vary an evaluation axis.
+        equal_times: tables whose trials are compared at equal training time too.
     """
 
     name: str
@@ -125,9 +127,12 @@ class Study(Generic[C]):
     published: Path | None = None
     claims: tuple[Claim, ...] = ()
     tradeoffs: tuple[Tradeoff, ...] = ()
+    equal_times: tuple[EqualTime, ...] = ()
     searches: "tuple[Search[C], ...]" = ()
 
     def __post_init__(self) -> None:
+        for equal_time in self.equal_times:
+            self.table(equal_time.table)
         for claim in self.claims:
             for comparison in claim.holds:
                 metrics = {self.metric(place) for place, _ in comparison.terms}

@@ -35,6 +35,9 @@ class TrialConfig:
 
     trainable: ClassVar[str]
     least_iterations: ClassVar[int] = 1
+    epoch: ClassVar[int] = (
+        0  # real samples that the family's paper calls one; 0 where it counts in iterations
+    )
     iterations: int
     batch_size: int
     accumulate: int = 1
@@ -85,6 +88,11 @@ class TrialConfig:
     def follows(self) -> tuple["TrialConfig", ...]:
         """As `requires`, but trained with the trial's own seed: what this trial goes on from, or scores."""
         return ()
+
+    @property
+    def fed(self) -> int:
+        """Real samples that an iteration is fed."""
+        return self.batch_size
 
     @property
     def needs_frames(self) -> int:

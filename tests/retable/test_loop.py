@@ -80,6 +80,8 @@ def test_the_best_snapshot_is_the_result(tmp_path: Path) -> None:
     assert (got["state"], got["best"], got["iterations"]) == ("done", 20, 25)
     assert got["scores"] == {NAME: {"value": 0.75, "std": 0.1, "repeats": 3}}
     assert got["history"] == {"10": {NAME: 0.5}, "20": {NAME: 0.75}, "25": {NAME: 0.25}}
+    assert list(got["seconds"]) == list(got["history"])
+    assert 0 < got["seconds"]["10"] < got["seconds"]["20"] < got["seconds"]["25"] == got["train_seconds"]
 
 
 def test_the_outbox_has_losses_and_every_evaluation_once(tmp_path: Path) -> None:

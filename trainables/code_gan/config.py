@@ -161,6 +161,7 @@ class CodeGANConfig(TrialConfig):
     """
 
     trainable: ClassVar[str] = "code_gan"
+    epoch: ClassVar[int] = 30_000
     iterations: int = 180_000
     batch_size: int = 16
     snapshot_every: int = 9_000
@@ -203,6 +204,11 @@ class CodeGANConfig(TrialConfig):
             raise ValueError(
                 f"resolution must be 4 · 2^k pixels for images and codes, but got {self.resolution}{codes}"
             ) from error
+
+    @property
+    def fed(self) -> int:
+        """Each of the discriminator's updates has a batch of its own."""
+        return self.batch_size * self.n_critic
 
     @property
     def _encoder(self) -> AutoencoderConfig | None:

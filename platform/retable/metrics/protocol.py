@@ -24,11 +24,12 @@ _FORMS: Final = {
     "mse01": "mse01-{samples}x{repeats}_{resize}_{split}_data-{data}{codes}",
     "mse11": "mse11-{samples}x{repeats}_{resize}_{split}_data-{data}{codes}",
     "psnr": "psnr{samples}x{repeats}_{resize}_{split}_data-{data}{codes}",
+    "minutes": "minutes{samples}x{repeats}_{device}_w{workers}",
     "accuracy": "accuracy{samples}x{repeats}_{resize}_{split}_data-{data}",
 }
 # What leads in a field that stands in a name only where it is set.
 _OPTIONAL: Final = {"accuracy": "_acc", "labels": "_labels-", "codes": "_codes-"}
-_LOWER_IS_BETTER: Final = frozenset({"fid", "kid", "mse01", "mse11"})
+_LOWER_IS_BETTER: Final = frozenset({"fid", "kid", "mse01", "mse11", "minutes"})
 
 _COUNT: Final = r"[1-9][0-9]*"
 _FIELDS: Final = {
@@ -46,6 +47,8 @@ _FIELDS: Final = {
     "data": r"[0-9a-f]{6}",
     "labels": r"[a-z]+",
     "codes": r"[a-z]+[0-9]+",
+    "device": r"[a-z0-9]+(?:-[a-z0-9]+)*",
+    "workers": _COUNT,
 }
 
 
@@ -68,7 +71,7 @@ _NAMES: Final = {
 
 def in_print(family: str) -> str:
     """A metric's family as papers print it: ``IS``, ``FID``, but ``accuracy``."""
-    return family if family in ("accuracy", "precision", "recall") else family.upper()
+    return family if family in ("accuracy", "minutes", "precision", "recall") else family.upper()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +80,9 @@ class Protocol:
 
     Attributes:
         family: ``is``, ``fid``, ``kid``, ``precision``, ``recall``, ``accuracy``, or of reconstructions ``mse01`` (mean squared error of values in [0, 1]),
-            ``mse11`` (in [-1, 1]) or ``psnr`` (dB, the mean over images); says which of the fields
-            below count, the others stay unset.
-        samples: clips in one repeat.
+            ``mse11`` (in [-1, 1]) or ``psnr`` (dB, the mean over images), or of training ``minutes`` for an epoch; says which of the
+            fields below count, the others stay unset.
+        samples: clips in one repeat, or real samples of an epoch (minutes).
         repeats: evaluation repeats that the value is the mean of.
         data: first 6 hex digits of the data set's fingerprint, which covers decoding and cropping.
         resize: how frames or images are brought to the network's size in pixels, such as ``bilinear112``,
@@ -97,6 +100,8 @@ class Protocol:
             frequent as in training: told to a conditional generator, learned by another.
         codes: type that codes are rounded to before they are decoded (MSE, PSNR), such as ``float16``. Unset where
             they are not.
+        device: that the steps ran on, such as ``cpu`` or ``nvidia-h100-80gb-hbm3`` (minutes).
+        workers: that trained together (minutes).
     """
 
     family: str
@@ -114,6 +119,8 @@ class Protocol:
     split: str = ""
     labels: str = ""
     codes: str = ""
+    device: str = ""
+    workers: int = 0
 
     def __post_init__(self) -> None:
         if self.family not in _FORMS:
@@ -154,7 +161,7 @@ class Protocol:
                 values = found.groupdict(default="")
                 counts = {key: int(text) for key, text in values.items() if _FIELDS[key] == _COUNT}
                 texts = {key: text for key, text in values.items() if _FIELDS[key] != _COUNT}
-                return cls(family=family, **counts, **texts)  # type: ignore[arg-type]
+                return cls(**{"family": family, "data": "", "resize": ""} | counts | texts)  # type: ignore[arg-type]
         raise ValueError(f"{name!r} is not a metric's protocol; names look like {', '.join(_FORMS.values())}")
 
 

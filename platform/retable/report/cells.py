@@ -7,6 +7,7 @@ from typing import Generic
 
 from retable.metrics.protocol import Protocol, comparable
 from retable.plan import Plan
+from retable.report.pace import with_minutes
 from retable.report.results import FINISHED, Result
 from retable.report.statistics import Summary, summarise
 from retable.run import Score
@@ -68,7 +69,8 @@ def _fill(
     outcomes: tuple[Result, ...] = ()
     if cell.config is not None:
         signatures = [Trial(cell.config, seed, plan.data).signature for seed in plan.seeds]
-        outcomes = tuple(results.get(signature, Result(signature, "missing")) for signature in signatures)
+        found = (results.get(signature, Result(signature, "missing")) for signature in signatures)
+        outcomes = tuple(with_minutes(outcome, cell.config) for outcome in found)
     scores = _by_protocol(outcomes, cell.metric)
     summaries = {protocol: summarise(those) for protocol, those in scores.items()}
     reason = _why_no_difference(cell, plan.scale, list(scores), paper_protocols.get(cell.metric))

@@ -8,6 +8,8 @@ from retable.plan import Plan
 from retable.report.cells import filled_cells
 from retable.report.claims import claims_plan, judge
 from retable.report.differences import difference_tables
+from retable.report.equal_time import equal_time_tables
+from retable.report.equal_time_figure import draw_equal_times
 from retable.report.results import Result
 from retable.report.tradeoff import draw_tradeoffs, tradeoff_tables
 from retable.report.verdicts import verdict_table
@@ -18,12 +20,14 @@ Load = Callable[[Iterable[str]], Mapping[str, Result]]
 
 
 def report_tables(plan: Plan[Any], load: Load) -> list[WideTable]:
-    """The plan's tables, their differences over seeds, and the verdicts on the study's claims.
+    """The plan's tables, their differences over seeds, comparisons at equal time, and the verdicts on the study's claims.
 
     Claims look at every table that they name, whether or not the plan has it: its trials may have been trained before.
     """
-    cells = filled_cells(plan, load(planned.signature for planned in plan.trials))
+    results = load(planned.signature for planned in plan.trials)
+    cells = filled_cells(plan, results)
     tables = [*wide_tables(plan, cells), *difference_tables(plan, cells), *tradeoff_tables(plan, cells)]
+    tables += equal_time_tables(plan, cells, results)
     if plan.study.claims:
         claimed = claims_plan(plan.study, plan.scale, plan.data, plan.seeds)
         results = load(planned.signature for planned in claimed.trials)
@@ -33,4 +37,6 @@ def report_tables(plan: Plan[Any], load: Load) -> list[WideTable]:
 
 def draw_figures(plan: Plan[Any], load: Load, folder: Path) -> list[Path]:
     """The curves that the plan's study declares, as PNG and SVG."""
-    return draw_tradeoffs(plan, filled_cells(plan, load(p.signature for p in plan.trials)), folder)
+    results = load(planned.signature for planned in plan.trials)
+    cells = filled_cells(plan, results)
+    return [*draw_tradeoffs(plan, cells, folder), *draw_equal_times(plan, cells, results, folder)]

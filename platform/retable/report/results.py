@@ -10,6 +10,7 @@ from typing import Any
 from retable.metrics.protocol import in_print
 from retable.report.index import indexed
 from retable.run import Score
+from retable.speed import Speed, speed_of
 
 FINISHED = frozenset({"done", "collapsed"})
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -35,6 +36,9 @@ class Result:
         commit: of the code that made it, with ``-dirty`` where the checkout was changed.
         mlflow_run: the tracker's id of it.
         best_by: what made `iteration` the best, such as ``highest IS``; empty where there was nothing to choose from.
+        history: iteration of each snapshot -> its metrics by protocol name.
+        seconds: iteration of each snapshot -> training seconds until then; empty where nobody kept them.
+        speed: how fast it was and on what; None where it has no result.
     """
 
     signature: str
@@ -51,6 +55,9 @@ class Result:
     commit: str = ""
     mlflow_run: str = ""
     best_by: str = ""
+    history: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    seconds: Mapping[int, float] = field(default_factory=dict)
+    speed: Speed | None = None
 
     @property
     def words(self) -> str:
@@ -132,6 +139,9 @@ def _parse(text: str, signature: str) -> Result:
         peak_memory_mb=content.get("peak_memory_mb"),
         gflops=content.get("gflops"),
         commit=content.get("commit") or "",
+        history={int(iteration): metrics for iteration, metrics in content.get("history", {}).items()},
+        seconds={int(iteration): float(at) for iteration, at in content.get("seconds", {}).items()},
+        speed=speed_of(content) if "iterations" in content else None,
     )
 
 

@@ -9,6 +9,8 @@ from retable.plan import Plan
 from retable.published import PublishedNumber
 from retable.report.cells import NO_NUMBER, FilledCell
 from retable.report.details import details
+from retable.report.pace import FAMILY, LEAST
+from retable.report.ratios import speedups
 from retable.report.table import cells_frame
 from retable.report.text import counted, duration, measured, signed
 from retable.trial import C
@@ -83,7 +85,11 @@ def _wide(plan: Plan[C], number: str, cells: Sequence[FilledCell[C]]) -> WideTab
         title=f"Table {number}. {table.caption} [{plan.scale.name} scale]",
         columns=columns,
         rows={row: tuple(texts[column] for column in columns) for row, texts in rows.items()},
-        notes=(*_notes(plan, cells), *(f"[{mark}] {note}" for mark, note in enumerate(footnotes, start=1))),
+        notes=(
+            *_notes(plan, cells),
+            *speedups(table, cells),
+            *(f"[{mark}] {note}" for mark, note in enumerate(footnotes, start=1)),
+        ),
         tidy=tidy,
         cells=details(tidy),
     )
@@ -129,10 +135,16 @@ def _notes(plan: Plan[C], cells: Sequence[FilledCell[C]]) -> list[str]:
         notes.append("± is the standard deviation over evaluation repeats.")
     if any(summary.std_seeds is not None for summary in summaries):
         notes.append("seeds ± is the sample standard deviation over training seeds.")
-    if rules := sorted({outcome.best_by for one in cells for outcome in one.outcomes if outcome.best_by}):
+    scored = (outcome for one in cells if one.cell.metric != FAMILY for outcome in one.outcomes)
+    if rules := sorted({outcome.best_by for outcome in scored if outcome.best_by}):
         notes.append(f"Scores are those of each trial's best snapshot, the one of {' or of '.join(rules)}.")
     if protocols := sorted({protocol for one in cells for protocol in one.summaries}):
         notes.append(f"Measured by {', '.join(protocols)}.")
+    if any(one.cell.metric == FAMILY and one.summaries for one in cells):
+        notes.append(
+            f"Minutes are of an epoch at the mean speed of each trial's own steps ({LEAST} at least), with whatever else "
+            "ran on the machine; evaluation, and the training of what a trial requires, are not in them."
+        )
     return [*notes, _cost(cells)]
 
 

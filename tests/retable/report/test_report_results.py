@@ -5,6 +5,7 @@ import pytest
 
 from retable.report.results import Result, load_results
 from retable.run import Score
+from retable.speed import Speed
 
 IS = "is2048x10_c3d-1a2b3c_acc0.983_bilinear112_s1_data-5d6e7f"
 CONTENT = {
@@ -16,6 +17,7 @@ CONTENT = {
     "collapsed_at": None,
     "scores": {IS: {"value": 1.93, "std": 0.04, "repeats": 10}},
     "history": {"400": {IS: 1.9}},
+    "seconds": {"400": 21.5},
     "train_seconds": 50.0,
     "evaluation_seconds": 10.5,
     "workers": 2,
@@ -39,6 +41,9 @@ def test_a_finished_trial(tmp_path: Path) -> None:
         iteration=400,
         wall_seconds=60.5,
         worker_seconds=121.0,
+        history={400: {IS: 1.9}},
+        seconds={400: 21.5},
+        speed=Speed(iteration=1000, seconds=0.05, evaluation_seconds=10.5, workers=2, device="CPU"),
     )
 
 
