@@ -23,7 +23,7 @@ def test_one_field_tells_before_from_after() -> None:
         slow = before(row.config)
         assert isinstance(slow, CodeGANConfig)
         assert replace(slow, accelerate=True) == row.config
-        assert list(changes(row.config, slow)) == ["accelerate", "encoder"]  # which is of no use any more
+        assert list(changes(row.config, slow)) == ["accelerate"]
 
 
 def test_an_encoder_is_trained_once_for_all_resolutions() -> None:

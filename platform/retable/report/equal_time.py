@@ -13,10 +13,10 @@ from retable.plan import Plan
 from retable.report.cells import FilledCell
 from retable.report.curves import Curve, Group, Snapshot, groups
 from retable.report.results import Result
-from retable.report.text import counted, duration, measured
+from retable.report.text import duration, measured
 from retable.report.wide import CellText, WideTable
 
-MOMENTS = ("equal iterations", "equal time", "equal time with what only one requires")
+MOMENTS = ("equal iterations", "equal time", "equal time, requirements included")
 DTYPES = {
     "group": "string",
     "cell": "string",
@@ -137,7 +137,9 @@ def _verdict(moment: Moment, group: Group, metric: str) -> CellText:
     others = [value for at, value in enumerate(means) if at != winner]
     lead = sign * (means[winner] - max(others, key=lambda value: sign * value))
     return CellText(
-        group.labels[winner], f"by {measured(lead)}", f"{seeds} of {counted(len(complete), 'seed')}"
+        group.labels[winner],
+        f"by {measured(lead)}",
+        f"{seeds} of {len(complete)} seeds" if len(complete) > 1 else "with 1 seed",
     )
 
 

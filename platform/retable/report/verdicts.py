@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from retable.metrics.protocol import in_print
 from retable.plan import Plan
 from retable.report.claims import Judged
 from retable.report.paired import ALPHA, POWER
@@ -58,7 +59,7 @@ def _texts(one: Judged) -> tuple[CellText, ...]:
     effect = CellText()
     if one.effect is not None:
         size = one.effect.size
-        value = f"{one.effect.metric.upper()} {signed(size.mean, size.mean)}{interval(size.low, size.high, size.mean)}"
+        value = f"{in_print(one.effect.metric)} {signed(size.mean, size.mean)}{interval(size.low, size.high, size.mean)}"
         effect = CellText(value, one.effect.words, "" if one.p is None else f"p = {one.p:.2g} (Holm)")
     return CellText(str(one.paper)), CellText(one.verdict, one.why.removeprefix("not comparable: ")), effect
 

@@ -109,7 +109,7 @@ def test_equal_iterations() -> None:
     assert texts(table(plan(), finished(plan())), MOMENTS[0]) == [
         ("20.00", "iteration 30, 5.0 min"),
         ("30.00", "iteration 30, 2.0 min"),
-        ("before", "by 10.00", "1 of 1 seed"),
+        ("before", "by 10.00", "with 1 seed"),
     ]
 
 
@@ -118,7 +118,7 @@ def test_equal_time_is_that_of_the_first_at_its_end() -> None:
     assert texts(table(plan(), finished(plan())), MOMENTS[1]) == [
         ("90.00", "iteration 10, 1.7 min"),
         ("30.00", "iteration 30, 2.0 min"),
-        ("after", "by 60.00", "1 of 1 seed"),
+        ("after", "by 60.00", "with 1 seed"),
     ]
 
 
@@ -126,7 +126,7 @@ def test_what_one_waits_for_counts_in_the_third() -> None:
     # 90 s of the encoder and 120 s make 210 s, when the slow one had its snapshot of 200 s. The judge is both's.
     found = table(plan(), finished(plan()))
     assert texts(found, MOMENTS[2])[0] == ("60.00", "iteration 20, 3.3 min")
-    assert texts(found, MOMENTS[2])[2] == ("after", "by 30.00", "1 of 1 seed")
+    assert texts(found, MOMENTS[2])[2] == ("after", "by 30.00", "with 1 seed")
     assert "What only one of them requires was trained for 1.5 min." in found.notes[0]
     assert found.notes[0].startswith("Time is that of training steps on CPU, 1 worker")
 
