@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Makes the cluster's token, if there is none, and keeps it from others.
+set -euo pipefail
+token=~/.ray/auth_token
+mkdir -p ~/.ray
+if [ ! -s "$token" ]; then
+  (umask 077 && od -An -N32 -tx1 /dev/urandom | tr -d ' \n' > "$token.new")
+  mv "$token.new" "$token"
+fi
+chmod 600 "$token"
