@@ -17,7 +17,11 @@ SHRINK = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """What a scale sets. Widths are those of the widest layers."""
+    """What a scale sets. Widths are those of the widest layers.
+
+    Snapshots are so many that one of the image GAN's lies near the end of the code GAN's training, which is several times
+    as fast.
+    """
 
     encoder_iterations: int
     encoder_width: int
@@ -45,21 +49,21 @@ SMOKE = Size(
     ema=0.9,
     samples=128,
     repeats=2,
-    snapshots=2,
+    snapshots=4,
 )
 TOY = Size(
     encoder_iterations=4_000,
     encoder_width=16,
     encoder_lr=1e-3,
     scored=256,
-    gan_iterations=3_000,
+    gan_iterations=6_000,
     gan_width=48,
     gan_lr=4e-4,
     z_dim=64,
     ema=0.99,
     samples=2_048,
     repeats=3,
-    snapshots=4,
+    snapshots=20,
 )
 
 
