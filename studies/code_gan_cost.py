@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.table import Table
+from rich.text import Text
 
 from retable.console import open_console
 from retable.data.image_spec import ImageSpec
@@ -68,6 +69,8 @@ ROWS = tuple(
     for divisor in divisors
 )
 Costs = Mapping[CostRow, "TrainingCost"]
+PAPER_MAPS = ("4×4×256 and 256×256×64", "4×4×256 and 64×64×128")
+"""Both ends of Table 2's convolutions, before and after."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -100,7 +103,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.json:
         console.print_json(data=records(costs), indent=2)
     else:
-        console.print(forward_table(costs), "", training_table(costs), "", stage_1_table(), sep="\n")
+        console.print(
+            maps_table(), "", forward_table(costs), "", training_table(costs), "", stage_1_table(), sep="\n"
+        )
     if given.measure:
         console.print("", measured_table(costs, given.resolutions, given.steps, given.batch_size), sep="\n")
     return 0
@@ -141,6 +146,36 @@ def records(costs: Costs) -> list[dict[str, str | int | float | None]]:
         }
         for row, cost in costs.items()
     ]
+
+
+def maps_table() -> Table:
+    """The paper's Table 2, which gives the first and the last map of either network at 256 px."""
+    from trainables.code_gan.maps import maps
+
+    found = [maps(before(256)), maps(after(256))]
+    table = Table(title="Table 2: maps at 256 px", title_justify="left", box=None, pad_edge=False)
+    for heading, part in (("", 3), ("before acceleration", 4), ("after acceleration", 4)):
+        table.add_column(heading, overflow="fold", ratio=part)
+    parts = (
+        ("generator, dense", [sizes.generator[:1] for sizes in found], ("4096", "4096")),
+        ("generator, conv", [sizes.generator[1:-1] for sizes in found], PAPER_MAPS),
+        ("generator, output", [sizes.generator[-1:] for sizes in found], ("256×256×3", "64×64×16")),
+        ("discriminator, conv", [sizes.discriminator[:-2] for sizes in found], PAPER_MAPS),
+        ("discriminator, dense", [sizes.discriminator[-2:-1] for sizes in found], ("256", "256")),
+        ("discriminator, output", [sizes.discriminator[-1:] for sizes in found], ("1", "1")),
+    )
+    for label, ours, papers in parts:
+        told = (
+            f"{', '.join(map(_size, those))}\n[paper: {text}]"
+            for those, text in zip(ours, papers, strict=True)
+        )
+        table.add_row(label, *map(Text, told))
+    return table
+
+
+def _size(map_CHW: tuple[int, ...]) -> str:
+    """Such as ``4×4×256``, as the paper writes it."""
+    return "×".join(map(str, (*map_CHW[1:], map_CHW[0])))
 
 
 def forward_table(costs: Costs) -> Table:
@@ -199,9 +234,9 @@ def measured_table(
     costs: Costs, resolutions: Sequence[int], steps: int, batch_size: int | None = None
 ) -> Table:
     """Steps timed here, before and after acceleration, beside what was counted and what the paper measured."""
-    from trainables.code_gan.measure import device, measure
+    from trainables.code_gan.measure import device, device_name, measure
 
-    on = device()
+    on, name = device(), device_name()
     batch_size = batch_size or (16 if on.type == "cuda" else 2)
     joined = counted(literal=False)
     rows = [row for row in ROWS if row.resolution in resolutions]
@@ -210,7 +245,7 @@ def measured_table(
         *("s a step", "minutes an epoch", "before / after", "counted", "counted layer by layer"),
         *("paper: minutes", "before / after"),
     )
-    title = f"Measured on this machine ({on.type}): stage 2 with {batch_size} images a step and n_critic 1"
+    title = f"Measured on this machine ({name}): stage 2 with {batch_size} images a step and n_critic 1"
     table = _table(title, headings)
     for row in rows:
         found = measure(config_of(row, batch_size), on, steps)

@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[2]
 def test_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     text = " ".join(capsys.readouterr().out.split())
+    assert "[paper: 4×4×256 and 256×256×64]" in text
+    assert "4×4×256, 8×8×256, 16×16×256, 32×32×256, 64×64×128" in text
     assert "256, images 9.37 3.407 M 2.44 3.928 M" in text
     assert "256, codes of h/4 16.8 10.8 4.36 4.31 8 3.75" in text
     assert "512, codes of h/4 39.0 25.4 3.92 3.87 22 2.55" in text

@@ -13,14 +13,15 @@ from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
 from trainables.code_gan.reconstructing import ReconstructionConfig
 
 SHRINK = 4
+ENCODER_SNAPSHOTS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
     """What a scale sets. Widths are those of the widest layers.
 
-    Snapshots are so many that one of the image GAN's lies near the end of the code GAN's training, which is several times
-    as fast.
+    A GAN's snapshots are so many that one of the image GAN's lies near the end of the code GAN's training, which is
+    several times as fast.
     """
 
     encoder_iterations: int
@@ -52,7 +53,7 @@ SMOKE = Size(
     snapshots=4,
 )
 TOY = Size(
-    encoder_iterations=4_000,
+    encoder_iterations=2_000,
     encoder_width=16,
     encoder_lr=1e-3,
     scored=256,
@@ -63,7 +64,7 @@ TOY = Size(
     ema=0.99,
     samples=2_048,
     repeats=3,
-    snapshots=20,
+    snapshots=40,
 )
 
 
@@ -98,7 +99,7 @@ def _autoencoder(size: Size, config: AutoencoderConfig) -> AutoencoderConfig:
     return replace(
         config,
         iterations=size.encoder_iterations,
-        snapshot_every=size.encoder_iterations // size.snapshots,
+        snapshot_every=size.encoder_iterations // ENCODER_SNAPSHOTS,
         width=size.encoder_width,
         d_width=size.encoder_width,
         lr=size.encoder_lr,
