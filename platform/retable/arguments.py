@@ -84,6 +84,19 @@ def add_workers(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def add_doctor(parser: argparse.ArgumentParser) -> None:
+    """What `retable doctor` looks at."""
+    parser.add_argument("--address", help="a running Ray cluster, such as auto or ray://host:10001")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("results"),
+        metavar="DIR",
+        help="folder of results (default: results; RETABLE_STORAGE comes before it)",
+    )
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON and nothing else")
+
+
 def add_figures(parser: argparse.ArgumentParser) -> None:
     """What `retable figures` draws."""
     parser.add_argument(

@@ -16,6 +16,7 @@ from retable.arguments import (
     TRIAL,
     add_choices,
     add_data,
+    add_doctor,
     add_figures,
     add_from_mlflow,
     add_plan_options,
@@ -84,7 +85,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check.add_argument("--frames", type=int, default=16, help="frames that a clip needs (default: 16)")
     check.add_argument("--size", type=positive, default=1, help="pixels that an image's shorter side needs")
     add_prepare(data.add_parser("prepare", help="decode a data set that you bring, for training to map"))
+    add_doctor(verbs.add_parser("doctor", help="look at what training needs, here or on every node"))
     given = parser.parse_args(arguments)
+    if given.verb == "doctor":
+        return _guarded(lambda console: _doctor(given, console))
     if given.verb == "figures":
         return _guarded(lambda console: _figures(given, console))
     if given.verb == "ship":
@@ -162,6 +166,12 @@ def load_study(path: Path) -> Study[Any]:
     if isinstance(study := getattr(module, "STUDY", None), Study):
         return study
     raise ValueError(f"{path} must export STUDY, a retable.study.Study, but has {type(study).__name__}")
+
+
+def _doctor(given: argparse.Namespace, console: Console) -> int:
+    from retable.diagnosis import diagnose
+
+    return diagnose(given.out, console, address=given.address, as_json=given.json)
 
 
 def _figures(given: argparse.Namespace, console: Console) -> int:

@@ -1,0 +1,66 @@
+"""How far a node's clock is from the driver's, by round trips."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from time import time
+
+from retable.doctor.finding import Finding, failure, ok, warning
+
+SOME_SECONDS, MANY_SECONDS = 1.0, 30.0
+"""Skew from which times of runs and leases look odd, and from which a lease of 60 s can seem to have run out."""
+
+
+@dataclass(frozen=True)
+class Skew:
+    """How far another clock is ahead.
+
+    Attributes:
+        seconds: ahead of ours; negative where it is behind.
+        within: half of the round trip: the answer may have been given at any time in it.
+    """
+
+    seconds: float
+    within: float
+
+
+def skew(trips: Iterable[tuple[float, float, float]]) -> Skew:
+    """The skew by the quickest of some round trips.
+
+    Args:
+        trips: (sent, answered, received), the second by the other clock, in seconds.
+    """
+    sent, answered, received = min(trips, key=lambda trip: trip[2] - trip[0])
+    return Skew(answered - (sent + received) / 2, (received - sent) / 2)
+
+
+def measured(ask: Callable[[], float], times: int = 10) -> Skew:
+    """The skew of a clock that `ask` reads.
+
+    Args:
+        times: round trips; the first ones are slow, for connections are made in them.
+    """
+    trips = []
+    for _ in range(times):
+        sent = time()
+        answered = ask()
+        trips.append((sent, answered, time()))
+    return skew(trips)
+
+
+def clock(here: Skew, *, some: float = SOME_SECONDS, many: float = MANY_SECONDS) -> Finding:
+    """Whether a node's clock agrees with the driver's.
+
+    Args:
+        some: seconds from which it is a warning.
+        many: seconds from which it is a failure.
+    """
+    check = "clock"
+    ahead = f"{abs(here.seconds):.3f} s {'ahead of' if here.seconds >= 0 else 'behind'} the driver's"
+    found = f"{ahead}, within {here.within:.3f} s"
+    off = abs(here.seconds) - here.within
+    advice = "keep it by NTP: timedatectl set-ntp true, or chronyd"
+    if off > many:
+        return failure(check, found, advice)
+    if off > some:
+        return warning(check, found, advice)
+    return ok(check, found)

@@ -1,0 +1,50 @@
+"""Findings as a table for people and as data for programs."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from retable.doctor.finding import Finding, worst
+from retable.report.text import counted
+
+STYLES = {"ok": "green", "warning": "yellow", "failure": "bold red"}
+
+
+def rendered(findings: Sequence[Finding]) -> RenderableType:
+    """A row for each finding; what several nodes have in common stands in one."""
+    rows = Table(box=None, pad_edge=False)
+    for heading in ("", "check", "found", "what to do"):
+        rows.add_column(heading, overflow="fold")
+    groups: dict[Finding, list[str]] = {}
+    for finding in findings:
+        groups.setdefault(replace(finding, node=""), []).append(finding.node)
+    several = len({finding.node for finding in findings if finding.node}) > 1
+    for finding, nodes in groups.items():
+        where = Text(f"\n{', '.join(nodes)}" if several and any(nodes) else "", style="dim")
+        rows.add_row(
+            Text(finding.verdict, style=STYLES[finding.verdict]),
+            Text(finding.check),
+            Text(finding.found) + where,
+            Text(finding.advice),
+        )
+    return Group(rows, "", summary(findings))
+
+
+def summary(findings: Sequence[Finding]) -> Text:
+    """How many there are of each verdict."""
+    counts = Counter(finding.verdict for finding in findings)
+    words = [
+        f"{counts['ok']} ok",
+        counted(counts["warning"], "warning"),
+        counted(counts["failure"], "failure"),
+    ]
+    return Text(", ".join(words), style=STYLES[worst(findings)])
+
+
+def to_json(findings: Sequence[Finding]) -> dict[str, object]:
+    """``verdict`` of all, and ``findings`` with check, verdict, found, advice and node."""
+    return {"verdict": worst(findings), "findings": [asdict(finding) for finding in findings]}

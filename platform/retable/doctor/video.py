@@ -1,0 +1,73 @@
+"""Whether both decoders read a video file: one is written, then read back."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from retable.data.video import Frames
+from retable.doctor.finding import Finding, failure, ok
+
+FRAMES, SIZE = 8, 64
+TOLERANCE = 8.0
+"""Levels of 255 by which frames may differ on average after compression."""
+
+Reader = Callable[[Path], Frames]
+
+
+def decoders(readers: Mapping[str, Reader] | None = None) -> Finding:
+    """Whether what was written with PyAV comes back through decord and through PyAV.
+
+    Args:
+        readers: name -> what reads a file's frames, uint8 (T, H, W, 3); None for the two.
+    """
+    check = "video decoders"
+    expected = _frames()
+    with TemporaryDirectory(prefix="retable-doctor-") as folder:
+        path = Path(folder) / "clip.mp4"
+        try:
+            _write(path, expected)
+            found = {name: reader(path) for name, reader in (readers or _both()).items()}
+        except Exception as error:  # noqa: BLE001  (a decoder that can't be loaded raises what it likes)
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            return failure(check, reason, "pip install -c constraints.txt av decord")
+    for name, frames in found.items():
+        if frames.shape != expected.shape:
+            return failure(
+                check,
+                f"{name} reads frames {frames.shape} where {expected.shape} were written",
+                f"install the {name} of constraints.txt",
+            )
+        off = float(np.abs(frames.astype(int) - expected).mean())
+        if off > TOLERANCE:
+            return failure(
+                check,
+                f"{name} reads other pixels than were written (off by {off:.0f} of 255 on average)",
+                f"install the {name} of constraints.txt",
+            )
+    return ok(check, f"{' and '.join(found)} read an H.264 file")
+
+
+def _both() -> dict[str, Reader]:
+    from retable.data.video import read
+
+    return {"decord": lambda path: read(path, "decord"), "PyAV": lambda path: read(path, "pyav")}
+
+
+def _frames() -> Frames:
+    """Grey frames that grow brighter: uint8 (T, H, W, 3)."""
+    levels = np.linspace(40, 200, FRAMES).astype(np.uint8)
+    return np.broadcast_to(levels[:, None, None, None], (FRAMES, SIZE, SIZE, 3)).copy()
+
+
+def _write(path: Path, frames: Frames) -> None:
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width = stream.height = SIZE
+        stream.pix_fmt = "yuv420p"
+        for pixels in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
