@@ -109,6 +109,7 @@ def add_figures(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="generated samples behind each measured curve (default: 1000, as in the TGANv2 paper)",
     )
+    add_data(parser)
     add_choices(parser)
 
 

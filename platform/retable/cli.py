@@ -180,7 +180,7 @@ def _figures(given: argparse.Namespace, console: Console) -> int:
     if given.samples < 2:
         raise ValueError(f"--samples must be at least 2, or there is no interval, but got {given.samples}")
     if not given.what.endswith(".py"):
-        return draw_trial(given.out, given.what, given.samples, console)
+        return draw_trial(given.out, given.what, given.samples, console, data=given.data)
     study = load_study(Path(given.what))
     return draw_study(
         study,
@@ -190,6 +190,7 @@ def _figures(given: argparse.Namespace, console: Console) -> int:
         console,
         tables=given.tables,
         seeds=given.seeds,
+        data=given.data,
     )
 
 

@@ -181,6 +181,8 @@ class Execution:
                 "signature": signature,
                 "name": planned.name,
                 "commit": self._commit,
+                "scale": self.plan.scale.name,
+                "source": self.plan.scale.data,
                 **planned.trial.identity,
             },
         )

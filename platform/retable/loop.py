@@ -200,7 +200,8 @@ class _Loop:
             metrics=self.progress.history.get(iteration, {}),
             best=best,
         )
-        checkpoint.prune(self.run.folder, keep=2, keep_iterations=() if best is None else (best,))
+        kept = {*self.config.landmarks(), *(() if best is None else (best,))}
+        checkpoint.prune(self.run.folder, keep=2, keep_iterations=kept)
 
     def _restore(self) -> int:
         """Take up the newest sound checkpoint; rank 0 chooses it for all."""

@@ -1,4 +1,4 @@
-"""Clips that a person can look at: a playing grid (mp4) and a strip of frames (PNG)."""
+"""Clips and images that a person can look at: a playing grid (mp4) and rows of stills (PNG)."""
 
 import math
 from collections.abc import Sequence
@@ -17,6 +17,8 @@ Pixels = npt.NDArray[np.uint8]
 
 SIDE = 128  # a clip smaller than this is magnified to about this many pixels
 GAP = 2  # pixels between pictures
+LINE = 18  # pixels from one line of a text below them to the next
+LEAST = 480  # pixels that a picture with a text below it has across, if it is narrower by itself
 
 
 def grid_mp4(
@@ -55,18 +57,19 @@ def grid_mp4(
         container.mux(stream.encode(None))
 
 
-def strip_png(clips: Pixels, path: Path, *, rows: Sequence[str] = ()) -> None:
+def strip_png(clips: Pixels, path: Path, *, rows: Sequence[str] = (), below: str = "") -> None:
     """Write one clip a row, its frames from left to right, without loss.
 
     Args:
         clips: uint8 (N, T, C, H, W), 0..255, C of 1 (grey) or 3 (RGB).
         path: the PNG file; replaced whole.
         rows: what to write before each row; nothing by default.
+        below: what to write below all of them, in lines as wide as the picture.
 
     Raises:
         ValueError: the clips are not uint8 of that shape, or there are not as many texts as rows.
     """
-    picture = _tiled(_magnified(clips), rows)
+    picture = _captioned(_tiled(_magnified(clips), rows), below)
     codec = av.CodecContext.create("png", "w")
     codec.height, codec.width, _ = picture.shape
     codec.pix_fmt, codec.time_base = "rgb24", Fraction(1)
@@ -101,13 +104,41 @@ def _tiled(cells: Pixels, texts: Sequence[str] = ()) -> Pixels:
 
 def _written(texts: Sequence[str], pitch: int, height: int) -> Pixels:
     """Texts, one every `pitch` pixels, white on black and as wide as the longest: (height, W, 3)."""
-    font = ImageFont.load_default(14)
+    font = _font()
     width = math.ceil(max(font.getlength(text) for text in texts)) + 12
     picture = Image.new("RGB", (width, height))
     draw = ImageDraw.Draw(picture)
     for row, text in enumerate(texts):
         draw.text((6, row * pitch + pitch / 2), text, "white", font, anchor="lm")
     return np.asarray(picture)
+
+
+def _captioned(picture: Pixels, text: str) -> Pixels:
+    """The picture with a text below it, white on black."""
+    if not text:
+        return picture
+    missing = max(LEAST - picture.shape[1], 0)
+    picture = np.pad(picture, ((0, 0), (0, missing), (0, 0)))
+    font = _font()
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if font.getlength(longer) <= picture.shape[1] - 12:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    written = Image.new("RGB", (picture.shape[1], LINE * len(lines) + 6))
+    draw = ImageDraw.Draw(written)
+    for number, line in enumerate(lines):
+        draw.text((6, number * LINE + LINE / 2 + 3), line, "white", font, anchor="lm")
+    return np.concatenate([picture, np.asarray(written)])
+
+
+def _font() -> ImageFont.FreeTypeFont:
+    """matplotlib's: Pillow's own has no ×, λ or τ. Imported here, for who writes no text needs none."""
+    from matplotlib import get_data_path
+
+    return ImageFont.truetype(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", 12)
 
 
 def _even(picture: Pixels) -> Pixels:

@@ -55,6 +55,24 @@ def trained(folder: Path) -> Trained:
     return Trained(result, checkpoint.at(folder, result["best"], result["signature"]))
 
 
+@dataclass(frozen=True)
+class Moment:
+    """A snapshot that was kept.
+
+    Attributes:
+        seconds: wall time of the training's steps up to it, over all attempts.
+    """
+
+    snapshot: Checkpoint
+    seconds: float
+
+
+def moments(folder: Path, signature: str) -> list[Moment]:
+    """The snapshots of a trial that are still there and whole, the oldest first."""
+    kept = reversed(list(checkpoint.sound(folder, signature)))
+    return [Moment(one, float(checkpoint.load(one, "cpu")["progress"]["train_seconds"])) for one in kept]
+
+
 def learnt(snapshot: Checkpoint, device: torch.device | str) -> Mapping[str, Any]:
     """What the learner's `state` was at a snapshot, its tensors on that device.
 

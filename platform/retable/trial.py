@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -151,6 +151,22 @@ class TrialConfig:
             samples: generated samples behind a measured curve.
             progress: told (done, in all).
         """
+        return ()
+
+    @classmethod
+    def together(
+        cls, finished: Sequence["Finished"], progress: Callable[[int, int], None]
+    ) -> Iterable["Figure"]:
+        """What can be shown of several finished trials of this class beside each other; nothing by default.
+
+        Args:
+            finished: two trials of a study or more, in the order of its tables.
+            progress: told (done, in all).
+        """
+        return ()
+
+    def landmarks(self) -> Collection[int]:
+        """Iterations whose snapshots keep their weights beside the best and the newest ones; none by default."""
         return ()
 
 

@@ -1,7 +1,7 @@
 """The loop with a learner that is two numbers: what it saves, resumes, reports and refuses."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,6 +14,7 @@ from retable import loop, outbox
 from retable.ddp import Workers
 from retable.run import AssignedRun, Assignment, Best, Run, Score
 from retable.streams import stream
+from retable.trained import learnt, moments, trained
 from retable.trial import Trial, TrialConfig
 
 NAME = "accuracy8x1_bilinear32_test_data-123456"
@@ -72,6 +73,34 @@ def train(folder: Path, config: Walk = Walk(), attempt: int = 1) -> str:
 def result(folder: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((folder / "result.json").read_text())
     return content
+
+
+@dataclass(frozen=True, kw_only=True)
+class Landmarks(Walk):
+    """Keeps its second snapshot, which is neither the best nor among the newest two."""
+
+    trainable: ClassVar[str] = "landmarks"
+    iterations: int = 60
+
+    def landmarks(self) -> Collection[int]:
+        return {30}
+
+
+def test_landmarks_keep_their_weights(tmp_path: Path) -> None:
+    assert train(tmp_path, Landmarks()) == "done"
+    kept = moments(tmp_path, Trial(Landmarks(), 3, "data").signature)
+    assert [moment.snapshot.iteration for moment in kept] == [20, 30, 50, 60]  # 20 is the best
+    seconds = [moment.seconds for moment in kept]
+    assert seconds == sorted(seconds)
+    assert seconds[-1] == pytest.approx(result(tmp_path)["train_seconds"])
+    whole = learnt(kept[1].snapshot, "cpu")
+    train(tmp_path / "short", Walk(iterations=30))
+    short = trained(tmp_path / "short")
+    assert short.snapshot.iteration == 20
+    assert torch.equal(
+        whole["place"],
+        learnt(moments(tmp_path / "short", short.snapshot.signature)[-1].snapshot, "cpu")["place"],
+    )
 
 
 def test_the_best_snapshot_is_the_result(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retable.pictures import GAP, SIDE, grid_mp4, strip_png
+from retable.pictures import GAP, LEAST, LINE, SIDE, grid_mp4, strip_png
 
 
 def blobs(count: int, frames: int, side: int) -> np.ndarray:
@@ -102,3 +102,24 @@ def test_texts_stand_before_their_rows(tmp_path: Path) -> None:
     )
     with pytest.raises(ValueError, match=r"each of 4 rows needs its text, but got 1: \['a'\]"):
         strip_png(clips, tmp_path / "wrong.png", rows=["a"])
+
+
+def test_a_text_stands_below_in_lines_as_wide_as_the_picture(tmp_path: Path) -> None:
+    clips = blobs(2, 5, 32)
+    strip_png(clips, tmp_path / "plain.png")
+    strip_png(clips, tmp_path / "one.png", below="τ × 1")
+    strip_png(clips, tmp_path / "three.png", below="0123456789 " * 20)
+    plain, one, three = (
+        np.asarray(Image.open(tmp_path / f"{name}.png")) for name in ("plain", "one", "three")
+    )
+    for told in (one, three):
+        np.testing.assert_array_equal(told[: len(plain)], plain)
+    lines = (len(three) - len(one)) // LINE + 1
+    assert lines == 3
+    for line in range(lines):
+        top = len(plain) + line * LINE
+        assert three[top : top + LINE].any()
+        assert not three[top : top + LINE, -6:].any()  # nothing is cut off
+    narrow = blobs(1, 1, 32)
+    strip_png(narrow, tmp_path / "narrow.png", below="a")
+    assert np.asarray(Image.open(tmp_path / "narrow.png")).shape[1] == LEAST

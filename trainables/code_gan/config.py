@@ -1,6 +1,6 @@
 """What defines a code-GAN scientifically: its autoencoder (stage 1) and its GAN (stage 2). No torch here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -15,6 +15,8 @@ from trainables.code_gan.checks import check_adam, check_divisor, check_least
 
 if TYPE_CHECKING:
     from retable.ddp import Workers
+    from retable.figures.finished import Finished
+    from retable.figures.kinds import Figure
     from retable.forecast import StepCost
     from retable.run import Run
     from trainables.code_gan.autoencoder_step import AutoencoderLearner
@@ -136,6 +138,23 @@ class AutoencoderConfig(TrialConfig):
         from trainables.code_gan.codec import Codec
 
         return Codec.of(self.code_divisor, self.code_channels, self.width, state)
+
+    def figures(
+        self, finished: "Finished", samples: int, progress: Callable[[int, int], None]
+    ) -> Iterator["Figure"]:
+        """Test images, their reconstructions, and the errors."""
+        from trainables.code_gan.figures.reconstructions import reconstructions
+
+        return reconstructions(finished)
+
+    @classmethod
+    def together(
+        cls, finished: Sequence["Finished"], progress: Callable[[int, int], None]
+    ) -> Iterator["Figure"]:
+        """Figure 4 of the paper: the same images reconstructed from codes of several sizes."""
+        from trainables.code_gan.figures.reconstructions import by_code_size
+
+        return by_code_size(finished)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -291,3 +310,28 @@ class CodeGANConfig(TrialConfig):
         from trainables.code_gan.assembly import assembled
 
         return assembled(self, seed, run, workers)
+
+    def landmarks(self) -> Collection[int]:
+        """The snapshots after about a half, a quarter, an eighth and a sixteenth of the training.
+
+        One that runs several times as fast as another can so be shown beside it at about the same time.
+        """
+        every = self.snapshot_every
+        return {max(round(self.iterations / share / every), 1) * every for share in (2, 4, 8, 16)}
+
+    def figures(
+        self, finished: "Finished", samples: int, progress: Callable[[int, int], None]
+    ) -> Iterator["Figure"]:
+        """Samples, Figure 10 of the paper, and the samples' nearest training images."""
+        from trainables.code_gan.figures.everything import everything
+
+        return everything(self, finished, samples, progress)
+
+    @classmethod
+    def together(
+        cls, finished: Sequence["Finished"], progress: Callable[[int, int], None]
+    ) -> Iterator["Figure"]:
+        """Samples of each, and those before and after acceleration side by side: Figures 5 to 9."""
+        from trainables.code_gan.figures.before_after import side_by_side
+
+        return side_by_side(finished, progress)

@@ -18,6 +18,7 @@ from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.critic import Critic, Verdict
 from trainables.code_gan.draws import mixes, noise
 from trainables.code_gan.networks import build_discriminator, build_generator
+from trainables.code_gan.synthesis import Synthesis
 from trainables.parts.initial import seeded_weights
 
 PREVIEW = 36
@@ -62,12 +63,13 @@ class CodeGANLearner:
                 f"codec={codec}"
             )
         self.config, self.seed, self.workers = config, seed, workers
-        self.codes, self.codec, self.scorer = codes, codec, scorer
+        self.codes, self.scorer = codes, scorer
         with seeded_weights(seed, "generator-weights"):
             self.generator = workers.wrap(build_generator(config.shape))
         with seeded_weights(seed, "discriminator-weights"):
             self.critic = workers.wrap(Critic(build_discriminator(config.shape), lam=config.lam))
         self.average = deepcopy(unwrapped(self.generator)).requires_grad_(requires_grad=False)
+        self.synthesis = Synthesis(self.average, codec)
         self.generator_adam = adam(config, self.generator)
         self.critic_adam = adam(config, self.critic)
 
@@ -154,11 +156,8 @@ class CodeGANLearner:
     def _images(self, indices: Sequence[int], repeat: int) -> Tensor:
         return self._generate("evaluation-z", repeat, indices)
 
-    @torch.no_grad()
     def _generate(self, purpose: str, position: int, indices: Sequence[int]) -> Tensor:
-        """Images of the averaged generator, decoded if it generates codes."""
-        generated_NCHW: Tensor = self.average(self._noise(purpose, position, indices))
-        return generated_NCHW if self.codec is None else self.codec.decode(generated_NCHW)
+        return self.synthesis(self._noise(purpose, position, indices))
 
     def _noise(self, purpose: str, position: int, indices: Sequence[int]) -> Tensor:
         return noise(self.seed, purpose, position, indices, self.config.z_dim).to(self.workers.device)

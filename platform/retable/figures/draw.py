@@ -1,6 +1,7 @@
 """What `retable figures` does: the figures of one finished trial, or of all of a study's."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,15 @@ from retable.trial import Trial, TrialConfig
 MANIFEST = "figures.json"
 
 
-def draw_trial(results: Path, prefix: str, samples: int, console: Console) -> int:
+def draw_trial(
+    results: Path, prefix: str, samples: int, console: Console, *, data: Path | None = None
+) -> int:
     """Draw the figures of the trial whose signature begins so, into ``figures/<signature>``.
 
     Args:
         results: folder of the trials.
         samples: generated samples behind a measured curve.
+        data: the data set, for figures that show it; where it lies by default, if that is known.
 
     Raises:
         NothingToDraw: there is no such trial, more than one, it is not finished, or its family has no figures.
@@ -35,7 +39,7 @@ def draw_trial(results: Path, prefix: str, samples: int, console: Console) -> in
     trial, name = find(results, prefix)
     if not _has_figures(trial):
         raise NothingToDraw(f"trial {trial.signature} is a {trial.config.trainable}, which has no figures")
-    _draw(opened(results, trial, name, _device()), results, samples, console)
+    _draw(opened(results, trial, name, _device(), data), results, samples, console)
     return 0
 
 
@@ -48,26 +52,31 @@ def draw_study(
     *,
     tables: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
+    data: Path | None = None,
 ) -> int:
-    """Draw the figures of a study's finished trials, and of several also a comparison, into ``figures/<study>_<scale>``.
+    """Draw the figures of a study's finished trials, and of several what they show together, into ``figures/<study>_<scale>``.
 
-    The trials are those in `results` whatever data set they were trained on; the data set itself is not needed.
+    The trials are those in `results` whatever data set they were trained on; only what shows the data set itself needs it.
 
     Raises:
         NothingToDraw: none is finished.
         ValueError: a table is not declared.
     """
     figures: dict[str, list[Figure]] = {}
+    drawn: list[Finished] = []
     missing = 0
     for planned in _planned(study, scale, results, tables, seeds):
         try:
-            finished = opened(results, planned.trial, planned.name, _device())
+            finished = opened(results, planned.trial, planned.name, _device(), data)
+            finished = replace(finished, scale=scale.name)
+            shown = _draw(finished, results, samples, console)
         except NothingToDraw as reason:
             console.print(Text(f"{planned.name}: {reason}", style="yellow"))
             missing += 1
             continue
         name = planned.name if planned.name not in figures else f"{planned.name} {planned.signature[:6]}"
-        figures[name] = _draw(finished, results, samples, console)
+        figures[name] = shown
+        drawn.append(replace(finished, name=name))
     if not figures:
         raise NothingToDraw(
             f"no trial of {study.name} at scale {scale.name} that has figures is finished in {results}; "
@@ -75,9 +84,11 @@ def draw_study(
         )
     if len(figures) > 1:
         folder = results / "figures" / f"{study.name}_{scale.name}"
-        for figure in comparison(figures):
-            figure.write(folder)
-        console.print(Text(f"{len(figures)} trials beside each other are in {folder}"))
+        told = _draw_together(figures, drawn, folder, f"[{scale.name} scale]", console)
+        trials = {one.trial.signature: {"name": one.name, "iteration": one.iteration} for one in drawn}
+        about = {"study": study.name, "scale": scale.name, "trials": trials, "figures": told}
+        write_json(folder / MANIFEST, about)
+        console.print(Text(f"{len(told)} figures of {len(figures)} trials together are in {folder}"))
     if missing:
         console.print(f"{missing} trials are not drawn, for the reasons above.")
     return 0
@@ -111,17 +122,23 @@ def _draw(finished: Finished, results: Path, samples: int, console: Console) -> 
 
     Returns:
         What it can be compared by: its first film, and its curves. Sheets are large, and let go.
+
+    Raises:
+        NothingToDraw: none can be drawn.
     """
     trial = finished.trial
     folder = results / "figures" / trial.signature
-    told: list[dict[str, object]] = []
     kept: list[Figure] = []
-    with counting(console, f"Drawing {finished.name}") as progress:
-        for figure in trial.config.figures(finished, samples, progress):
-            files = [file.name for file in figure.write(folder)]
-            told.append({"name": figure.name, "caption": figure.caption, "files": files})
+
+    def noted(figures: Iterable[Figure]) -> Iterator[Figure]:
+        for figure in figures:
             if isinstance(figure, Curves) or (isinstance(figure, Film) and not kept):
                 kept.append(figure)
+            yield figure
+
+    with counting(console, f"Drawing {finished.name}") as progress:
+        figures = noted(trial.config.figures(finished, samples, progress))
+        told = _written(figures, folder, finished.stamp, console)
     about = {
         "signature": trial.signature,
         "trial": finished.name,
@@ -135,6 +152,46 @@ def _draw(finished: Finished, results: Path, samples: int, console: Console) -> 
     write_json(folder / MANIFEST, about)
     console.print(Text(f"{finished.name}: {len(told)} figures are in {folder}"))
     return kept
+
+
+def _draw_together(
+    figures: Mapping[str, Sequence[Figure]],
+    drawn: Sequence[Finished],
+    folder: Path,
+    stamp: str,
+    console: Console,
+) -> list[dict[str, object]]:
+    """What all trials have in common, and then what each family shows of several of its own."""
+    told = _written(comparison(figures), folder, stamp, console)
+    for config in dict.fromkeys(type(one.trial.config) for one in drawn):
+        own = [one for one in drawn if type(one.trial.config) is config]
+        if len(own) > 1:
+            with counting(console, f"Drawing {len(own)} {config.trainable}s together") as progress:
+                try:
+                    told += _written(config.together(own, progress), folder, stamp, console)
+                except NothingToDraw as reason:
+                    console.print(Text(str(reason), style="yellow"))
+    return told
+
+
+def _written(
+    figures: Iterable[Figure], folder: Path, stamp: str, console: Console
+) -> list[dict[str, object]]:
+    """Write figures until one of them can't be drawn, which is told; what they are, for the manifest.
+
+    Raises:
+        NothingToDraw: none can be drawn.
+    """
+    told: list[dict[str, object]] = []
+    try:
+        for figure in figures:
+            files = [file.name for file in figure.write(folder, stamp)]
+            told.append({"name": figure.name, "caption": figure.caption, "files": files})
+    except NothingToDraw as reason:
+        if not told:
+            raise
+        console.print(Text(f"Without the figures after {told[-1]['name']}: {reason}", style="yellow"))
+    return told
 
 
 def _device() -> torch.device:

@@ -9,13 +9,15 @@ from typing import Any
 import torch
 
 from retable import checkpoint
+from retable.data.catalog import scan
+from retable.data.sets import here
 from retable.figures.revive import revived
 from retable.trained import Trained, trained
 from retable.trial import Trial
 
 
 class NothingToDraw(ValueError):
-    """A trial that is not there, not finished, or ended without weights."""
+    """A trial that is not there, not finished, or ended without weights, or whose data set is not here."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,9 @@ class Finished:
         folder: the trial's folder.
         trained: its result and the snapshot.
         device: where to draw.
+        scale: at which it was trained; empty where its folder does not say.
+        source: name of its data set; empty where its folder does not say.
+        given: where the user says that the data set is.
     """
 
     trial: Trial
@@ -34,6 +39,9 @@ class Finished:
     folder: Path
     trained: Trained
     device: torch.device
+    scale: str = ""
+    source: str = ""
+    given: Path | None = None
 
     @property
     def iteration(self) -> int:
@@ -53,18 +61,60 @@ class Finished:
         """
         return self.trained.state("cpu")
 
+    @property
+    def stamp(self) -> str:
+        """What a picture of it has to say."""
+        scale = f"{self.scale} scale, " if self.scale else ""
+        return f"[{scale}iteration {self.iteration:,} of trial {self.trial.signature}]"
 
-def opened(results: Path, trial: Trial, name: str, device: torch.device) -> Finished:
+    def data(self) -> Path:
+        """Root of the data set that it was trained on.
+
+        Raises:
+            NothingToDraw: it is not on this machine, or another one is there.
+        """
+        name = self.source or "data set"
+        root = here(self.source, self.given)
+        if root is None:
+            raise NothingToDraw(
+                f"trial {self.trial.signature} was trained on the {name}, which is not known to be here; say where with "
+                "--data DIR"
+            )
+        if (found := scan(root).fingerprint) != self.trial.data:
+            raise NothingToDraw(
+                f"trial {self.trial.signature} was trained on data {self.trial.data}, but {root} holds {found}; give "
+                "its own with --data DIR"
+            )
+        return root
+
+    def other(self, trial: Trial) -> "Finished":
+        """A trial that it requires.
+
+        Raises:
+            NothingToDraw: as `opened`.
+        """
+        return opened(self.folder.parent.parent, trial, trial.config.trainable, self.device, self.given)
+
+
+def opened(
+    results: Path, trial: Trial, name: str, device: torch.device, given: Path | None = None
+) -> Finished:
     """The trial's best snapshot, its files found whole.
+
+    Args:
+        given: where the user says that the data set is.
 
     Raises:
         NothingToDraw: the trial is not finished, collapsed before its first snapshot, or its best one is damaged.
     """
     folder = results / "trials" / trial.signature
     try:
-        return Finished(trial, name, folder, trained(folder), device)
+        found = trained(folder)
+        about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError, checkpoint.Corrupt) as error:
         raise NothingToDraw(f"trial {trial.signature} can't be drawn: {error}") from error
+    scale, source = (str(about.get(key, "")) for key in ("scale", "source"))
+    return Finished(trial, name, folder, found, device, scale, source, given)
 
 
 def find(results: Path, prefix: str) -> tuple[Trial, str]:

@@ -26,8 +26,11 @@ class Figure(Protocol):
     @property
     def caption(self) -> str: ...
 
-    def write(self, folder: Path) -> list[Path]:
+    def write(self, folder: Path, stamp: str = "") -> list[Path]:
         """Draw it into files of that folder, each replaced whole.
+
+        Args:
+            stamp: which trial this is, at which scale and iteration; stills and plots show it.
 
         Raises:
             OSError: the folder can't be written.
@@ -51,7 +54,7 @@ class Film:
     columns: int
     rows: Sequence[str] = ()
 
-    def write(self, folder: Path) -> list[Path]:
+    def write(self, folder: Path, stamp: str = "") -> list[Path]:
         path = folder / f"{self.name}.mp4"
         grid_mp4(self.clips, path, fps=FPS, columns=self.columns, rows=self.rows)
         return [path]
@@ -59,7 +62,7 @@ class Film:
 
 @dataclass(frozen=True)
 class Sheet:
-    """Stills in rows and columns.
+    """Stills in rows and columns, with the caption below them.
 
     Attributes:
         stills: uint8 (rows, columns, C, H, W).
@@ -71,9 +74,9 @@ class Sheet:
     stills: Pixels
     rows: Sequence[str] = ()
 
-    def write(self, folder: Path) -> list[Path]:
+    def write(self, folder: Path, stamp: str = "") -> list[Path]:
         path = folder / f"{self.name}.png"
-        strip_png(self.stills, path, rows=self.rows)
+        strip_png(self.stills, path, rows=self.rows, below=f"{self.caption} {stamp}".strip())
         return [path]
 
 
@@ -85,7 +88,7 @@ class Curves:
     caption: str
     panels: Sequence[LinePanel]
 
-    def write(self, folder: Path) -> list[Path]:
+    def write(self, folder: Path, stamp: str = "") -> list[Path]:
         table = folder / f"{self.name}.csv"
         write_text(table, tidy(self.panels))
-        return [*draw_lines(self.panels, folder / self.name), table]
+        return [*draw_lines(self.panels, folder / self.name, f"{self.caption} {stamp}".strip()), table]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from retable.ddp import Workers
+from retable.metrics.neighbours import squared_distances
 
 ROWS = 512
 """Samples whose distances are held at once. Blocks are the same for any number of workers, and so are the last bits."""
@@ -56,7 +57,7 @@ class Manifold:
     def _radii(self, block_RD: Tensor, neighbours: int) -> Tensor:
         """Squared distance of each row to its k-th neighbour; the nearest of all is the sample itself."""
         distances_RN = torch.cat(
-            [_squared(block_RD, part) for part in torch.split(self.features_ND, ROWS)], dim=1
+            [squared_distances(block_RD, part) for part in torch.split(self.features_ND, ROWS)], dim=1
         )
         return distances_RN.topk(neighbours + 1, dim=1, largest=False).values[:, neighbours]
 
@@ -66,7 +67,7 @@ class Manifold:
         for part_ND, squared_N in zip(
             torch.split(self.features_ND, ROWS), torch.split(self.squared_radii_N, ROWS), strict=True
         ):
-            inside_R |= (_squared(block_RD, part_ND) <= squared_N).any(dim=1)
+            inside_R |= (squared_distances(block_RD, part_ND) <= squared_N).any(dim=1)
         return inside_R
 
 
@@ -76,10 +77,3 @@ def precision_recall(
     """Precision and recall, each in [0, 1]. Raises as `Manifold` does."""
     real, fake = (Manifold(features, neighbours, workers) for features in (real_ND, fake_MD))
     return real.covers(fake_MD), fake.covers(real_ND)
-
-
-def _squared(x_RD: Tensor, y_ND: Tensor) -> Tensor:
-    """|x - y|² (R, N) as |x|² + |y|² - 2 x·y, whose cancellation float64 bears."""
-    y_ND = y_ND.to(x_RD)
-    squares_RN = x_RD.square().sum(dim=1)[:, None] + y_ND.square().sum(dim=1)
-    return squares_RN.addmm_(x_RD, y_ND.mT, alpha=-2).clamp_(min=0)

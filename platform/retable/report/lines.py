@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
@@ -17,6 +18,10 @@ from retable.report.bars import COLOURS
 from retable.report.figures import save_figure
 
 LEVEL = 0.95
+INSIDE = 4
+"""Names that a legend has room for inside the axes; more stand above all panels."""
+ACROSS = 95
+"""Characters of a text below that a panel is wide."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +76,22 @@ class LinePanel:
     lines: Mapping[str, Line]
 
 
-def draw_lines(panels: Sequence[LinePanel], path: Path) -> tuple[Path, Path]:
+def draw_lines(panels: Sequence[LinePanel], path: Path, below: str = "") -> tuple[Path, Path]:
     """Draw the panels side by side, to `path`.png and `path`.svg. The same panels give the same files.
+
+    Args:
+        below: what to write below all of them.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    figure = Figure(figsize=(5 * len(panels), 3.4), layout="constrained")
+    names = list(dict.fromkeys(name for panel in panels for name in panel.lines))
+    text = textwrap.fill(below, ACROSS * len(panels))
+    outside = len(names) > INSIDE
+    height = 3.4 + 0.13 * text.count("\n") + (0.2 * len(names) if outside else 0)
+    figure = Figure(figsize=(5 * len(panels), height), layout="constrained")
+    if below:
+        figure.supxlabel(text, fontsize=7)
     for panel, axis in zip(panels, figure.subplots(1, len(panels), squeeze=False).flat, strict=True):
         for (name, line), colour in zip(panel.lines.items(), cycle(COLOURS), strict=False):
             mean, half = np.array(line.mean), np.array(line.half)
@@ -89,8 +103,11 @@ def draw_lines(panels: Sequence[LinePanel], path: Path) -> tuple[Path, Path]:
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(alpha=0.3)
-        if len(panel.lines) > 1:
+        if len(panel.lines) > 1 and not outside:
             axis.legend(frameon=False, fontsize=9)
+    if outside:
+        handles = {handle.get_label(): handle for axis in figure.axes for handle in axis.get_lines()}
+        figure.legend(handles=list(handles.values()), loc="outside upper left", frameon=False, fontsize=8)
     return save_figure(figure, path)
 
 

@@ -16,7 +16,7 @@ from torch.nn.functional import interpolate
 from retable.cli import main
 from retable.figures.finished import Finished, find, opened
 from retable.metrics.similarity import psnr, ssim
-from retable.pictures import GAP, SIDE
+from retable.pictures import GAP, LINE, SIDE
 from retable.streams import stream
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.figures.everything import everything
@@ -49,9 +49,17 @@ def size(path: Path) -> tuple[int, int, int]:
     return len(frames), *frames[0].shape[:2]
 
 
-def without_texts(width: int) -> int:
-    """The width of a picture's columns: what is left after a multiple of the pitch are the texts."""
-    return (width + GAP) // PITCH
+def without_texts(length: int) -> int:
+    """Columns or rows of a picture: what is left after a multiple of the pitch are the texts."""
+    return (length + GAP) // PITCH
+
+
+def sheet(path: Path) -> tuple[int, int]:
+    """Rows of a picture with its caption below, and its columns."""
+    frames, height, width = size(path)
+    assert frames == 1
+    assert (height + GAP) % PITCH > LINE  # the caption
+    return without_texts(height), without_texts(width)
 
 
 def test_every_figure_of_the_paper_is_there_and_decodes(trained: "Trained", drawn: Path) -> None:
@@ -69,16 +77,15 @@ def test_every_figure_of_the_paper_is_there_and_decodes(trained: "Trained", draw
 
     side = 6 * PITCH - GAP
     assert size(folder / "samples.mp4") == (8, side, side)
-    assert size(folder / "stills.png") == (1, side, side)
-    assert size(folder / "frames.png") == (1, 8 * PITCH - GAP, 2 * PITCH - GAP)  # frames 1 and 5 of 8
-    assert size(folder / "first_frames.png") == (1, 8 * PITCH - GAP, side)
-    for name, frames in (("interpolation.mp4", 8), ("interpolation.png", 1)):
-        found, height, width = size(folder / name)
-        assert (found, height, without_texts(width)) == (frames, 8 * PITCH - GAP, 6)
+    assert sheet(folder / "stills.png") == (6, 6)
+    assert sheet(folder / "frames.png")[0] == 8
+    assert sheet(folder / "first_frames.png") == (8, 6)
+    assert sheet(folder / "interpolation.png") == (8, 6)
+    found, height, width = size(folder / "interpolation.mp4")
+    assert (found, height, without_texts(width)) == (8, 8 * PITCH - GAP, 6)
     assert size(folder / "levels.mp4") == (8, side, 4 * PITCH - GAP)
-    assert size(folder / "levels.png") == (1, side, 4 * PITCH - GAP)
-    _, height, width = size(folder / "dense_levels.png")
-    assert (height, without_texts(width)) == (12 * PITCH - GAP, 8)
+    assert sheet(folder / "levels.png") == (6, 4)
+    assert sheet(folder / "dense_levels.png") == (12, 8)
     assert (folder / "similarity.svg").read_text().count("<svg") == 1
 
 
@@ -133,10 +140,13 @@ def test_a_baseline_has_no_other_levels(trained: "Trained", drawn: Path) -> None
 
 def test_trials_are_compared_on_the_same_noise(trained: "Trained", drawn: Path) -> None:
     folder = drawn / "tiny_smoke"
-    for name, frames in (("comparison.mp4", 8), ("comparison.png", 1)):
-        found, height, width = size(folder / name)
-        assert (found, height) == (frames, 2 * PITCH - GAP)
-        assert without_texts(width) >= 6
+    found, height, width = size(folder / "comparison.mp4")
+    assert (found, height) == (8, 2 * PITCH - GAP)
+    assert without_texts(width) >= 6
+    assert sheet(folder / "comparison.png")[0] == 2
+    told = json.loads((folder / "figures.json").read_text())
+    assert set(told["trials"]) == {planned.signature for planned in trained.plan.trials[1:]}
+    assert {file for figure in told["figures"] for file in figure["files"]} >= {"comparison.png"}
     with (folder / "frame_differences.csv").open() as file:
         lines = {row["line"] for row in csv.DictReader(file)}
     full, baseline = (planned.name for planned in trained.plan.trials[1:])

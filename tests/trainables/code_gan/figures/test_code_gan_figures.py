@@ -1,0 +1,214 @@
+"""`retable figures` on trials of both stages that the real loop has trained."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from retable.checkpoint import Checkpoint
+from retable.cli import main
+from retable.data.image_spec import ImageSpec
+from retable.data.images import Images
+from retable.data.pixels import to_model, to_uint8
+from retable.figures.finished import Finished, NothingToDraw, find, opened
+from retable.pictures import GAP, SIDE
+from retable.streams import stream
+from retable.trained import Moment, learnt, moments
+from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
+from trainables.code_gan.figures.before_after import at_equal_iterations, at_equal_time
+from trainables.code_gan.figures.neighbours import TrainingImages, small
+from trainables.code_gan.figures.sampler import Sampler
+
+if TYPE_CHECKING:
+    from tests.trainables.code_gan.figures.conftest import Place
+
+PITCH = SIDE + GAP
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def drawn(place: "Place") -> Path:
+    """The folder of all figures of the study."""
+    command = ["figures", str(place.study), "--out", str(place.results), "--samples", "5"]
+    assert main([*command, "--data", str(place.data)]) == 0
+    return place.results / "figures"
+
+
+def finished(place: "Place", trainable: str, **fields: object) -> Finished:
+    trial, name = find(place.results, place.signature(trainable, **fields))
+    return opened(place.results, trial, name, CPU, place.data)
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "figures.json").read_text())
+    files = [name for figure in found["figures"] for name in figure["files"]]
+    assert sorted([*files, "figures.json"]) == sorted(path.name for path in folder.iterdir())
+    return found
+
+
+def stills(path: Path, row: int, columns: int, side: int = 16) -> np.ndarray:
+    """What a row of a sheet shows, at its own size: uint8 (columns, 3, side, side)."""
+    picture = np.asarray(Image.open(path).convert("RGB"))
+    margin = picture.shape[1] - columns * PITCH + GAP
+    factor = SIDE // side
+    cells = [
+        picture[row * PITCH : row * PITCH + SIDE, margin + at * PITCH : margin + at * PITCH + SIDE]
+        for at in range(columns)
+    ]
+    return np.stack([cell[::factor, ::factor].transpose(2, 0, 1) for cell in cells])
+
+
+def test_every_figure_is_there_and_says_what_it_is(place: "Place", drawn: Path) -> None:
+    own = {"samples", "interpolation", "neighbours", "memorisation"}
+    for accelerate in (False, True):
+        signature = place.signature("code_gan", accelerate=accelerate)
+        told = manifest(drawn / signature)
+        assert {figure["name"] for figure in told["figures"]} == own
+        assert (told["signature"], told["iteration"] in (1, 2, 3)) == (signature, True)
+    together = manifest(drawn / "small_smoke")
+    before, after = (place.signature("code_gan", accelerate=on)[:6] for on in (False, True))
+    assert {figure["name"] for figure in together["figures"]} == {
+        "memorisation",  # all trials' lines in one plot
+        "reconstructions",
+        "gans_16",
+        f"before_after_{before}_{after}_iterations",
+        f"before_after_{before}_{after}_time",
+    }
+    assert together["scale"] == "smoke"
+    by_name = {figure["name"]: figure["caption"] for figure in together["figures"]}
+    assert "Figure 4: 64 × 64 images" in by_name["reconstructions"]  # four times as large as in training
+    for signature, about in together["trials"].items():
+        if place.signature("code_gan", accelerate=True) == signature:
+            assert f"{signature} at iteration {about['iteration']}" in by_name["gans_16"]
+
+
+def test_the_stamp_names_scale_iteration_and_trial(place: "Place") -> None:
+    gan = finished(place, "code_gan", accelerate=True)
+    assert gan.stamp == f"[smoke scale, iteration {gan.iteration} of trial {gan.trial.signature}]"
+
+
+def test_samples_are_of_the_averaged_generator_decoded(place: "Place", drawn: Path) -> None:
+    for accelerate in (False, True):
+        gan = finished(place, "code_gan", accelerate=accelerate)
+        sampler = Sampler.of(cast(CodeGANConfig, gan.trial.config), gan)
+        z = np.stack([stream(0, "figure-z", 0, index).standard_normal(3) for index in range(4)])
+        generated = sampler.synthesis.generator(torch.tensor(z).float())
+        assert generated.shape[1] == (4 if accelerate else 3)
+        if sampler.synthesis.codec:
+            generated = sampler.synthesis.codec.decode(generated)
+        shown = stills(drawn / gan.trial.signature / "samples.png", 0, 6)[:4]
+        np.testing.assert_array_equal(shown, to_uint8(generated.detach()).numpy())
+        average = gan.state()["average"]
+        for name, value in sampler.synthesis.generator.state_dict().items():
+            assert torch.equal(value, average[name])
+
+
+def test_interpolations_go_from_one_sample_to_another(place: "Place", drawn: Path) -> None:
+    folder = drawn / place.signature("code_gan", accelerate=False)
+    samples = np.concatenate([stills(folder / "samples.png", row, 6) for row in range(2)])
+    for row in range(6):
+        between = stills(folder / "interpolation.png", row, 8)
+        np.testing.assert_allclose(between[0].astype(int), samples[row], atol=1)
+        np.testing.assert_allclose(between[-1].astype(int), samples[6 + row], atol=1)
+
+
+def test_reconstructions_stand_below_their_images_and_above_their_errors(place: "Place", drawn: Path) -> None:
+    trial = finished(place, "code_autoencoder", code_divisor=4)
+    test = Images(place.data, ImageSpec(size=16), "test", 0)
+    chosen = [number * len(test) // 6 for number in range(6)]
+    x_NCHW = to_model(test.evaluation_batch(chosen)[0])
+    codec = cast(AutoencoderConfig, trial.trial.config).codec(trial.state())
+    y_NCHW = codec.decode(codec.encode(x_NCHW))
+    path = drawn / trial.trial.signature / "reconstructions.png"
+    np.testing.assert_array_equal(stills(path, 0, 6), to_uint8(x_NCHW).numpy())
+    np.testing.assert_allclose(stills(path, 1, 6).astype(int), to_uint8(y_NCHW).numpy(), atol=1)
+    error = ((y_NCHW - x_NCHW).abs() * 2 * 255).clamp(0, 255).round()
+    np.testing.assert_allclose(stills(path, 2, 6).astype(int), error.numpy(), atol=1)
+    with Image.open(drawn / "small_smoke" / "reconstructions.png") as together:
+        assert (together.height + GAP) // PITCH == 5  # input, and two rows for each code
+
+
+def moment(iteration: int, seconds: float) -> Moment:
+    return Moment(Checkpoint(Path(), "", 1, iteration, {}, None, {}), seconds)
+
+
+def test_snapshots_are_paired_by_iteration_and_by_time() -> None:
+    slow = [moment(10, 40.0), moment(20, 80.0), moment(40, 160.0)]
+    fast = [moment(20, 20.0), moment(30, 30.0), moment(40, 41.0)]
+    for pair, expected in (
+        (at_equal_iterations(slow, fast), (40, 40)),
+        (at_equal_iterations(slow[:2], fast), (20, 20)),
+        (at_equal_time(slow, fast), (10, 40)),
+        (at_equal_time(slow[1:], fast), (20, 40)),  # the slow one had none yet: its first
+    ):
+        assert pair is not None
+        assert tuple(one.snapshot.iteration for one in pair) == expected
+    assert at_equal_iterations(slow[:1], fast) is None
+    assert at_equal_time([], fast) is None
+
+
+def test_before_stands_above_after_on_the_same_noise(place: "Place", drawn: Path) -> None:
+    trials = [finished(place, "code_gan", accelerate=accelerate) for accelerate in (False, True)]
+    (path,) = (drawn / "small_smoke").glob("*_iterations.png")
+    for row, trial in ((0, trials[0]), (3, trials[1])):
+        last = moments(trial.folder, trial.trial.signature)[-1]
+        assert last.snapshot.iteration == 3
+        config = cast(CodeGANConfig, trial.trial.config)
+        sampler = Sampler.of(config, trial, learnt(last.snapshot, "cpu"))
+        np.testing.assert_array_equal(stills(path, row, 8), sampler.shown(range(8)))
+
+
+def test_a_copied_training_image_is_found_by_pixels_and_by_features(place: "Place") -> None:
+    train = Images(place.data, ImageSpec(size=16), "train", 0)
+    training = TrainingImages(train, finished(place, "cnn"))
+    x_NCHW = to_model(train.evaluation_batch([3, 7])[0])
+    x_NCHW = torch.cat([x_NCHW[:1], x_NCHW[1:].flip(-1)])
+    for found in (training.in_pixels(x_NCHW), training.in_features(x_NCHW)):
+        assert found.numbers_MK[:, 0].tolist() == [3, len(train) + 7]  # the second is a mirror image
+        assert found.distances_MK[:, 0].max() < 1e-4
+        assert found.distances_MK.shape == (2, 5)
+        assert (found.distances_MK.diff(dim=1) >= 0).all()
+    np.testing.assert_array_equal(training.shown([3]), to_uint8(x_NCHW[:1]).numpy())
+
+
+def test_pixels_are_compared_as_root_mean_squares_of_small_images(place: "Place") -> None:
+    large = torch.rand(2, 3, 64, 64) * 2 - 1
+    pooled = torch.nn.functional.avg_pool2d((large + 1) / 2, 2)
+    torch.testing.assert_close(small(large), pooled.flatten(1))
+    train = Images(place.data, ImageSpec(size=16, flip=False), "train", 0)
+    training = TrainingImages(train, finished(place, "cnn"))
+    white = torch.ones(1, 3, 16, 16)
+    values = train.evaluation_batch(range(len(train)))[0].double() / 255
+    expected = (1 - values).square().mean(dim=(1, 2, 3)).sqrt().sort().values
+    found = training.in_pixels(white)
+    torch.testing.assert_close(found.distances_MK[0], expected[:5], rtol=1e-5, atol=1e-6)
+
+
+def test_without_the_data_set_the_rest_is_drawn(
+    place: "Place", tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    signature = place.signature("code_gan", accelerate=False)
+    shutil.copytree(place.results / "trials", tmp_path / "trials")
+    other = tmp_path / "other"
+    for number in range(3):
+        other.mkdir(exist_ok=True)
+        Image.new("RGB", (16, 16), (number, 0, 0)).save(other / f"{number}.png")
+    command = ["figures", signature[:8], "--out", str(tmp_path), "--data", str(other)]
+    kept = tmp_path / "figures" / signature
+    assert main(command) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Without the figures after interpolation: " in told
+    assert f"but {other} holds" in told
+    assert [figure["name"] for figure in json.loads((kept / "figures.json").read_text())["figures"]] == [
+        "samples",
+        "interpolation",
+    ]
+    encoder = place.signature("code_autoencoder", code_divisor=8)
+    assert main(["figures", encoder, "--out", str(tmp_path), "--data", str(other)]) == 2
+    with pytest.raises(NothingToDraw, match="was trained on data"):
+        opened(tmp_path, *find(tmp_path, encoder), CPU, other).data()

@@ -1,0 +1,115 @@
+"""Figures 5 to 9: samples before and after acceleration, side by side."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+
+from retable.figures.finished import Finished
+from retable.figures.kinds import Figure, Sheet
+from retable.trained import Moment, learnt, moments
+from trainables.code_gan.config import CodeGANConfig
+from trainables.code_gan.figures.sampler import Sampler
+
+COLUMNS, ROWS = 8, 3
+"""Of a pair's samples: so many rows before, and as many after."""
+
+
+def side_by_side(finished: Sequence[Finished], progress: Callable[[int, int], None]) -> Iterator[Figure]:
+    """All GANs at their best snapshots, a row each, if they draw the same z; then each pair of before and after."""
+    for size in dict.fromkeys(_config(one).resolution for one in finished):
+        several = [one for one in finished if _config(one).resolution == size]
+        if len(several) > 1:
+            yield _rows(several, size)
+    pairs = [(one, other) for other in finished for one in finished if _accelerates(one, other)]
+    for done, (before, after) in enumerate(pairs, start=1):
+        yield from _pair(before, after)
+        progress(done, len(pairs))
+
+
+def _rows(several: Sequence[Finished], size: int) -> Sheet:
+    stills = np.stack([Sampler.of(_config(one), one).shown(range(COLUMNS)) for one in several])
+    trials = ", ".join(f"{one.trial.signature} at iteration {one.iteration:,}" for one in several)
+    caption = f"{COLUMNS} samples of each GAN of {size} × {size} images at its best snapshot, not selected: {trials}."
+    return Sheet(f"gans_{size}", caption, stills, [_name(one) for one in several])
+
+
+def _pair(before: Finished, after: Finished) -> Iterator[Figure]:
+    """At equal iterations and at equal wall time, as far as snapshots were kept."""
+    kept = [moments(one.folder, one.trial.signature) for one in (before, after)]
+    name = f"before_after_{before.trial.signature[:6]}_{after.trial.signature[:6]}"
+    if both := at_equal_iterations(*kept):
+        yield Sheet(f"{name}_iterations", *_beside(before, after, both, "equal iterations"))
+    if both := at_equal_time(*kept):
+        what = "equal wall time, as near to it as the snapshots are that were kept"
+        yield Sheet(f"{name}_time", *_beside(before, after, both, what))
+
+
+def at_equal_iterations(one: Sequence[Moment], other: Sequence[Moment]) -> tuple[Moment, Moment] | None:
+    """The latest snapshots of the same iteration; None if there are none."""
+    pairs = [(a, b) for a in one for b in other if a.snapshot.iteration == b.snapshot.iteration]
+    return max(pairs, key=lambda pair: pair[0].snapshot.iteration, default=None)
+
+
+def at_equal_time(one: Sequence[Moment], other: Sequence[Moment]) -> tuple[Moment, Moment] | None:
+    """Of each the last snapshot that it had when the first of them was at its end; the oldest kept, if it had none."""
+    if not one or not other:
+        return None
+    end = min(one[-1].seconds, other[-1].seconds)
+    first, second = ([moment for moment in kept if moment.seconds <= end] for kept in (one, other))
+    return (first or one[:1])[-1], (second or other[:1])[-1]
+
+
+def _beside(
+    before: Finished, after: Finished, moments: tuple[Moment, Moment], what: str
+) -> tuple[str, np.ndarray, list[str]]:
+    """Caption, stills and texts of a sheet: before above, after below."""
+    trials = (before, after)
+    stills, texts, told = [], [], []
+    for when, trial, moment in zip(("before", "after"), trials, moments, strict=True):
+        state = learnt(moment.snapshot, "cpu")
+        shown = Sampler.of(_config(trial), trial, state).shown(range(ROWS * COLUMNS))
+        stills.append(shown.reshape(ROWS, COLUMNS, *shown.shape[1:]))
+        iteration, seconds = moment.snapshot.iteration, moment.seconds
+        texts += [when, f"{iteration:,} iterations", f"{seconds:,.0f} s"]
+        told.append(f"{when} is {trial.trial.signature} at iteration {iteration:,} after {seconds:,.1f} s")
+    size = _config(before).resolution
+    caption = (
+        f"Samples of {size} × {size} images before and after acceleration at {what}, not selected: {', '.join(told)} of "
+        f"steps, {_devices(trials)}. The autoencoder's own training, {_encoder_seconds(after):,.0f} s and shared, is not "
+        "counted."
+    )
+    return caption, np.concatenate(stills), texts
+
+
+def _devices(trials: Sequence[Finished]) -> str:
+    """What the seconds were measured on."""
+    places = [f"{one.trained.result['workers']} × {one.trained.result['device']}" for one in trials]
+    return f"each on {places[0]}" if places[0] == places[1] else f"but on {places[0]} and {places[1]}"
+
+
+def _encoder_seconds(after: Finished) -> float:
+    encoder = next(one for one in after.trial.requires() if one.config.trainable == "code_autoencoder")
+    return float(after.other(encoder).trained.result["train_seconds"])
+
+
+def _accelerates(before: Finished, after: Finished) -> bool:
+    """Whether the two differ in acceleration only, and in how long they train."""
+    one, other = _config(before), _config(after)
+    if one.accelerate or not other.accelerate or before.trial.seed != after.trial.seed:
+        return False
+    same = replace(
+        other, accelerate=False, iterations=one.iterations, snapshot_every=one.snapshot_every
+    ).canonical()
+    return before.trial.data == after.trial.data and same == one.canonical()
+
+
+def _name(finished: Finished) -> str:
+    config = _config(finished)
+    encoder = config.encoder if config.accelerate else None
+    return f"h/{encoder.code_divisor} × {encoder.code_channels}" if encoder else "images"
+
+
+def _config(finished: Finished) -> CodeGANConfig:
+    return cast(CodeGANConfig, finished.trial.config)

@@ -1,0 +1,111 @@
+"""Figure 4: test images, what comes back from their codes, and the errors."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from retable.data.errors import DataError
+from retable.data.images import Images
+from retable.data.pixels import to_model, to_uint8
+from retable.figures.finished import Finished
+from retable.figures.kinds import Figure, Sheet
+from trainables.code_gan.codec import Codec
+from trainables.code_gan.config import AutoencoderConfig
+
+SHOWN = 6
+LARGER = 4
+"""Times as large as in training are the paper's 512 × 512 images in Figure 4."""
+AMPLIFIED = 4
+"""By how much errors are, to be seen."""
+ERRORS = (
+    f"{SHOWN} test images, spread over the split; below each reconstruction its absolute error, {AMPLIFIED} times as "
+    "bright. MSE is of values in [0, 1], over the images shown."
+)
+
+
+def reconstructions(finished: Finished) -> Iterator[Figure]:
+    """Of one autoencoder, at the size that it was trained at.
+
+    Raises:
+        NothingToDraw: the data set is not here.
+    """
+    size = _config(finished).data.size
+    yield Sheet(
+        "reconstructions",
+        f"Reconstructions at {size} × {size}, the size of the training. {ERRORS}",
+        *_rows(_test_images(finished, size), {_code(finished): finished}),
+    )
+
+
+def by_code_size(finished: Sequence[Finished]) -> Iterator[Figure]:
+    """Of several autoencoders, from large codes to small ones, a figure for each seed; in the paper they have one.
+
+    Images are four times as large as in training, as the paper's, or as in training where the files are too small.
+
+    Raises:
+        NothingToDraw: the data set is not here.
+    """
+    for seed in dict.fromkeys(one.trial.seed for one in finished):
+        several = sorted(
+            (one for one in finished if one.trial.seed == seed), key=lambda one: _config(one).code_divisor
+        )
+        if len(several) < 2:
+            continue
+        trained = _config(several[0]).data.size
+        size = trained * LARGER
+        try:
+            x_NCHW = _test_images(several[0], size)
+        except DataError:
+            size = trained
+            x_NCHW = _test_images(several[0], size)
+        names = [_code(one) for one in several]
+        codes = {
+            name if names.count(name) == 1 else f"{name}, {one.trial.signature[:6]}": one
+            for name, one in zip(names, several, strict=True)
+        }
+        trials = ", ".join(
+            f"{name} is {one.trial.signature} at iteration {one.iteration:,}" for name, one in codes.items()
+        )
+        yield Sheet(
+            "reconstructions" if seed == 0 else f"reconstructions_seed_{seed}",
+            f"Figure 4: {size} × {size} images through codes of several sizes, learnt at {trained} × {trained}. {ERRORS} "
+            f"Trials: {trials}.",
+            *_rows(x_NCHW, codes),
+        )
+
+
+def _rows(x_NCHW: Tensor, codes: Mapping[str, Finished]) -> tuple[np.ndarray, list[str]]:
+    """Stills (rows, N, 3, S, S), the originals first, and what stands before each row."""
+    rows, texts = [to_uint8(x_NCHW)], ["input"]
+    for name, finished in codes.items():
+        codec = _config(finished).codec(finished.state()).to(finished.device)
+        y_NCHW = _reconstructed(codec, x_NCHW, finished.device)
+        error_NCHW = (y_NCHW - x_NCHW).abs() / 2
+        rows += [to_uint8(y_NCHW), (error_NCHW * AMPLIFIED * 255).round().clamp(0, 255).to(torch.uint8)]
+        texts += [f"{name}: MSE {error_NCHW.square().mean().item():.2g}", f"error × {AMPLIFIED}"]
+    return torch.stack(rows).numpy(), texts
+
+
+def _reconstructed(codec: Codec, x_NCHW: Tensor, device: torch.device) -> Tensor:
+    """One after the other: what is decoded may be large."""
+    return torch.cat([codec.decode(codec.encode(x[None].to(device))).cpu() for x in x_NCHW])
+
+
+def _test_images(finished: Finished, size: int) -> Tensor:
+    """Images (N, 3, size, size) in [-1, 1]."""
+    images = Images(finished.data(), replace(_config(finished).data, size=size), "test", 0)
+    count = min(SHOWN, len(images))
+    return to_model(images.evaluation_batch([n * len(images) // count for n in range(count)])[0])
+
+
+def _code(finished: Finished) -> str:
+    config = _config(finished)
+    return f"h/{config.code_divisor} × {config.code_channels}"
+
+
+def _config(finished: Finished) -> AutoencoderConfig:
+    return cast(AutoencoderConfig, finished.trial.config)

@@ -1,0 +1,60 @@
+"""A finished GAN, and the noise that all figures are drawn from."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from retable.data.pixels import to_uint8
+from retable.figures.finished import Finished
+from retable.pictures import Pixels
+from trainables.code_gan.codec import Codec
+from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
+from trainables.code_gan.draws import noise
+from trainables.code_gan.synthesis import Synthesis
+
+SEED = 0
+"""Of the figures' noise: the same for every trial, and none that training or a score has used."""
+BATCH = 4
+"""Images generated at once. It is fixed, for a sample's last bits may depend on its neighbours."""
+
+
+class Sampler:
+    """Images of a GAN that no longer learns."""
+
+    def __init__(self, synthesis: Synthesis, z_dim: int, device: torch.device) -> None:
+        self.synthesis, self.z_dim, self.device = synthesis, z_dim, device
+
+    @classmethod
+    def of(cls, config: CodeGANConfig, finished: Finished, state: Mapping[str, Any] | None = None) -> Self:
+        """That of a finished trial, at its best snapshot or in a state that it had before.
+
+        Raises:
+            NothingToDraw: its autoencoder is not there.
+        """
+        state = finished.state() if state is None else state
+        synthesis = Synthesis.of(config, state, _codec(finished), finished.device)
+        return cls(synthesis, config.z_dim, finished.device)
+
+    def noise(self, indices: Sequence[int]) -> Tensor:
+        """z of the samples of these numbers (N, z_dim)."""
+        return noise(SEED, "figure-z", 0, indices, self.z_dim)
+
+    def images(self, z_NZ: Tensor) -> Tensor:
+        """Images (N, 3, S, S) in [-1, 1] of any number of z, on the CPU."""
+        parts = torch.split(z_NZ, BATCH)
+        return torch.cat([self.synthesis(part_NZ.to(self.device)).cpu() for part_NZ in parts])
+
+    def shown(self, indices: Sequence[int]) -> Pixels:
+        """Samples of these numbers to look at: uint8 (N, 3, S, S)."""
+        return np.asarray(to_uint8(self.images(self.noise(indices))))
+
+
+def _codec(finished: Finished) -> Codec | None:
+    """The trained autoencoder that the trial requires, if it is one of codes."""
+    for required in finished.trial.requires():
+        if isinstance(required.config, AutoencoderConfig):
+            return required.config.codec(finished.other(required).state())
+    return None
