@@ -2,6 +2,7 @@
 
 import json
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -187,6 +188,29 @@ def test_the_number_of_workers_does_not_matter(
     assert results[0].keys() == alone.keys()
     for name, score in alone.items():
         assert results[0][name].value == pytest.approx(score.value, rel=1e-5)
+
+
+def test_images_are_forgotten_batch_by_batch(evaluation: ImageEvaluation, folder: Path) -> None:
+    generated: list[weakref.ref[Tensor]] = []
+    alive, asked = [], []
+
+    def watched(indices: Sequence[int], repeat: int) -> Tensor:
+        alive.append(sum(one() is not None for one in generated))
+        asked.append(len(indices))
+        images = generate(indices, repeat)
+        generated.append(weakref.ref(images))
+        return images
+
+    class Watched(DrawnImages):
+        def evaluation_batch(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+            asked.append(len(indices))
+            return super().evaluation_batch(indices)
+
+    ImageEvaluator(evaluation, folder, Watched(), Workers(), batch=3).scores(watched, final=True)
+    assert len(generated) == 14  # 20 samples by threes, twice
+    assert set(alive) == {0}
+    assert max(asked) == 3
+    assert sum(asked) == 2 * 20 + IMAGES
 
 
 def test_real_images_are_judged_once_for_all_trials(evaluation: ImageEvaluation, folder: Path) -> None:
