@@ -34,6 +34,7 @@ class Size:
     z_dim: int
     ema: float
     samples: int
+    snapshot_samples: int
     repeats: int
     snapshots: int
 
@@ -49,6 +50,7 @@ SMOKE = Size(
     z_dim=32,
     ema=0.9,
     samples=128,
+    snapshot_samples=64,
     repeats=2,
     snapshots=4,
 )
@@ -57,12 +59,13 @@ TOY = Size(
     encoder_width=16,
     encoder_lr=1e-3,
     scored=256,
-    gan_iterations=6_000,
-    gan_width=48,
+    gan_iterations=4_000,
+    gan_width=32,
     gan_lr=4e-4,
     z_dim=64,
     ema=0.99,
     samples=2_048,
+    snapshot_samples=512,
     repeats=3,
     snapshots=40,
 )
@@ -130,6 +133,6 @@ def _evaluation(size: Size, evaluation: ImageEvaluation) -> ImageEvaluation:
         evaluation,
         samples=size.samples,
         repeats=size.repeats,
-        snapshot_samples=size.samples // 2,
+        snapshot_samples=size.snapshot_samples,
         real_passes=1,
     )
