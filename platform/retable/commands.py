@@ -176,8 +176,9 @@ def _print_and_export(plan: Plan[Any], load: Load, results: Path, console: Conso
         console.print(
             "Differences between rows are inconclusive with 1 seed; --seeds 0,1,2 trains the missing."
         )
-    written = export(tables, results / "tables") + draw_figures(plan, load, results / "tables")
-    console.print(f"{len(written)} files are in {results / 'tables'}.")
+    folder = results / "tables" / plan.study.name  # several studies have a Table 4
+    written = export(tables, folder) + draw_figures(plan, load, folder)
+    console.print(f"{len(written)} files are in {folder}.")
     return 0
 
 

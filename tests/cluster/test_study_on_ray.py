@@ -170,7 +170,7 @@ def test_the_second_run_trains_what_is_missing_and_the_third_nothing(
     # Workers, kills and restarts change nothing: one worker in one process gives the same table.
     assert place.run("--local", results="local")[0] == 0
     ray, local = (
-        pd.read_parquet(place.folder / name / "tables" / "table_1.parquet")["value"]
+        pd.read_parquet(place.folder / name / "tables" / "walking" / "table_1.parquet")["value"]
         for name in ("results", "local")
     )
     pd.testing.assert_series_equal(ray, local, rtol=1e-6)

@@ -100,7 +100,7 @@ def test_tables_of_nothing_say_that_nothing_was_run(capsys: pytest.CaptureFixtur
     assert main(["table", str(STUDY), "--tables", "9", "--out", "new"]) == 0
     text = capsys.readouterr().out
     assert text.count("not run") == 8
-    assert Path("new/tables/table_9.csv").exists()
+    assert Path("new/tables/subsampling_ablation/table_9.csv").exists()
 
 
 def test_status_reads_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:

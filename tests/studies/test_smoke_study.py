@@ -72,19 +72,19 @@ def test_something_is_on_the_screen_within_ten_seconds_and_every_five_after(firs
 
 
 def test_table_9_has_four_finished_cells_of_each_metric(folder: Path, first: Run) -> None:
-    cells = pd.read_parquet(folder / "results" / "tables" / "table_9.parquet")
+    cells = pd.read_parquet(folder / "results" / "tables" / "subsampling_ablation" / "table_9.parquet")
     assert list(cells["state"]) == ["done"] * 8
     assert cells["value"].notna().all()
     assert set(cells["why_no_difference"].dropna()) <= {
         "not comparable: smoke data",
         "the paper has no number",
     }
-    assert (folder / "results" / "tables" / "table_9.csv").exists()
-    assert (folder / "results" / "tables" / "table_9.md").exists()
+    assert (folder / "results" / "tables" / "subsampling_ablation" / "table_9.csv").exists()
+    assert (folder / "results" / "tables" / "subsampling_ablation" / "table_9.md").exists()
 
 
 def test_the_classifier_is_good_enough_to_judge(folder: Path, first: Run) -> None:
-    cells = pd.read_parquet(folder / "results" / "tables" / "table_9.parquet")
+    cells = pd.read_parquet(folder / "results" / "tables" / "subsampling_ablation" / "table_9.parquet")
     accuracies = {float(name.partition("_acc")[2].partition("_")[0]) for name in cells["protocol"]}
     assert len(accuracies) == 1
     assert accuracies.pop() >= 0.95
@@ -97,7 +97,7 @@ def test_mlflow_has_the_tables_numbers_and_clips(folder: Path, first: Run) -> No
         run.data.tags.get("retable.signature"): run for run in client.search_runs([experiment.experiment_id])
     }
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
-    cells = pd.read_parquet(folder / "results" / "tables" / "table_9.parquet")
+    cells = pd.read_parquet(folder / "results" / "tables" / "subsampling_ablation" / "table_9.parquet")
     for cell in cells.itertuples():
         run = runs[cell.signatures]
         assert run.data.metrics[cell.protocol] == pytest.approx(cell.value, rel=1e-12)
