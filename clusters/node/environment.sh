@@ -19,7 +19,7 @@ unset OMP_NUM_THREADS PYTHONWARNINGS  # `ray up` sets one thread for all; Ray it
 
 # The address that we were reached at is the one by which the nodes know each other. Left to itself, Ray takes the one of
 # the default route, and gloo the one that the host name resolves to, which may be loopback.
-node_ip=$(cut -d ' ' -f 3 <<< "${SSH_CONNECTION:-- - 127.0.0.1 -}")
+node_ip=${RETABLE_NODE_IP:-$(cut -d ' ' -f 3 <<< "${SSH_CONNECTION:-- - 127.0.0.1 -}")}
 interface=$(ip -o addr show 2> /dev/null | awk -v ip="$node_ip" '{ split($4, at, "/") } at[1] == ip { print $2; exit }' || true)
 if [ -n "$interface" ]; then
   export GLOO_SOCKET_IFNAME=${GLOO_SOCKET_IFNAME:-$interface} NCCL_SOCKET_IFNAME=${NCCL_SOCKET_IFNAME:-$interface}
