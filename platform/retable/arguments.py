@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from retable.failures import CAUSES, Retries
-from retable.options import gigabytes, limits, positive, price, seeds, words
+from retable.options import gigabytes, limits, machines, positive, price, seeds, share, words
 
 CLASSES = f"classes of failures, such as code,lost: all, {', '.join(CAUSES)} (default: all)"
 TRIAL = "print all attempts at one trial, with their tracebacks"
@@ -58,7 +58,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     """How it is trained; nothing here is part of a trial's identity."""
     training = parser.add_argument_group("for the training")
     add_workers(training)
-    training.add_argument("--address", help="a running Ray cluster, such as auto or ray://host:10001")
+    add_address(training)
     training.add_argument(
         "--local", action="store_true", help="train in this process, without Ray (to debug)"
     )
@@ -67,8 +67,21 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         type=limits,
         default=Retries(),
         metavar="CLASS=N,…",
-        help="how often a trial is begun again by itself: lost=2 when its workers were lost, out_of_memory=1 with half "
-        "the micro-batch (these are the defaults)",
+        help="how often a trial is begun again by itself: lost=2 when its workers were lost, preempted=10 when their node "
+        "was taken away with notice, out_of_memory=1 with half the micro-batch (these are the defaults)",
+    )
+    training.add_argument(
+        "--gpus-per-worker",
+        type=share,
+        metavar="N",
+        help="0.5 for two trials on each GPU, 0 to use none (default: 1 where there are any)",
+    )
+    training.add_argument(
+        "--wait-for-nodes",
+        type=price,
+        default=30.0,
+        metavar="MINUTES",
+        help="how long a trial waits for a node that can hold it (default: 30)",
     )
     training.add_argument(
         "--storage",
@@ -95,6 +108,11 @@ def add_doctor(parser: argparse.ArgumentParser) -> None:
         help="folder of results (default: results; RETABLE_STORAGE comes before it)",
     )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON and nothing else")
+
+
+def add_address(group: argparse._ArgumentGroup) -> None:
+    """Which cluster."""
+    group.add_argument("--address", help="a running Ray cluster, such as auto or ray://host:10001")
 
 
 def add_figures(parser: argparse.ArgumentParser) -> None:
@@ -132,6 +150,12 @@ def add_plan_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup
         type=gigabytes,
         metavar="GB",
         help="memory of the GPUs, such as 12 or 12,24,80: cells that fit none can't run (default: none stated)",
+    )
+    plan.add_argument(
+        "--nodes",
+        type=machines,
+        metavar="NxGPUS",
+        help="machines to place trials on, such as 4x8 for four of eight GPUs; --address asks a running cluster instead",
     )
     plan.add_argument("--price-per-gpu-hour", type=price, metavar="PRICE", help="adds a price to the total")
     plan.add_argument("--json", action="store_true", help="print the plan as JSON and nothing else")

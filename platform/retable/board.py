@@ -79,6 +79,8 @@ class Board:
         if assignment.split > 1:
             words = f"{planned.name} again, with micro-batches cut in {assignment.split}: they did not fit"
             self.console.print(Text(words, style="yellow"))
+        if assignment.where:
+            self.console.print(Text(f"{planned.name}: {assignment.where}", style="dim"))
 
     def ended(self, planned: PlannedTrial, state: str, message: str) -> None:
         """A trial's attempt has ended, or the trial can't be run."""
@@ -143,6 +145,7 @@ class Board:
             f"{len(finished)} of {len(execution.states)} trials finished, {filled} of {len(cells)} cells",
             _duration(time.monotonic() - self._started),
             f"{hours:.2f} {execution.hours}",
+            execution.notice,
             "saving and stopping; Ctrl-C again ends at once" if execution.stopping else self._left(),
         ]
         return ", ".join(part for part in parts if part)

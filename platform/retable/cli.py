@@ -14,6 +14,7 @@ from retable import commands
 from retable.arguments import (
     CLASSES,
     TRIAL,
+    add_address,
     add_choices,
     add_data,
     add_doctor,
@@ -28,6 +29,7 @@ from retable.arguments import (
 from retable.console import open_console
 from retable.failures import Retries
 from retable.options import classes, positive
+from retable.placement import Node
 from retable.pricing import Machine
 from retable.scale import Scale
 from retable.study import Study
@@ -66,7 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if verb == "table":
             add_from_mlflow(command)
         if verb == "plan":
-            add_workers(add_plan_options(command))
+            plan = add_plan_options(command)
+            add_workers(plan)
+            add_address(plan)
         if verb == "status":
             command.add_argument("--trial", metavar="SIGNATURE", help=TRIAL)
         if verb == "retry":
@@ -144,7 +148,7 @@ def main_study(study: Study[Any], arguments: Sequence[str] | None = None) -> int
         parser.error("--from-mlflow goes with --report")
     if given.verb == "plan":
         return _guarded(lambda console: _plan([study], given, console))
-    for option in ("json", "gpu_memory", "price_per_gpu_hour"):
+    for option in ("json", "gpu_memory", "nodes", "price_per_gpu_hour"):
         if getattr(given, option):
             parser.error(f"--{option.replace('_', '-')} goes with --plan")
     verb = given.verb or ("run" if given.from_mlflow is None else "table")
@@ -236,8 +240,27 @@ def _plan(studies: Sequence[Study[Any]], given: argparse.Namespace, console: Con
         raise ValueError(
             f"studies in one plan must read one data set, but they read {', '.join(sorted(data))}"
         )
-    machine = Machine(cards=given.gpu_memory, workers=given.workers, price=given.price_per_gpu_hour)
+    nodes = _nodes(given)
+    cards = tuple(sorted({node.gpu_gb for node in nodes if node.gpu_gb}))
+    machine = Machine(
+        cards=given.gpu_memory or cards or None,
+        workers=given.workers,
+        price=given.price_per_gpu_hour,
+        nodes=nodes,
+    )
     return commands.show_plan(requests, machine, console, as_json=given.json)
+
+
+def _nodes(given: argparse.Namespace) -> tuple[Node, ...]:
+    """The stated nodes, or those of the running cluster; none where neither is named."""
+    if given.nodes is not None:
+        card = given.gpu_memory[0] if given.gpu_memory and len(given.gpu_memory) == 1 else None
+        return tuple(replace(node, gpu_gb=card) for node in given.nodes)
+    if given.address is None:
+        return ()
+    from retable.cluster.nodes import living
+
+    return living(given.address, given.out)
 
 
 def _request(study: Study[Any], given: argparse.Namespace) -> commands.Request:
@@ -255,6 +278,8 @@ def _request(study: Study[Any], given: argparse.Namespace) -> commands.Request:
         from_mlflow=getattr(given, "from_mlflow", None),
         classifier=given.classifier,
         storage=given.storage,
+        gpus=getattr(given, "gpus_per_worker", None),
+        wait_minutes=getattr(given, "wait_for_nodes", 30.0),
     )
 
 

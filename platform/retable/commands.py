@@ -47,6 +47,8 @@ class Request:
         from_mlflow: make tables from this tracker (empty: the default one) and no folder of results.
         classifier: file of weights that `scale` was changed to be judged by; its content is part of signatures.
         storage: URL of Optuna's storage; None for a file in the folder of results.
+        gpus: of each worker; None for one where there are any.
+        wait_minutes: how long a trial waits for a node that can hold it.
     """
 
     study: Study[Any]
@@ -62,6 +64,8 @@ class Request:
     from_mlflow: str | None = None
     classifier: Path | None = None
     storage: str | None = None
+    gpus: float | None = None
+    wait_minutes: float = 30.0
 
     def plan(self, data: str, *, winners: bool = True) -> Plan[Any]:
         """The plan over a data set of that fingerprint; with its searches' points, and their winners if asked for."""

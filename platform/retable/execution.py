@@ -66,6 +66,7 @@ class Execution:
         messages: signature -> why a trial is failed, held or blocked.
         hours: what a worker's hours are called; its runner knows whether a worker is a GPU.
         proposer: asked for more trials once none is waiting.
+        notice: what holds its runner up now, such as ``waiting for a node: needs 2 CPUs, 1 there``; for people.
     """
 
     plan: Plan[Any]
@@ -80,9 +81,11 @@ class Execution:
     stopping: bool = False
     hours: str = "worker-hours"
     proposer: Proposer | None = None
+    notice: str = ""
     _planned: dict[str, PlannedTrial] = field(default_factory=dict)
     _attempts: dict[str, Attempt] = field(default_factory=dict)
     _pruned: dict[str, str] = field(default_factory=dict)
+    _moved: dict[str, str] = field(default_factory=dict)
     _following: dict[str, Following] = field(default_factory=dict)
     _first: dict[str, int] = field(default_factory=dict)  # number of each trial's first attempt in this run
 
@@ -113,6 +116,13 @@ class Execution:
 
     def next(self) -> PlannedTrial | None:
         """A waiting trial whose requirements are finished; None if there is none now."""
+        return next(self.ready(), None)
+
+    def ready(self) -> Iterator[PlannedTrial]:
+        """The waiting trials whose requirements are finished, in the plan's order.
+
+        The proposer is asked for more where none is waiting.
+        """
         while not self.stopping:
             for planned in self.plan.trials:
                 if self.states[planned.signature] != "waiting":
@@ -121,14 +131,13 @@ class Execution:
                 if required & {"failed", "blocked", "held", "stopped", "pruned"}:
                     self._give_up(planned, "blocked", "a trial that it requires did not finish")
                 elif required <= FINISHED:
-                    return planned
+                    yield planned
             if self.proposer is None or "waiting" in self.states.values():
-                return None
+                return
             more = self.proposer.propose()
             if not more:
-                return None
+                return
             self.add(more)
-        return None
 
     @property
     def waiting(self) -> bool:
@@ -144,17 +153,25 @@ class Execution:
         record = self.ledger.trial(planned.signature)
         return split_for(record, config.batch_size // config.accumulate, workers, afresh=asked)
 
-    def refuse(self, planned: PlannedTrial) -> None:
-        """Give up on a trial of which no gang's `split` fits."""
-        self._give_up(planned, "failed", "it ran out of memory and its micro-batch can't be cut any further")
+    def refuse(
+        self,
+        planned: PlannedTrial,
+        reason: str = "it ran out of memory and its micro-batch can't be cut any further",
+    ) -> None:
+        """Give up on a trial in this run: no gang can train it."""
+        self._give_up(planned, "failed", reason)
 
     @property
     def running(self) -> tuple[str, ...]:
         """Signatures of the attempts under way."""
         return tuple(self._attempts)
 
-    def begin(self, planned: PlannedTrial, workers: int = 1) -> Assignment | None:
-        """Take the trial's lease for a gang of that size and prepare its folder; None if another process holds it."""
+    def begin(self, planned: PlannedTrial, workers: int = 1, where: str = "") -> Assignment | None:
+        """Take the trial's lease for a gang of that size and prepare its folder; None if another process holds it.
+
+        Args:
+            where: the gang's workers are, for people.
+        """
         signature = planned.signature
         split = self.split(planned, workers)
         if split is None:
@@ -188,7 +205,7 @@ class Execution:
         )
         self._attempts[signature] = attempt
         self._first.setdefault(signature, attempt.number)
-        assignment = replace(self.assignment(signature, attempt.number), split=split)
+        assignment = replace(self.assignment(signature, attempt.number), split=split, where=where)
         self.states[signature] = "running"
         for observer in self.observers:
             observer.began(planned, assignment)
@@ -212,7 +229,7 @@ class Execution:
         """
         signature = assignment.trial.signature
         attempt = self._attempts.pop(signature)
-        pruned = self._pruned.pop(signature, None)
+        pruned, moved = self._pruned.pop(signature, None), self._moved.pop(signature, None)
         assignment.stop_request.unlink(missing_ok=True)
         result = self._result(signature)
         if result is not None:
@@ -221,14 +238,17 @@ class Execution:
             state, message = "pruned", pruned
         elif state is None or state in FINISHED:
             state, message = "failed", message or "the attempt ended without a result"
-        why = cause if state == "failed" else None
+        if moved is not None and (state == "stopped" or (state == "failed" and cause == "lost")):
+            cause, message = "preempted", moved
+        why = cause if state == "failed" or cause == "preempted" else None
         try:
             self.ledger.progress(attempt, self._iteration(signature))
             self.ledger.finish(attempt, cast(End, state), result=result, cause=why, message=message)
         except Fenced as fenced:
-            state, message = "held", str(fenced)
+            state, message, why = "held", str(fenced), None
         self.states[signature] = state
-        if state == "failed" and self.retries.try_again(self.ledger.trial(signature), self._first[signature]):
+        again = state == "failed" or (why == "preempted" and not self.stopping)
+        if again and self._try_again(signature):
             self.states[signature] = "waiting"
         if message:
             self.messages[signature] = message
@@ -265,6 +285,17 @@ class Execution:
             self._pruned[signature] = reason
             self.assignment(signature, attempt.number).stop_request.touch()
 
+    def move(self, signature: str, reason: str) -> None:
+        """Ask a running attempt to save and return, so that the trial goes on elsewhere.
+
+        Args:
+            reason: why, such as ``node 10.0.0.2 is taken away``.
+        """
+        attempt = self._attempts.get(signature)
+        if attempt is not None and signature not in self._moved:
+            self._moved[signature] = reason
+            self.assignment(signature, attempt.number).stop_request.touch()
+
     @contextmanager
     def leases_kept(self) -> Iterator[None]:
         """Renew the running attempts' leases while the body runs, from a thread."""
@@ -287,6 +318,10 @@ class Execution:
 
         with _repeated(look, LOOK_SECONDS, "looks") if self.proposer is not None else nullcontext():
             yield
+
+    def _try_again(self, signature: str) -> bool:
+        every = self._planned[signature].trial.config.snapshot_every
+        return self.retries.try_again(self.ledger.trial(signature), self._first[signature], every)
 
     def _start(self, planned: PlannedTrial) -> extension.Start | None:
         """Where a shorter training of the trial left off, if the trial has no checkpoint of its own yet."""

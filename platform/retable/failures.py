@@ -8,11 +8,12 @@ from retable.data.errors import DataError
 from retable.files import DiskFull
 from retable.record import Attempt, TrialRecord
 
-Cause = Literal["out_of_memory", "lost", "disk", "data", "code"]
+Cause = Literal["out_of_memory", "lost", "preempted", "disk", "data", "code"]
 """A failure's class:
 
 - ``out_of_memory``: of the host or the device. Begun again with half the micro-batch, as often as `Retries` says.
 - ``lost``: a worker, a node or the driver went away. Begun again from the checkpoint.
+- ``preempted``: a node was taken away with notice. Begun again from the checkpoint, and counted for itself.
 - ``disk``: there was no room for a file. The next run begins it again.
 - ``data``: the data set can't be trained on. Begun again only when asked.
 - ``code``: any other error. Begun again only when asked.
@@ -53,16 +54,19 @@ class Retries:
 
     Attributes:
         out_of_memory: how often a trial's micro-batch is halved.
-        lost: how often, in one run, a trial is begun again whose workers were lost. The next run may do so as often.
+        lost: how often, in one run, a trial is begun again whose workers were lost, without having reached another
+            snapshot in between. The next run may do so as often.
+        preempted: the same for nodes that were taken away with notice.
         asked: classes whose failed trials this run begins again, as they were declared.
     """
 
     out_of_memory: int = 1
     lost: int = 2
+    preempted: int = 10
     asked: frozenset[Cause] = frozenset()
 
     def __post_init__(self) -> None:
-        for name in ("out_of_memory", "lost"):
+        for name in ("out_of_memory", "lost", "preempted"):
             if getattr(self, name) < 0:
                 raise ValueError(f"retries of {name} must be at least 0, but got {getattr(self, name)}")
 
@@ -74,15 +78,18 @@ class Retries:
     def take_up(self, record: TrialRecord) -> bool:
         """Whether a run that starts now begins a failed trial."""
         cause = failure_class(record.attempts[-1])
-        return cause in self.asked or cause in ("lost", "disk") or self._halve(record)
+        return cause in self.asked or cause in ("lost", "preempted", "disk") or self._halve(record)
 
-    def try_again(self, record: TrialRecord, since: int) -> bool:
-        """Whether the run in which a trial has just failed begins it again.
+    def try_again(self, record: TrialRecord, since: int, snapshot_every: int = 1) -> bool:
+        """Whether the run in which an attempt has just failed, or was preempted, begins the trial again.
 
         Args:
             since: number of the trial's first attempt in this run.
+            snapshot_every: iterations between two of the trial's snapshots.
         """
-        here = [attempt for attempt in record.attempts if attempt.number >= since]
+        here = _fruitless([a for a in record.attempts if a.number >= since], snapshot_every)
+        if here[-1].cause == "preempted":
+            return sum(attempt.cause == "preempted" for attempt in here) <= self.preempted
         if failure_class(here[-1]) == "lost":
             return sum(failure_class(attempt) == "lost" for attempt in here) <= self.lost
         return self._halve(record)
@@ -123,6 +130,15 @@ def failure_class(attempt: Attempt) -> Cause | None:
     if attempt.cause == "replaced":
         return "lost"
     return next((cause for cause in CAUSES if cause == attempt.cause), "code")
+
+
+def _fruitless(attempts: Sequence[Attempt], snapshot_every: int) -> Sequence[Attempt]:
+    """The last of them that led to no snapshot beyond those before, and the one that reached that."""
+    most = first = 0
+    for at, attempt in enumerate(attempts):
+        if attempt.iteration // snapshot_every > most:
+            most, first = attempt.iteration // snapshot_every, at
+    return attempts[first:]
 
 
 def _out_of_memory(attempts: Sequence[Attempt]) -> list[Attempt]:

@@ -72,9 +72,9 @@ class StepCost:
         return StepCost(int(saved["parameters"]), Line(**saved["macs"]), Line(**saved["peak"]))
 
 
-def room_mb(card_gb: float) -> float:
-    """MiB that tensors can fill on a card of so many GB (the trade's GB: 2^30 bytes)."""
-    return USABLE * (card_gb * 1024 - CONTEXT_MB)
+def room_mb(card_gb: float, share: float = 1) -> float:
+    """MiB that tensors can fill on a card of so many GB (the trade's GB: 2^30 bytes), or on a share of it."""
+    return USABLE * (card_gb * 1024 * min(share, 1) - CONTEXT_MB)
 
 
 def gpus_for(cost: StepCost, micro_batch: int, card_gb: float) -> int | None:

@@ -2,8 +2,10 @@
 
 import argparse
 import math
+from dataclasses import replace
 
 from retable.failures import CAUSES, Cause, Retries
+from retable.placement import Node
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -21,13 +23,13 @@ def classes(text: str) -> frozenset[Cause]:
 
 def limits(text: str) -> Retries:
     """Limits such as ``lost=2,out_of_memory=1``; what is not named has its default."""
-    given = {"lost": Retries.lost, "out_of_memory": Retries.out_of_memory}
+    given: dict[str, int] = {}
     for word in words(text):
         name, _, count = word.partition("=")
-        if name not in given or not count.isdecimal():
+        if name not in ("lost", "out_of_memory", "preempted") or not count.isdecimal():
             raise argparse.ArgumentTypeError(f"must be such as lost=2,out_of_memory=1, but got {text!r}")
         given[name] = int(count)
-    return Retries(lost=given["lost"], out_of_memory=given["out_of_memory"])
+    return replace(Retries(), **given)  # type: ignore[arg-type]
 
 
 def seeds(text: str) -> tuple[int, ...]:
@@ -51,6 +53,26 @@ def gigabytes(text: str) -> tuple[float, ...]:
     if not sizes or min(sizes) <= 0:
         raise argparse.ArgumentTypeError(f"must be sizes in GB such as 12 or 12,24,80, but got {text!r}")
     return sizes
+
+
+def share(text: str) -> float:
+    """A number above 0, up to 1; or 0."""
+    if not 0 <= (given := _number(text)) <= 1:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 1, such as 0.5, but got {text!r}")
+    return given
+
+
+def machines(text: str) -> tuple[Node, ...]:
+    """Nodes of so many GPUs, such as ``4x8`` for four with eight each, between commas."""
+    found: list[Node] = []
+    for word in words(text):
+        count, _, gpus = word.partition("x")
+        if not (count.isdecimal() and gpus.isdecimal() and int(count) and int(gpus)):
+            raise argparse.ArgumentTypeError(
+                f"must be nodes x GPUs of each, such as 4x8 or 2x8,4x4, but got {text!r}"
+            )
+        found += [Node(f"{word} {at}", {"CPU": 1e6, "GPU": int(gpus)}) for at in range(int(count))]
+    return tuple(found)
 
 
 def price(text: str) -> float:

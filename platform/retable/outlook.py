@@ -21,6 +21,7 @@ class Prospect:
         left: iterations still to be trained.
         cost: of a step; None where it is not known.
         workers: that it is planned for.
+        placement: where so many workers would be on the stated nodes, in words; empty if none are stated.
         gpus: GB of a card -> the fewest of them that hold it; None if even one sample on each is too much.
         seconds: wall time of an update by so many workers; None where nothing like it was measured.
         hours: wall time that is left, with evaluation; None likewise.
@@ -33,6 +34,7 @@ class Prospect:
     left: int
     cost: StepCost | None = None
     workers: int = 1
+    placement: str = ""
     gpus: Mapping[float, int | None] | None = None
     seconds: float | None = None
     hours: float | None = None
@@ -78,6 +80,7 @@ class Prospect:
                 "gflops_per_step": self.gflops,
                 "memory_mb": self.memory_mb,
                 "workers": self.workers,
+                "placement": self.placement or None,
                 "gpus": None if self.gpus is None else {f"{card:g}": n for card, n in self.gpus.items()},
                 "seconds_per_step": self.seconds,
                 "hours": self.hours,

@@ -7,6 +7,7 @@ from statistics import median
 
 from retable.forecast import StepCost, divisors, gpus_for
 from retable.outlook import Prospect
+from retable.placement import Gang, Node, place
 from retable.plan import PlannedTrial
 from retable.record import FINISHED
 from retable.speed import Speed, most_common_device
@@ -23,11 +24,13 @@ class Machine:
         cards: GB of the GPUs; a trial that fits on none of them can't run. None if nobody said.
         workers: most workers of one trial; None for as many as the first card that holds it asks for.
         price: of an hour of one worker.
+        nodes: to place trials on; none if nobody said.
     """
 
     cards: tuple[float, ...] | None = None
     workers: int | None = None
     price: float | None = None
+    nodes: tuple[Node, ...] = ()
 
     def workers_for(self, cost: StepCost | None, micro_batch: int) -> int:
         """How many workers a trial gets. They share a micro-batch equally."""
@@ -35,6 +38,16 @@ class Machine:
             return max(size for size in divisors(micro_batch) if size <= self.workers)
         needed = [gpus_for(cost, micro_batch, card) for card in self.cards or () if cost is not None]
         return next((gpus for gpus in needed if gpus is not None), 1)
+
+    def placement(self, cost: StepCost | None, workers: int, micro_batch: int) -> str:
+        """Where a trial's gang would be, in words; empty where no nodes are stated."""
+        if not self.nodes:
+            return ""
+        gpus = float(any(node.resources.get("GPU") for node in self.nodes))
+        memory = 0.0 if cost is None else cost.memory_mb(micro_batch // workers, workers)
+        gang = Gang(workers=workers, gpus=gpus, memory_mb=memory * gpus)
+        placed = place(gang, self.nodes, self.nodes)
+        return f"without room: no nodes have {gang.needs}" if placed is None else placed.reason
 
 
 @dataclass(frozen=True)
@@ -95,6 +108,7 @@ def _prospect(one: Known, measured: Sequence[Known], device: str, machine: Machi
         left=one.left,
         cost=one.cost,
         workers=workers,
+        placement=machine.placement(one.cost, workers, micro),
         gpus=None if one.cost is None else {c: gpus_for(one.cost, micro, c) for c in machine.cards or CARDS},
         seconds=seconds,
         hours=hours,

@@ -117,6 +117,7 @@ class Assignment:
         data: root of the data set.
         required: signature -> folder of each finished trial that this one requires.
         split: parts that this attempt cuts each micro-batch into, for want of memory (`retable.failures`).
+        where: its workers are, for people.
     """
 
     trial: "Trial"
@@ -125,6 +126,7 @@ class Assignment:
     attempt: int
     required: Mapping[str, Path]
     split: int = 1
+    where: str = ""
 
     @property
     def stop_request(self) -> Path:

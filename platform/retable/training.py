@@ -222,4 +222,10 @@ def _runner(request: Request) -> "Callable[[Execution], None]":
         return local.run_plan
     from retable.cluster.tune import run_plan
 
-    return partial(run_plan, workers=request.workers, address=request.address)
+    return partial(
+        run_plan,
+        workers=request.workers,
+        address=request.address,
+        gpus=request.gpus,
+        wait_minutes=request.wait_minutes,
+    )

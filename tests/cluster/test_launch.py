@@ -4,7 +4,8 @@ from itertools import product
 
 import pytest
 
-from retable.cluster.launch import Gang, ImpossibleShapeError, checked_slots, slots
+from retable.cluster.launch import ImpossibleShapeError, checked_slots, slots
+from retable.placement import Gang
 
 
 @pytest.mark.parametrize(

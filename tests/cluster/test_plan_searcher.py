@@ -1,6 +1,7 @@
 """Tune is handed every trial, in order, and never more workers than the cluster holds, whatever the shapes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from types import ModuleType
@@ -11,13 +12,46 @@ from ray.exceptions import ActorDiedError, NodeDiedError, OutOfMemoryError
 from ray.train.v2.api.exceptions import WorkerGroupError
 from ray.tune.search import Searcher
 
-from retable.cluster.launch import Gang
+from retable.cluster.dispatch import Dispatch
 from retable.cluster.train import write_failure
 from retable.cluster.tune import PlanSearcher, _cause
 from retable.execution import Execution
 from retable.files import write_json
 from retable.ledger import Ledger
+from retable.placement import Gang, Node
 from retable.plan import make_plan
+
+
+@dataclass
+class Machines:
+    """A cluster that is what the test says."""
+
+    here: list[Node]
+    grows: bool = False
+    gone: dict[str, str] = field(default_factory=dict)
+    doubted: list[str] = field(default_factory=list)
+    wanted: list[Gang] = field(default_factory=list)
+
+    def nodes(self) -> Sequence[Node]:
+        return [node for node in self.here if node.name not in self.gone]
+
+    def used(self) -> Mapping[str, Mapping[str, float]]:
+        return {}
+
+    def leaving(self) -> Mapping[str, str]:
+        return self.gone
+
+    def doubt(self, nodes: Sequence[str]) -> None:
+        self.doubted += nodes
+
+    def want(self, gangs: Sequence[Gang]) -> None:
+        self.wanted = list(gangs)
+
+
+def searcher_of(execution: Execution, workers: int, *cpus: int) -> PlanSearcher:
+    """A searcher over nodes with so many CPUs."""
+    nodes = [Node(f"n{at}", {"CPU": count}) for at, count in enumerate(cpus)]
+    return PlanSearcher(Dispatch(execution, Gang(workers=workers), Machines(nodes)))
 
 
 @pytest.fixture
@@ -39,7 +73,7 @@ def finish(searcher: PlanSearcher, trial_id: str, signature: str) -> None:
 def test_every_trial_is_trained_and_no_gang_waits_for_what_another_holds(
     execution: Execution, workers: int, slots: int
 ) -> None:
-    searcher = PlanSearcher(execution, Gang(workers=workers), slots)
+    searcher = searcher_of(execution, workers, slots)
     names = count()
     live: dict[str, dict[str, Any]] = {}
     trained: list[str] = []
@@ -47,7 +81,7 @@ def test_every_trial_is_trained_and_no_gang_waits_for_what_another_holds(
         if isinstance(config, dict):
             trial_id = next(name for name in searcher._live if name not in live)
             live[trial_id] = config
-            assert sum(gang["workers"] for gang in live.values()) <= slots
+            assert sum(gang["start"].gang.workers for gang in live.values()) <= slots
             continue
         assert live, "nothing runs and nothing is handed out: a deadlock"
         trial_id, config = live.popitem()
@@ -57,24 +91,34 @@ def test_every_trial_is_trained_and_no_gang_waits_for_what_another_holds(
     assert set(execution.states.values()) == {"done"}
 
 
-def test_a_trial_that_others_wait_for_takes_the_whole_machine(execution: Execution) -> None:
-    searcher = PlanSearcher(execution, Gang(workers=1), 2)
-    judge, *walks = execution.plan.trials
-    assert searcher.gang_size(judge) == 2
-    assert [searcher.gang_size(walk) for walk in walks] == [1, 1, 1]
+def sizes(searcher: PlanSearcher) -> list[int | None]:
+    """Workers of each trial's gang on the present nodes."""
+    searcher.dispatch._look()
+    gangs = [searcher.dispatch.gang_for(planned) for planned in searcher.execution.plan.trials]
+    return [None if gang is None else gang.workers for gang in gangs]
+
+
+def test_a_trial_that_others_wait_for_takes_a_whole_node(execution: Execution) -> None:
+    assert sizes(searcher_of(execution, 1, 2)) == [2, 1, 1, 1]
+    assert sizes(searcher_of(execution, 1, 2, 4, 3)) == [4, 1, 1, 1]
 
 
 def test_a_gang_is_as_large_as_shares_the_batch_equally(execution: Execution) -> None:
-    searcher = PlanSearcher(execution, Gang(workers=4), 8)
-    assert [searcher.gang_size(walk) for walk in execution.plan.trials[1:]] == [4, 4, 3]
+    assert sizes(searcher_of(execution, 4, 8)) == [4, 4, 4, 3]
+
+
+def test_a_gang_is_as_large_as_the_present_nodes_hold(execution: Execution) -> None:
+    assert sizes(searcher_of(execution, 4, 1, 1, 1)) == [2, 2, 2, 3]
+    assert sizes(searcher_of(execution, 4, 1)) == [1, 1, 1, 1]
+    assert sizes(searcher_of(execution, 4)) == [None, None, None, None]
 
 
 def test_a_large_gang_is_not_overtaken_for_ever(execution: Execution) -> None:
     """Four workers for s_t=2 don't fit beside those of s_t=1, and the smaller s_t=3 behind it has to wait."""
-    searcher = PlanSearcher(execution, Gang(workers=4), 7)
+    searcher = searcher_of(execution, 4, 7)
     judge = searcher.suggest("judge")
     finish(searcher, "judge", judge["signature"])
-    assert searcher.suggest("one")["workers"] == 4
+    assert searcher.suggest("one")["start"].gang.workers == 4
     assert searcher.suggest("two") is None
     execution.request_stop()
     assert searcher.suggest("three") == Searcher.FINISHED
@@ -95,19 +139,16 @@ def test_what_no_worker_could_write_down_has_a_class_too(error: Exception, cause
 
 
 def test_what_ran_out_of_memory_comes_again_with_its_micro_batch_halved(execution: Execution) -> None:
-    searcher = PlanSearcher(execution, Gang(workers=1), 1)
+    searcher = searcher_of(execution, 1, 1)
     judge = searcher.suggest("judge")
-    write_failure(searcher._live["judge"][0], "out_of_memory", "it did not fit")
+    write_failure(judge["start"].assignment, "out_of_memory", "it did not fit")
     searcher.on_trial_complete("judge", error=True)
     assert searcher._live == {}
     again = searcher.suggest("again")
     assert searcher.suggest("too early") is None  # it may fail and come again, so it is not over
-    assert (again["signature"], again["assignment"].attempt, again["assignment"].split) == (
-        judge["signature"],
-        2,
-        2,
-    )
-    write_failure(searcher._live["again"][0], "out_of_memory", "it did not fit")
+    assignment = again["start"].assignment
+    assert (again["signature"], assignment.attempt, assignment.split) == (judge["signature"], 2, 2)
+    write_failure(again["start"].assignment, "out_of_memory", "it did not fit")
     searcher.on_trial_complete("again", error=True)
     assert searcher.suggest("no more") == Searcher.FINISHED
     assert execution.states[judge["signature"]] == "failed"
@@ -115,9 +156,9 @@ def test_what_ran_out_of_memory_comes_again_with_its_micro_batch_halved(executio
 
 
 def test_lost_workers_are_replaced_twice_in_a_run(execution: Execution) -> None:
-    searcher = PlanSearcher(execution, Gang(workers=1), 1)
+    searcher = searcher_of(execution, 1, 1)
     for attempt in (1, 2, 3):
-        assert searcher.suggest(f"{attempt}")["assignment"].attempt == attempt
+        assert searcher.suggest(f"{attempt}")["start"].assignment.attempt == attempt
         searcher.on_trial_complete(f"{attempt}", error=True)
     assert searcher.suggest("no more") == Searcher.FINISHED
     assert "its workers were lost" in execution.messages.values()

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from types import ModuleType
@@ -15,16 +15,36 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from retable.asking import Storage
-from retable.cluster.launch import Gang
+from retable.cluster.dispatch import Dispatch
 from retable.cluster.tune import PlanSearcher
 from retable.data.embedded import ensure_embedded
 from retable.execution import Execution
 from retable.files import write_json
 from retable.ledger import Ledger
+from retable.placement import Gang, Node
 from retable.searched import search_plan, tunings
 from retable.searching import Searching
 
 SCRIPT = Path(__file__).parents[1] / "retable" / "valley.py"
+
+
+class Three:
+    """A cluster of one node with three CPUs."""
+
+    grows = False
+
+    def nodes(self) -> Sequence[Node]:
+        return [Node("one", {"CPU": 3})]
+
+    def used(self) -> Mapping[str, Mapping[str, float]]:
+        return {}
+
+    def leaving(self) -> Mapping[str, str]:
+        return {}
+
+    def doubt(self, nodes: Sequence[str]) -> None: ...
+
+    def want(self, gangs: Sequence[Gang]) -> None: ...
 
 
 @pytest.fixture
@@ -41,7 +61,7 @@ def execution(valley: ModuleType, tmp_path: Path) -> Iterator[Execution]:
 
 
 def test_a_point_is_asked_when_there_is_room_for_its_gang(valley: ModuleType, execution: Execution) -> None:
-    searcher, names = PlanSearcher(execution, Gang(workers=1), 3), count()
+    searcher, names = PlanSearcher(Dispatch(execution, Gang(workers=1), Three())), count()
     live: dict[str, str] = {}
     most = trained = 0
     while (config := searcher.suggest(name := f"trial-{next(names)}")) != Searcher.FINISHED or live:

@@ -118,8 +118,8 @@ def first(place: Place) -> tuple[int, str]:
     return place.run("--workers", "2")
 
 
-def test_a_killed_rank_is_replaced_within_the_attempt(place: Place, first: tuple[int, str]) -> None:
-    assert place.states()["s_t=2 batch_size=4"] == ["done"], first[1]
+def test_a_gang_that_loses_a_rank_is_replaced(place: Place, first: tuple[int, str]) -> None:
+    assert place.states()["s_t=2 batch_size=4"] == ["failed", "done"], first[1]
     (folder,) = (
         f.parent
         for f in place.results.glob("trials/*/config.json")

@@ -14,9 +14,10 @@ import ray.data
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from retable.cluster.connect import connected
-from retable.cluster.launch import Gang, checked_slots, slots
+from retable.cluster.launch import checked_slots, slots
 from retable.data.errors import DataError
 from retable.data.readers import READER, Readers, Request, SteadyReader
+from retable.placement import Gang
 
 TASKS = 4096  # most Ray tasks of one list of files; each costs about 10 ms
 

@@ -1,46 +1,50 @@
 """What gangs of workers a cluster can hold."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True, kw_only=True)
-class Gang:
-    """The shape of a trial's workers: a machine knob, never part of a trial's identity.
-
-    Attributes:
-        workers: workers of one trial.
-        cpus: CPUs of each worker.
-        gpus: GPUs of each worker; a fraction shares one.
-    """
-
-    workers: int = 1
-    cpus: float = 1
-    gpus: float = 0
-
-    @property
-    def worker(self) -> dict[str, float]:
-        """What Ray reserves for each worker."""
-        return {"CPU": self.cpus, "GPU": self.gpus} if self.gpus else {"CPU": self.cpus}
+from retable.placement import Gang, Node
 
 
 class ImpossibleShapeError(ValueError):
     """The cluster can never hold the gang that was asked for."""
 
 
-def gang_for(nodes: Sequence[Mapping[str, float]], workers: int | None) -> Gang:
+def gang_for(nodes: Sequence[Mapping[str, float]], workers: int | None, gpus: float | None = None) -> Gang:
     """The shape of gang that suits the nodes: a GPU for each worker where there are any, with its share of the CPUs.
 
     Args:
         workers: most workers of one trial; None for two on CPUs, where one of a trial's workers alone leaves the
             other core idle while it starts, and one on GPUs, where trials side by side need no communication.
+        gpus: of each worker, up to 1; None for one where there are any, 0 for none. A fraction is taken as 1/2, 1/3,
+            1/4 … of a GPU: no worker is on two.
+
+    Raises:
+        ImpossibleShapeError: a gang's workers would share a GPU, which NCCL can't.
     """
-    with_gpus = [node for node in nodes if node.get("GPU", 0) >= 1]
-    if with_gpus:
-        cpus = min(max(node.get("CPU", 1) // node["GPU"], 1) for node in with_gpus)
-        return Gang(workers=workers or 1, cpus=cpus, gpus=1)
-    one = Gang(workers=1)
-    return Gang(workers=workers or max(1, min(2, slots(nodes, one))))
+    if gpus is None:
+        gpus = float(any(node.get("GPU", 0) >= 1 for node in nodes))
+    if gpus == 0:
+        one = Gang(workers=1)
+        return Gang(workers=workers or max(1, min(2, slots(nodes, one))))
+    if not 0 < gpus <= 1:
+        raise ImpossibleShapeError(
+            f"--gpus-per-worker must be at most 1, for a worker computes on one GPU, but got {gpus:g}; "
+            "--workers gives a trial more of them"
+        )
+    if gpus < 1 and (workers or 1) > 1:
+        raise ImpossibleShapeError(
+            f"--gpus-per-worker {gpus:g} needs --workers 1, but got {workers}: a trial's workers can't talk to each other "
+            "on one GPU"
+        )
+    share = 1 / int(1 / gpus + 1e-6)
+    each = min((n.get("CPU", 1) * share / n["GPU"] for n in nodes if n.get("GPU", 0) >= 1), default=1.0)
+    cpus = each // 1 if each >= 1 else 1.0 if share == 1 else _rounded_down(each)
+    return Gang(workers=workers or 1, cpus=cpus, gpus=_rounded_down(share))
+
+
+def _rounded_down(share: float) -> float:
+    """To the four digits that Ray counts in, so that 1/3 fits three times."""
+    return int(share * 10_000) / 10_000
 
 
 def slots(nodes: Sequence[Mapping[str, float]], gang: Gang) -> int:
@@ -49,10 +53,7 @@ def slots(nodes: Sequence[Mapping[str, float]], gang: Gang) -> int:
     Args:
         nodes: each node's resources, such as ``{"CPU": 2.0}``.
     """
-    return sum(
-        int(min(node.get(name, 0.0) / amount for name, amount in gang.worker.items() if amount > 0) + 1e-9)
-        for node in nodes
-    )
+    return sum(Node("", node).holds(gang) for node in nodes)
 
 
 def checked_slots(nodes: Sequence[Mapping[str, float]], gang: Gang) -> int:

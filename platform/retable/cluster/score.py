@@ -4,25 +4,25 @@ import traceback
 
 import ray
 import torch
-from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from retable import loop
-from retable.cluster.launch import Gang
-from retable.cluster.train import LOST_WORKERS, write_failure
+from retable.cluster.train import write_failure
 from retable.failures import cause_of
+from retable.placement import Gang, Placement
 from retable.run import AssignedRun, Assignment
 
 
-def score(assignment: Assignment, gang: Gang) -> None:
+def score(assignment: Assignment, gang: Gang, placement: Placement) -> None:
     """Score one trial on one worker of the gang's shape; called inside a Tune trial, which holds no CPU of its own.
 
-    Results and failures are files in the trial's folder.
+    Results and failures are files in the trial's folder. A task that is lost is another attempt's to repeat.
     """
     task = ray.remote(_work).options(
         num_cpus=gang.cpus,
         num_gpus=gang.gpus,
-        max_retries=LOST_WORKERS,
-        scheduling_strategy=PlacementGroupSchedulingStrategy(placement_group=None),  # not in the Tune side's
+        max_retries=0,
+        scheduling_strategy=NodeAffinitySchedulingStrategy(placement.nodes[0], soft=False),
     )
     ray.get(task.remote(assignment))
 

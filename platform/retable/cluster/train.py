@@ -9,17 +9,18 @@ from typing import Any
 import torch.distributed as dist
 from ray import train as ray_train
 from ray.train import FailureConfig, RunConfig, ScalingConfig
-from ray.train.torch import TorchConfig, TorchTrainer, get_device
+from ray.train.torch import TorchTrainer, get_device
 from ray.tune.integration.ray_train import TuneReportCallback
 
 from retable import loop
-from retable.cluster.launch import Gang
+from retable.cluster.group import GroupConfig
 from retable.failures import Cause, cause_of
 from retable.files import write_json
+from retable.placement import Gang, Placement
 from retable.run import AssignedRun, Assignment
 
-LOST_WORKERS = 2
-"""How often a gang that lost a worker is put together again within one attempt."""
+NODE_LABEL = "ray.io/node-id"
+"""The label that Ray gives each node."""
 
 GROUP_TIMEOUT_SECONDS = 300
 
@@ -33,23 +34,31 @@ class TrainRun(AssignedRun):
         ray_train.report({"iteration": iteration, **metrics})
 
 
-def train_gang(assignment: Assignment, gang: Gang, scratch: Path) -> None:
+def train_gang(assignment: Assignment, gang: Gang, placement: Placement, scratch: Path) -> None:
     """Train one trial on a gang; called inside a Tune trial, which holds no CPU of its own.
 
-    The gang's placement group is all-or-nothing. Results and failures are files in the trial's folder.
+    The gang's placement group is all-or-nothing. Results and failures are files in the trial's folder. A gang that
+    loses a worker has failed, and Train tries nothing again: the next gang is another attempt, of a size and in a
+    place that suit the nodes that are left, and whatever of this one lives on is refused by its number.
     """
     trainer = TorchTrainer(
         work,
         train_loop_config={"assignment": assignment},
         scaling_config=ScalingConfig(
-            num_workers=gang.workers, use_gpu=gang.gpus > 0, resources_per_worker=gang.worker
+            num_workers=gang.workers,
+            use_gpu=gang.gpus > 0,
+            resources_per_worker=gang.worker,
+            placement_strategy=placement.strategy,
+            label_selector=[{NODE_LABEL: node} for node in placement.nodes],
         ),
-        torch_config=TorchConfig(timeout_s=GROUP_TIMEOUT_SECONDS),
+        torch_config=GroupConfig(timeout_s=GROUP_TIMEOUT_SECONDS),
         run_config=RunConfig(
             name=f"{assignment.trial.signature}-{assignment.attempt}",
             storage_path=str(scratch / "train"),
             callbacks=[TuneReportCallback()],
-            failure_config=FailureConfig(max_failures=LOST_WORKERS, controller_failure_limit=3),
+            failure_config=FailureConfig(
+                max_failures=0, controller_failure_limit=0, max_preemption_failures=0
+            ),
         ),
     )
     trainer.fit()
@@ -60,8 +69,6 @@ def work(config: Mapping[str, Any]) -> None:
     assignment: Assignment = config["assignment"]
     context = ray_train.get_context()
     run = TrainRun(assignment, context.get_world_rank(), context.get_world_size(), get_device())
-    if failure_file(assignment).exists():
-        return  # this gang was put together again after an error in the code, which would only repeat
     try:
         loop.train(assignment.trial, run, split=assignment.split)
     except Exception as error:

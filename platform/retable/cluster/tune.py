@@ -1,89 +1,108 @@
 """Plan -> one Tune experiment. Tune runs attempts; the execution says which, and the ledger is the truth.
 
 Tune's documented nesting (a trial that holds a CPU and waits for its gang's CPUs) can deadlock. Here a trial's Tune
-side holds no CPU, and the searcher hands out a trial only when its whole gang fits: nothing ever waits for what
-another waiting trial holds.
+side holds no CPU, and `retable.cluster.dispatch` hands out a trial only when its whole gang fits: nothing ever waits for
+what another waiting trial holds.
 """
 
 import json
+import logging
 import shutil
 import signal
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 from ray import tune
-from ray.exceptions import OutOfMemoryError, RayError
+from ray.exceptions import OutOfMemoryError, RayActorError, RayError
+from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
 from ray.train.v2.api.exceptions import TrainingFailedError, WorkerGroupError
 from ray.tune.search import Searcher
 
 from retable.cluster.connect import connected
-from retable.cluster.launch import Gang, checked_slots, gang_for
+from retable.cluster.dispatch import Dispatch, Start
+from retable.cluster.launch import checked_slots, gang_for
+from retable.cluster.nodes import RayCluster
 from retable.cluster.score import score
 from retable.cluster.train import failure_file, train_gang, write_failure
 from retable.execution import Execution
 from retable.failures import Cause, cause_of
-from retable.plan import PlannedTrial
-from retable.run import Assignment
 
-TUNE_SIDE = [{"CPU": 0, "memory": 2**20}]
-"""What a trial's Tune side reserves: Ray refuses an empty bundle, so a sliver of memory and no CPU."""
+TUNE_SIDE = [{"CPU": 0, "memory": 2**20, "node:__internal_head__": 0.001}]
+"""What a trial's Tune side reserves: Ray refuses an empty bundle, so a sliver of memory and no CPU. It is on the head, and
+Train's controller with it: a node that is lost then takes workers only, and the trial's attempt ends with its cause."""
 
 
-def run_plan(execution: Execution, workers: int | None = None, address: str | None = None) -> None:
+def run_plan(
+    execution: Execution,
+    workers: int | None = None,
+    address: str | None = None,
+    gpus: float | None = None,
+    wait_minutes: float = 30.0,
+) -> None:
     """Train what is missing, as many gangs at a time as the cluster holds.
 
-    The first Ctrl-C asks running trials to save and return; a second one ends them at once.
+    The first Ctrl-C (or SIGTERM) asks running trials to save and return; a second one ends them at once.
 
     Args:
         workers: most workers of one trial; None for what suits the cluster.
         address: a running Ray cluster; None for one of our own, which ends with the run.
+        gpus: of each worker; None for one where there are any.
+        wait_minutes: how long a trial waits for a node that can hold it.
 
     Raises:
         ImpossibleShapeError: the cluster can never hold such a gang; nothing was started.
         ConnectionError: nothing answers at the address.
     """
     scratch = execution.results.resolve() / "ray"
-    with connected(address, scratch) as nodes:
-        gang = gang_for(nodes, workers)
-        execution.hours = "GPU-hours" if gang.gpus else execution.hours
-        searcher = PlanSearcher(execution, gang, checked_slots(nodes, gang))
-        with execution.leases_kept(), execution.watched(), _stopped_by_interrupt(execution):
-            try:
-                tune.Tuner(
-                    tune.with_resources(
-                        partial(_trial, gang=gang, scratch=scratch),
-                        tune.PlacementGroupFactory(TUNE_SIDE),
-                    ),
-                    tune_config=tune.TuneConfig(
-                        search_alg=searcher,
-                        num_samples=-1,  # the searcher says when it is over
-                        metric="iteration",
-                        mode="max",
-                        trial_dirname_creator=lambda trial: trial.trial_id,
-                    ),
-                    run_config=tune.RunConfig(
-                        name=execution.plan.study.name, storage_path=str(scratch / "tune"), verbose=0
-                    ),
-                ).fit()
-            finally:
-                searcher.abandon()
+    with connected(address, scratch) as resources:
+        shape = gang_for(resources, workers, gpus)
+        execution.hours = "GPU-hours" if shape.gpus else execution.hours
+        with closing(RayCluster(execution.plan.study.name, own=address is None)) as cluster:
+            if not cluster.grows:
+                checked_slots(resources, shape)
+            dispatch = Dispatch(
+                execution, shape, cluster, wait_seconds=60 * wait_minutes, stated=workers is not None
+            )
+            _run(execution, dispatch, scratch)
     shutil.rmtree(scratch, ignore_errors=True)  # nothing is ever restored from it
 
 
-def _trial(config: Mapping[str, Any], *, gang: Gang, scratch: Path) -> dict[str, int]:
+def _run(execution: Execution, dispatch: Dispatch, scratch: Path) -> None:
+    searcher = PlanSearcher(dispatch)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # how a trial failed is told by what it left
+    with execution.leases_kept(), execution.watched(), _stopped_by_signals(execution):
+        try:
+            tune.Tuner(
+                tune.with_resources(partial(_trial, scratch=scratch), tune.PlacementGroupFactory(TUNE_SIDE)),
+                tune_config=tune.TuneConfig(
+                    search_alg=searcher,
+                    num_samples=-1,  # the searcher says when it is over
+                    metric="iteration",
+                    mode="max",
+                    trial_dirname_creator=lambda trial: trial.trial_id,
+                ),
+                run_config=tune.RunConfig(
+                    name=execution.plan.study.name, storage_path=str(scratch / "tune"), verbose=0
+                ),
+            ).fit()
+        finally:
+            searcher.abandon()
+
+
+def _trial(config: Mapping[str, Any], *, scratch: Path) -> dict[str, int]:
     """What Tune runs for each trial: its gang, to the end. An error is a file, so that Tune goes on."""
-    assignment: Assignment = config["assignment"]
+    start: Start = config["start"]
+    assignment = start.assignment
     try:
         if assignment.trial.config.iterations == 0:
-            score(assignment, gang)
+            score(assignment, start.gang, start.placement)
         else:
-            train_gang(assignment, replace(gang, workers=config["workers"]), scratch)
+            train_gang(assignment, start.gang, start.placement, scratch)
     except Exception as error:
         if not failure_file(assignment).exists():
             write_failure(assignment, _cause(error), traceback.format_exc())
@@ -94,71 +113,56 @@ def _trial(config: Mapping[str, Any], *, gang: Gang, scratch: Path) -> dict[str,
 def _cause(error: Exception) -> Cause:
     """The class of an error that no worker could write down any more."""
     errors = [error, *error.worker_failures.values()] if isinstance(error, WorkerGroupError) else [error]
+    errors += [one.health_check_failure for one in errors if isinstance(one, WorkerHealthCheckFailedError)]
     if any(isinstance(one, OutOfMemoryError) for one in errors):  # Ray's memory monitor ended a worker
         return "out_of_memory"
+    if any(isinstance(one, RayActorError) and one.preempted for one in errors):
+        return "preempted"
     return "lost" if isinstance(error, TrainingFailedError | RayError) else cause_of(error)
 
 
 class PlanSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
-    """Hands Tune the plan's trials, each once its requirements are finished and its gang fits.
+    """Hands Tune the trials that start, and notes how they end."""
 
-    Trials go in the plan's order, so that small gangs can't keep a large one waiting for ever.
-    """
-
-    def __init__(self, execution: Execution, gang: Gang, slots: int) -> None:
+    def __init__(self, dispatch: Dispatch) -> None:
         super().__init__(metric="iteration", mode="max")
-        self.execution, self.gang, self.slots = execution, gang, slots
-        self._live: dict[str, tuple[Assignment, int]] = {}
+        self.dispatch, self.execution = dispatch, dispatch.execution
+        self._live: dict[str, Start] = {}
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial's config; None if none can start now; FINISHED if none will."""
-        while (free := self.slots - sum(size for _, size in self._live.values())) > 0:
-            planned = self.execution.next()  # asked for only when there is room: a search then knows the most
-            if planned is None:
-                more = self.execution.waiting or (self._live and not self.execution.stopping)
-                return None if more else Searcher.FINISHED  # what is live may fail and have to come again
-            workers = self.gang_size(planned)
-            if workers is None:
-                self.execution.refuse(planned)
-                continue
-            if workers > free:
-                return None
-            assignment = self.execution.begin(planned, workers)
-            if assignment is not None:
-                self._live[trial_id] = assignment, workers
-                return {"signature": planned.signature, "assignment": assignment, "workers": workers}
-        return None
-
-    def gang_size(self, planned: PlannedTrial) -> int | None:
-        """The most workers, up to the gang's, that share a micro-batch equally; None if none have the memory for it.
-
-        A trial that others wait for takes the whole machine: the result does not depend on it.
-        """
-        awaited = any(planned.signature in other.requires for other in self.execution.plan.trials)
-        most = self.slots if awaited else self.gang.workers
-        sizes = (size for size in range(most, 0, -1) if self.execution.split(planned, size) is not None)
-        return next(sizes, None)
+        start = self.dispatch.next()
+        if start is not None:
+            self._live[trial_id] = start
+            return {"signature": start.assignment.trial.signature, "start": start}
+        if self._live:  # what is live may fail and have to come again
+            return Searcher.FINISHED if self.execution.stopping else None
+        return None if self.execution.waiting else Searcher.FINISHED
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """Record the attempt by what it left in its folder."""
         if trial_id in self._live:
-            assignment, _ = self._live.pop(trial_id)
+            assignment = self._live.pop(trial_id).assignment
             failure = failure_file(assignment)
+            cause: Cause | None = None
             if failure.exists():
                 why = json.loads(failure.read_text(encoding="utf-8"))
-                self.execution.end(assignment, None, why["message"], why["cause"])
+                cause = cast(Cause, why["cause"])
+                self.execution.end(assignment, None, why["message"], cause)
             elif assignment.stop_request.exists():
+                cause = "lost" if error else None
                 self.execution.end(assignment, "stopped")
             else:
-                self.execution.end(assignment, None, "its workers were lost", "lost")
+                cause = "lost"
+                self.execution.end(assignment, None, "its workers were lost", cause)
+            self.dispatch.ended(assignment.trial.signature, lost=cause in ("lost", "preempted"))
 
     def abandon(self) -> None:
         """Record what was still running when Tune itself came to an end."""
         for trial_id in list(self._live):
-            assignment, _ = self._live.pop(trial_id)
-            self.execution.end(assignment, "stopped", "interrupted")
+            self.execution.end(self._live.pop(trial_id).assignment, "stopped", "interrupted")
 
     def __getstate__(self) -> dict[str, object]:
         """Nothing: Tune pickles its searcher into files that are never read."""
@@ -172,14 +176,15 @@ class PlanSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
 
 
 @contextmanager
-def _stopped_by_interrupt(execution: Execution) -> Iterator[None]:
+def _stopped_by_signals(execution: Execution) -> Iterator[None]:
     def stop(signum: int, frame: FrameType | None) -> None:
         if execution.stopping:
             raise KeyboardInterrupt
         execution.request_stop()
 
-    before = signal.signal(signal.SIGINT, stop)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

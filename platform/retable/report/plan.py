@@ -1,5 +1,6 @@
 """What would run and what it would take, for people to read before they pay for it."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
@@ -147,7 +148,14 @@ def _sums(outlook: Outlook) -> Iterator[str]:
             "that hold an update of the whole batch, with room for CUDA and fragmentation; – where one sample on each "
             "is too much."
         )
+    yield from _placements(outlook)
     yield from _hours(outlook)
+
+
+def _placements(outlook: Outlook) -> Iterator[str]:
+    counts = Counter(one.placement for one in outlook.unfinished if one.placement)
+    for placement, count in counts.most_common():
+        yield f"On these nodes {counted(count, 'trial')} {'is' if count == 1 else 'are'} {placement}."
 
 
 def _hours(outlook: Outlook) -> Iterator[str]:

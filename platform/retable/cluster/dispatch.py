@@ -1,0 +1,241 @@
+"""Which trial of an execution starts next, with how many workers and on which nodes, as nodes come and go."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from retable.costs import CostBook
+from retable.execution import Execution
+from retable.forecast import StepCost
+from retable.placement import Choice, Gang, Node, Placement, Reservation, Wish, choose, place
+from retable.plan import PlannedTrial
+from retable.run import Assignment
+from retable.trial import TrialConfig
+
+LOOK_SECONDS = 1.0
+"""Between two looks at the cluster."""
+
+
+class Cluster(Protocol):
+    """What there is to place trials on."""
+
+    @property
+    def grows(self) -> bool:
+        """Whether nodes that are not there yet may be brought when they are asked for."""
+        ...
+
+    def nodes(self) -> Sequence[Node]:
+        """The nodes that may be given work, with all that they have."""
+        ...
+
+    def used(self) -> Mapping[str, Mapping[str, float]]:
+        """What is taken of each node, by whomever."""
+        ...
+
+    def leaving(self) -> Mapping[str, str]:
+        """Nodes that are about to be taken away -> how to call them."""
+        ...
+
+    def doubt(self, nodes: Sequence[str]) -> None:
+        """Something was lost there: they get no work before they have shown that they live."""
+        ...
+
+    def want(self, gangs: Sequence[Gang]) -> None:
+        """Gangs that wait for room."""
+        ...
+
+
+@dataclass(frozen=True)
+class Start:
+    """A trial that starts, and where."""
+
+    assignment: Assignment
+    gang: Gang
+    placement: Placement
+
+
+@dataclass
+class Dispatch:
+    """Hands out the trials of an execution, each once its requirements are finished and its gang fits.
+
+    Attributes:
+        shape: of gangs; its workers are the most of one trial.
+        wait_seconds: how long a trial waits for a node that can hold it, before it is given up.
+        stated: whether the user said how many workers a trial takes; else, on GPUs, as many as its memory needs.
+        patience: seconds for which a trial waits for the gang that suits it best where nodes may be brought, before it
+            takes a smaller one.
+        cost_of: what a trial's step costs; None where nobody knows.
+    """
+
+    execution: Execution
+    shape: Gang
+    cluster: Cluster
+    wait_seconds: float = 1800.0
+    stated: bool = True
+    patience: float = 120.0
+    cost_of: Callable[[TrialConfig], StepCost | None] = field(default_factory=lambda: CostBook().of)
+    clock: Callable[[], float] = time.monotonic
+    live: dict[str, Start] = field(default_factory=dict)
+    _reservation: Reservation | None = None
+    _nodes: Sequence[Node] = ()
+    _known: dict[str, Node] = field(default_factory=dict)
+    _gangs: dict[str, tuple[Gang | None, Gang | None]] = field(default_factory=dict)
+    _since: dict[str, float] = field(default_factory=dict)
+    _next_look: float = 0.0
+
+    def next(self) -> Start | None:
+        """Start a trial, if one can start now."""
+        now = self.clock()
+        if now < self._next_look or self.execution.stopping:
+            return None
+        self._look()
+        while True:
+            choice = self._choose(now)
+            self._reservation = choice.reservation
+            if choice.start is None:
+                self._next_look = now + LOOK_SECONDS  # nothing changes sooner, unless a gang ends
+                return None
+            wish, placement = choice.start
+            planned = next(p for p in self.execution.plan.trials if p.signature == wish.key)
+            where = self._where(wish.gang, placement)
+            assignment = self.execution.begin(planned, wish.gang.workers, where)
+            if assignment is not None:
+                self.live[wish.key] = Start(assignment, wish.gang, placement)
+                self._gangs.pop(wish.key, None)
+                return self.live[wish.key]
+
+    def ended(self, signature: str, *, lost: bool) -> None:
+        """A trial's attempt is over; what it held is free, unless it was lost with its nodes."""
+        start = self.live.pop(signature)
+        self._gangs.pop(signature, None)
+        self._next_look = 0.0
+        if lost:
+            self.cluster.doubt(tuple(start.placement.counts))
+
+    def gang_for(self, planned: PlannedTrial) -> Gang | None:
+        """The gang that the trial gets on the present nodes; None if they can hold none.
+
+        A gang's workers share a micro-batch equally, and fit on their GPUs by the prediction. A trial that others
+        wait for takes a whole node: the result does not depend on it.
+        """
+        return self._best_and_possible(planned)[1]
+
+    def _look(self) -> None:
+        nodes = tuple(self.cluster.nodes())
+        if nodes != self._nodes:
+            self._nodes, self._gangs = nodes, {}
+            self._known.update((node.name, node) for node in nodes)
+        leaving = self.cluster.leaving()
+        for signature, start in self.live.items():
+            for name in start.placement.counts:
+                if name in leaving:
+                    self.execution.move(signature, f"node {leaving[name]} is being taken away")
+
+    def _choose(self, now: float) -> Choice:
+        free = self._free()
+        one = replace(self.shape, workers=1)
+        room = any(node.holds(one) for node in free) or not any(node.holds(one) for node in self._nodes)
+        if not room and not self.cluster.grows:
+            return Choice(
+                None, self._reservation
+            )  # nobody is asked for a trial: a search then knows the most
+        wishes, wanted, missing = [], {}, {}
+        for planned in list(self.execution.ready()):
+            signature = planned.signature
+            if signature not in self._gangs:
+                self._gangs[signature] = self._best_and_possible(planned)
+            best, possible = self._gangs[signature]
+            if best is None:
+                self.execution.refuse(planned)
+                continue
+            wanted[signature] = best
+            since = now if possible == best else self._since.get(signature, now)
+            self._since[signature] = since
+            if possible is None or (possible != best and self.cluster.grows and now - since < self.patience):
+                missing[signature] = planned
+            else:
+                wishes.append(Wish(signature, possible))
+        self._since = {signature: self._since[signature] for signature in wanted}
+        self._tell(missing, now)
+        choice = choose(wishes, self._nodes, free, self._reservation)
+        if choice.start is not None:
+            wanted.pop(choice.start[0].key)
+        self.cluster.want(list(wanted.values()))
+        return choice
+
+    def _best_and_possible(self, planned: PlannedTrial) -> tuple[Gang | None, Gang | None]:
+        """The gang that suits the trial best, and the best that the present nodes could hold; None where there is none."""
+        shapes = list(self._shapes(planned))
+        possible = (gang for gang in shapes if place(gang, self._nodes, self._nodes))
+        return next(iter(shapes), None), next(possible, None)
+
+    def _free(self) -> list[Node]:
+        """What is left of each node. Ray learns of a gang's begin and end a little later than we do."""
+        ours: dict[str, dict[str, float]] = {}
+        for start in self.live.values():
+            for name, count in start.placement.counts.items():
+                taken = ours.setdefault(name, {})
+                for resource, amount in start.gang.worker.items():
+                    taken[resource] = taken.get(resource, 0) + amount * count
+        used = self.cluster.used()
+        return [
+            node.less(
+                {
+                    resource: max(
+                        ours.get(node.name, {}).get(resource, 0), used.get(node.name, {}).get(resource, 0)
+                    )
+                    for resource in node.resources
+                }
+            )
+            for node in self._nodes
+        ]
+
+    def _shapes(self, planned: PlannedTrial) -> Iterator[Gang]:
+        """Gangs that could train the trial if there were nodes for them, the one that suits it best first."""
+        config = planned.trial.config
+        awaited = any(planned.signature in other.requires for other in self.execution.plan.trials)
+        most = self.shape.workers
+        if awaited and (self.shape.gpus == 0 or self.shape.gpus == 1):
+            most = max([most, *(node.holds(replace(self.shape, workers=1)) for node in self._nodes)])
+        cost = self.cost_of(config) if self.shape.gpus else None
+        micro = config.batch_size // config.accumulate
+        sizes: Sequence[int] = range(most, 0, -1)
+        if self.shape.gpus and not self.stated and not awaited:
+            sizes = range(most, micro + 1)
+        for size in sizes:
+            split = self.execution.split(planned, size)
+            if split is not None:
+                samples = max(micro // (size * split), 1)
+                memory = 0.0 if cost is None else cost.memory_mb(samples, size)
+                yield replace(self.shape, workers=size, memory_mb=memory)
+
+    def _tell(self, missing: Mapping[str, PlannedTrial], now: float) -> None:
+        """Say which trials no present node can hold; give up those that waited too long, or in vain."""
+        self.execution.notice = ""
+        for signature, planned in missing.items():
+            shapes = list(self._shapes(planned))
+            gang = shapes[0] if self.cluster.grows else min(shapes, key=lambda gang: gang.workers)
+            lacking = f"needs {gang.needs}, {self._there(gang)}"
+            seen = list(self._known.values())
+            if not self.cluster.grows and not any(place(shape, seen, seen) for shape in shapes):
+                self.execution.refuse(planned, f"no node can hold it: {lacking}")
+            elif now - self._since[signature] >= self.wait_seconds:
+                minutes = f"{self.wait_seconds / 60:g} minutes"
+                self.execution.refuse(planned, f"no node that can hold it came within {minutes}: {lacking}")
+            elif not self.execution.notice:
+                self.execution.notice = f"waiting for a node: {lacking}"
+
+    def _there(self, gang: Gang) -> str:
+        """What of the scarce resource the present nodes have."""
+        cards = sorted({node.gpu_gb for node in self._nodes if node.gpu_gb is not None})
+        if gang.gpus and gang.memory_mb and cards:
+            return f"the GPUs there have {', '.join(f'{card:.0f}' for card in cards)} GB"
+        name = "GPU" if gang.gpus else "CPU"
+        return f"{sum(node.resources.get(name, 0) for node in self._nodes):g} there"
+
+    def _where(self, gang: Gang, placement: Placement) -> str:
+        """The placement in words, where there is a choice."""
+        if len(self._nodes) < 2:
+            return ""
+        return f"{gang.workers} worker{'s' * (gang.workers != 1)} {placement.reason}"
