@@ -45,7 +45,10 @@ def test_a_wrong_option_is_told_with_what_would_be_right(
         (["--seeds", "0,00"], "must be different whole numbers such as 0,1,2, but got '0,00'"),
         (["--seeds", ""], "must be different whole numbers such as 0,1,2, but got ''"),
         (["--retries", "lost=many"], "must be such as lost=2,out_of_memory=1, but got 'lost=many'"),
-        (["--retry", "memory"], "must be all or some of out_of_memory,lost,disk,data,code, but got 'memory'"),
+        (
+            ["--retry", "memory"],
+            "must be all or some of out_of_memory,lost,preempted,disk,data,code, but got 'memory'",
+        ),
         (["--workers", "0"], "must be a whole number of at least 1, but got '0'"),
     ],
 )

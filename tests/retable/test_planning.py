@@ -297,6 +297,7 @@ def test_the_words_for_programs(tmp_path: Path) -> None:
         "gflops_per_step": 4.0,
         "memory_mb": 4096.0,
         "workers": 1,
+        "placement": None,
         "gpus": {"12": 1, "24": 1, "80": 1},
         "seconds_per_step": None,
         "hours": None,
