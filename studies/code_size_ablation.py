@@ -12,6 +12,7 @@ from pathlib import Path
 
 from retable.claims import Claim, Place, rising
 from retable.data.image_spec import ImageSpec
+from retable.equal_time import EqualTime
 from retable.metrics.image_evaluation import ImageEvaluation
 from retable.scale import Scale
 from retable.study import Column, Row, Study, Table
@@ -131,6 +132,7 @@ STUDY = Study(
     },
     published=Path(__file__).parent / "published" / "code_gan.csv",
     claims=CLAIMS,
+    equal_times=(EqualTime("6", compared="rows"),),
 )
 
 if __name__ == "__main__":

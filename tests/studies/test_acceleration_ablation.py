@@ -40,7 +40,7 @@ def test_an_encoder_is_trained_once_for_all_resolutions() -> None:
     ],
 )
 def test_the_trials_are_the_other_studys_too(scale: str, kinds: dict[str, int]) -> None:
-    plan = make_plan(STUDY, STUDY.scales[scale], DATA)
+    plan = make_plan(STUDY, STUDY.scales[scale], DATA, seeds=[0])
     assert Counter(planned.trial.config.trainable for planned in plan.trials) == kinds
     other = code_size_ablation.STUDY
     trained = {planned.signature for planned in make_plan(other, other.scales[scale], DATA).trials}

@@ -166,7 +166,7 @@ def _lines(group: Group, at: Sequence[Moment]) -> list[dict[str, object]]:
 def _notes(found: Sequence[Group]) -> tuple[str, ...]:
     curves = [curve for group in found for trained in group.curves.values() for curve in trained]
     if not curves:
-        return ("None of them have snapshots of both.",)
+        return ("No seed has snapshots of all of them yet.",)
     machines = "; ".join(sorted({curve.machine for curve in curves}))
     own = max((curve.own or 0.0 for curve in curves), default=0.0)
     required = f" What only one of them requires was trained for {duration(own)}." if own else ""

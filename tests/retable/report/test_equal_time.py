@@ -207,7 +207,7 @@ def test_it_is_part_of_the_report(tmp_path: Path) -> None:
     first = [path.read_bytes() for path in draw_figures(one, lambda _: results, tmp_path)]
     second = [path.read_bytes() for path in draw_figures(one, lambda _: results, tmp_path)]
     assert first == second
-    assert b"training seconds (CPU, 1 worker)" in first[1]
+    assert b"training time, s (CPU, 1 worker)" in first[1]
     assert draw_equal_times(one, filled_cells(one, {}), {}, tmp_path) == []
 
 
