@@ -2,9 +2,10 @@
 
 The protocol is BigGAN's (Brock et al., ICLR 2019, section 3.1 and Table 2) on TGANv2: z is uniform, so that its range
 narrows to [-τ, τ], and the batch norms' statistics are collected anew at each τ. Nothing is trained but the model
-itself, which is the full model of studies/subsampling_ablation.py.
+itself, which is the full model of studies/subsampling_ablation.py. studies/code_gan_truncation.py asks the same of images.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from retable.metrics.evaluation import Evaluation
@@ -21,15 +22,24 @@ FULL = VideoGANConfig(s_t=2, batch_size=16, evaluation=Evaluation(classifier=C3D
 SAMPLED = SamplingConfig(of=FULL)
 THRESHOLDS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 
-ROWS = (
-    Row[TrialConfig]("as trained", FULL),
-    *(
-        Row[TrialConfig](f"τ = {threshold}", replace(SAMPLED, truncation=threshold))
-        for threshold in THRESHOLDS
-    ),
-    Row[TrialConfig]("real held-out clips", RealClipsConfig(of=FULL)),
-)
-TABLE = Table("truncation", "Truncation of z", ROWS, (Column("IS", "is"), Column("FID", "fid")))
+AS_TRAINED = "as trained"
+
+
+def truncation_table(
+    trained: TrialConfig, truncated: Mapping[float, TrialConfig], real: Row[TrialConfig]
+) -> Table[TrialConfig]:
+    """A model as it was trained, truncated at each τ, and real data."""
+    rows = (
+        Row(AS_TRAINED, trained),
+        *(Row(f"τ = {threshold}", config) for threshold, config in truncated.items()),
+        real,
+    )
+    return Table("truncation", "Truncation of z", rows, (Column("IS", "is"), Column("FID", "fid")))
+
+
+REAL = Row[TrialConfig]("real held-out clips", RealClipsConfig(of=FULL))
+TRUNCATED = {threshold: replace(SAMPLED, truncation=threshold) for threshold in THRESHOLDS}
+TABLE = truncation_table(FULL, TRUNCATED, REAL)
 ALL = {TABLE.number: None}
 
 STUDY = Study(
@@ -43,7 +53,7 @@ STUDY = Study(
             name="paper", data="ucf101", shrink=of_what_is_scored(paper), tables=ALL, comparable=True
         ),
     },
-    tradeoffs=(Tradeoff("truncation", along="truncation", real="real held-out clips"),),
+    tradeoffs=(Tradeoff(TABLE.number, along="truncation", real=REAL.label),),
 )
 
 if __name__ == "__main__":

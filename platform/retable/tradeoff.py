@@ -10,10 +10,11 @@ class Tradeoff:
     Attributes:
         table: number of the table whose rows it runs over.
         along: label that varies, such as ``truncation``; rows without a number for it are not on the curve. The
-            largest is the point without truncation.
+            largest is the point without truncation, unless there is `whole`.
         real: label of the row that scores real held-out data.
         better_low: family of the metric that should be small, such as ``fid``.
         better_high: family of the one that should be large, such as ``is``.
+        whole: label of the row without truncation, where no number stands for that, as in normal noise.
     """
 
     table: str
@@ -21,3 +22,4 @@ class Tradeoff:
     real: str
     better_low: str = "fid"
     better_high: str = "is"
+    whole: str = ""

@@ -172,16 +172,20 @@ class TrialConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringConfig(TrialConfig):
-    """A trial that trains nothing: it scores what the trials that it follows have trained, in seconds.
+    """A trial that trains nothing: it scores what another trial has trained, in seconds.
 
     What needs no new training (truncation, length, the number of samples) varies over such trials, which share the
     trained one and are scored side by side.
+
+    Attributes:
+        of: what was trained, with this trial's seed.
     """
 
     least_iterations: ClassVar[int] = 0
     iterations: int = 0
     batch_size: int = 1
     snapshot_every: int = 1
+    of: TrialConfig
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -191,9 +195,21 @@ class ScoringConfig(TrialConfig):
                 f"{self.batch_size}; set them in the config of what is scored"
             )
 
+    def canonical(self) -> Self:
+        """This config over the canonical one of what was trained."""
+        return replace(self, of=self.of.canonical())
+
     def lasting(self, iterations: int) -> Self:
         """This config over what was trained for that many iterations."""
-        raise NotImplementedError(f"{type(self).__name__} must define lasting, which changes what it scores")
+        return replace(self, of=self.of.lasting(iterations))
+
+    def judged_by(self, file: Path) -> Self:
+        """This config, and what was trained, scored by a classifier that the user brings."""
+        return replace(self, of=self.of.judged_by(file))
+
+    def follows(self) -> tuple[TrialConfig, ...]:
+        """What was trained."""
+        return (self.of,)
 
 
 C = TypeVar("C", bound=TrialConfig)

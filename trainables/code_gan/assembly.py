@@ -3,6 +3,7 @@
 from retable.data.images import Images
 from retable.ddp import Workers
 from retable.metrics.evaluate_images import ImageEvaluator
+from retable.metrics.image_evaluation import ImageEvaluation
 from retable.run import Run
 from retable.trial import Trial
 from trainables.code_gan.codec import Codec, trained_codec
@@ -18,11 +19,22 @@ def assembled(config: CodeGANConfig, seed: int, run: Run, workers: Workers) -> C
         FileNotFoundError: the encoder or the classifier is not trained yet.
     """
     images = Images(run.data, config.data, "train", seed)
-    classifier = Trial(config.evaluation.classifier.canonical(), 0, run.fingerprint)
-    scorer = ImageEvaluator(config.evaluation, run.required(classifier.signature), images, workers)
-    codec: Codec | None = None
+    scorer = judge(config.evaluation, images, run, workers)
+    codec = decoder(config, run, workers)
     codes: Codes = PlainImages(images, workers.device)
-    if config.accelerate and config.encoder is not None:
-        codec = trained_codec(config.encoder, 0, run, workers.device)
+    if codec is not None:
         codes = EncodedImages(images, codec, workers.device)
     return CodeGANLearner(config, seed, workers, codes=codes, codec=codec, scorer=scorer)
+
+
+def decoder(config: CodeGANConfig, run: Run, workers: Workers) -> Codec | None:
+    """The autoencoder that decodes what is generated; None before acceleration."""
+    if not config.accelerate or config.encoder is None:
+        return None
+    return trained_codec(config.encoder, 0, run, workers.device)
+
+
+def judge(evaluation: ImageEvaluation, images: Images, run: Run, workers: Workers) -> ImageEvaluator:
+    """What scores generated images against these, with the finished classifier of the evaluation."""
+    classifier = Trial(evaluation.classifier.canonical(), 0, run.fingerprint)
+    return ImageEvaluator(evaluation, run.required(classifier.signature), images, workers)

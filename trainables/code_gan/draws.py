@@ -7,11 +7,22 @@ import torch
 from torch import Tensor
 
 from retable.streams import stream
+from trainables.parts.truncation import Law, truncated_normal
 
 
-def noise(seed: int, purpose: str, position: int, indices: Sequence[int], z_dim: int) -> Tensor:
-    """z, standard normal: (len(indices), z_dim)."""
-    rows = [stream(seed, purpose, position, index).standard_normal(z_dim) for index in indices]
+def noise(
+    seed: int,
+    purpose: str,
+    position: int,
+    indices: Sequence[int],
+    z_dim: int,
+    truncation: float | None = None,
+    law: Law = "resample",
+) -> Tensor:
+    """z, standard normal or truncated: (len(indices), z_dim)."""
+    rows = [
+        truncated_normal(stream(seed, purpose, position, index), z_dim, truncation, law) for index in indices
+    ]
     return torch.from_numpy(np.stack(rows)).float()
 
 

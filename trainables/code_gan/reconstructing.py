@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar
 
 from retable.data.image_spec import ImageSpec
 from retable.identity import option
 from retable.published import Label
-from retable.trial import ScoringConfig, TrialConfig
+from retable.trial import ScoringConfig
 from trainables.code_gan.config import AutoencoderConfig
 
 if TYPE_CHECKING:
@@ -44,26 +44,11 @@ class ReconstructionConfig(ScoringConfig):
         """The images, cut as the autoencoder's."""
         return replace(self.of.data, size=self.resolution)
 
-    def canonical(self) -> Self:
-        return replace(self, of=self.of.canonical())
-
-    def judged_by(self, file: Path) -> Self:
-        """The same: no classifier scores a reconstruction, but GANs of the same study."""
-        return self
-
-    def lasting(self, iterations: int) -> Self:
-        """Of the autoencoder trained for that many iterations."""
-        return replace(self, of=self.of.lasting(iterations))
-
     def labels(self) -> Mapping[str, Label]:
         """Those of the autoencoder; `resolution` is that of what is reconstructed."""
         trained = self.of.labels()
         own = {"resolution": self.resolution, "trained_at": trained["resolution"], "stored": int(self.stored)}
         return {**trained, **own}
-
-    def follows(self) -> tuple[TrialConfig, ...]:
-        """The autoencoder."""
-        return (self.of,)
 
     def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
         """Decode the test images at this size; the train split is not looked at."""

@@ -11,6 +11,7 @@ from retable.metrics.image_evaluation import ImageEvaluation
 from retable.trial import TrialConfig
 from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
 from trainables.code_gan.reconstructing import ReconstructionConfig
+from trainables.code_gan.sampling import CodeSamplingConfig, RealImagesConfig
 
 SHRINK = 4
 ENCODER_SNAPSHOTS = 4
@@ -93,6 +94,8 @@ def _at(size: Size, config: TrialConfig) -> TrialConfig:
         return replace(config, of=_autoencoder(size, config.of), resolution=config.resolution // SHRINK)
     if isinstance(config, CodeGANConfig):
         return _gan(size, config)
+    if isinstance(config, CodeSamplingConfig | RealImagesConfig):
+        return replace(config, of=_gan(size, config.of))
     raise TypeError(
         f"expected the config of a code-GAN or of its autoencoder, but got {type(config).__name__}"
     )

@@ -1,10 +1,10 @@
 """Trained generators, and real clips in their place, as the metrics see them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from retable.data.clips import Clips, to_model, to_uint8
 from retable.ddp import Workers
@@ -12,6 +12,7 @@ from retable.run import Run, Score
 from retable.scoring import Scoring
 from retable.trained import trained
 from retable.trial import Trial
+from trainables.parts.standing import standing_statistics
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.draws import labels, noise
 from trainables.video_gan.judge import evaluator, scored_frames
@@ -61,25 +62,6 @@ class VideoGANSampler(Scoring):
         frames = config.frames or config.of.frames
         videos = self.generator.generate(z_NZ.to(device), labels_N, level=config.level, frames=frames)
         return videos[:, :, -scored_frames(config.protocol, config.of.frames) :]
-
-
-def standing_statistics(generator: nn.Module, sample: Callable[[], object]) -> None:
-    """Give a generator's batch norms the statistics of what it generates now: means over the batches of `sample`.
-
-    Args:
-        generator: in evaluation mode.
-        sample: calls the generator on fresh noise, batch by batch.
-    """
-    norms = [module for module in generator.modules() if isinstance(module, nn.BatchNorm2d)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # the plain mean over batches
-        norm.train()
-    sample()
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-        norm.eval()
 
 
 class RealClips(Scoring):

@@ -58,10 +58,6 @@ class SamplingConfig(ScoringConfig):
         evaluation = self.of.evaluation if self.evaluation is None else self.evaluation
         return evaluation if self.of.conditional else replace(evaluation, labels="frequency")
 
-    def lasting(self, iterations: int) -> Self:
-        """What it samples, trained for that many iterations."""
-        return replace(self, of=self.of.lasting(iterations))
-
     def canonical(self) -> Self:
         of = self.of.canonical()
         classifier = self.protocol.classifier.canonical()
@@ -85,10 +81,6 @@ class SamplingConfig(ScoringConfig):
     def requires(self) -> tuple[TrialConfig, ...]:
         """The classifier that IS and FID are taken with."""
         return (self.protocol.classifier,)
-
-    def follows(self) -> tuple[TrialConfig, ...]:
-        """What was trained."""
-        return (self.of,)
 
     def judged_by(self, file: Path) -> Self:
         """This config scored by a classifier that the user brings, and what is sampled too."""
@@ -126,9 +118,9 @@ class RealClipsConfig(ScoringConfig):
         """The classifier that IS and FID are taken with."""
         return (self.of.evaluation.classifier,)
 
-    def judged_by(self, file: Path) -> Self:
-        """The same clips scored by a classifier that the user brings."""
-        return replace(self, of=self.of.judged_by(file))
+    def follows(self) -> tuple[TrialConfig, ...]:
+        """Nothing: real clips need no model."""
+        return ()
 
     def build(self, seed: int, run: "Run", workers: "Workers") -> "RealClips":
         """The test split on this worker."""

@@ -1,5 +1,6 @@
 """The four points that BigGAN's Table 2 reports of a truncation curve, and the curve itself."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,7 +26,7 @@ class Point:
     """One place on the curve.
 
     Attributes:
-        along: what varies, such as τ.
+        along: what varies, such as τ; infinite where nothing is truncated and no number says so.
         low: value of the metric that should be small.
         high: value of the one that should be large.
     """
@@ -58,9 +59,12 @@ def _crossings(points: Sequence[Point], real: float) -> Iterable[Point]:
     for one, other in pairwise(points):
         if min(one.high, other.high) < real < max(one.high, other.high):
             part = (real - one.high) / (other.high - one.high)
-            yield Point(
-                one.along + part * (other.along - one.along), one.low + part * (other.low - one.low), real
-            )
+            yield Point(_between(one.along, other.along, part), one.low + part * (other.low - one.low), real)
+
+
+def _between(one: float, other: float, part: float) -> float:
+    """A place between two; its inverse is interpolated where the other is infinite."""
+    return one / (1 - part) if math.isinf(other) else one + part * (other - one)
 
 
 def tradeoff_tables(plan: Plan[C], cells: Sequence[FilledCell[C]]) -> list[WideTable]:
@@ -94,6 +98,8 @@ def _curve(tradeoff: Tradeoff, cells: Sequence[FilledCell[C]]) -> tuple[list[Poi
         label = one.cell.config.labels().get(tradeoff.along)
         if isinstance(label, int | float):
             along[one.cell.row] = label
+        elif one.cell.row == tradeoff.whole:
+            along[one.cell.row] = math.inf
     points = [
         Point(at, values[row][tradeoff.better_low], values[row][tradeoff.better_high])
         for row, at in along.items()
@@ -128,7 +134,11 @@ def _table(plan: Plan[C], tradeoff: Tradeoff, points: Sequence[Point], real: flo
 def _texts(point: Point | None, points: int) -> tuple[CellText, ...]:
     if point is None:
         return (CellText(NEVER if points else "not run"), CellText(), CellText())
-    return CellText(f"{point.along:.3g}"), CellText(f"{point.low:.4g}"), CellText(f"{point.high:.4g}")
+    return CellText(_place(point)), CellText(f"{point.low:.4g}"), CellText(f"{point.high:.4g}")
+
+
+def _place(point: Point) -> str:
+    return "none" if math.isinf(point.along) else f"{point.along:.3g}"
 
 
 def _numbers(point: Point | None) -> tuple[float | None, ...]:
@@ -143,7 +153,7 @@ def _draw(
     axis.plot([p.high for p in points], [p.low for p in points], marker="o", markersize=4, color=COLOURS[0])
     for point in points:
         axis.annotate(
-            f"{point.along:g}", (point.high, point.low), textcoords="offset points", xytext=(4, 4), fontsize=7
+            _place(point), (point.high, point.low), textcoords="offset points", xytext=(4, 4), fontsize=7
         )
     if real is not None:
         axis.axvline(real, color=COLOURS[1], linewidth=1, linestyle="--", label="real held-out data")

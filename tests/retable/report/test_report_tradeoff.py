@@ -1,5 +1,6 @@
 """BigGAN's four points, and the table and the picture of a trade-off."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,6 +44,13 @@ def test_a_point_that_has_just_that_score_is_no_interpolation() -> None:
 @pytest.mark.parametrize("real", [3.9, 9.1, None])
 def test_a_score_that_is_never_reached(real: float | None) -> None:
     assert four_points(CURVE, real)[2] is None
+
+
+def test_the_whole_range_may_have_no_number() -> None:
+    none, lowest, valid, _ = four_points([Point(math.inf, 6, 4), *CURVE[1:]], real=6)
+    assert none == Point(math.inf, 6, 4)
+    assert lowest == none
+    assert valid == Point(1.0, 6.5, 6)  # half way from 1 / 0.5 to 1 / infinity
 
 
 def test_an_empty_curve_has_no_points() -> None:
@@ -97,6 +105,17 @@ def test_its_table_leaves_out_rows_that_are_not_on_the_curve() -> None:
     assert table.tidy["fid"].tolist() == [10, 7, 8.5, 9]
     assert table.notes[0] == "4 points; IS of real held-out data: 6.00."
     assert "[toy scale]" in table.title
+
+
+def test_a_row_without_a_number_can_be_the_whole_range(tmp_path: Path) -> None:
+    plan, cells = filled(4)
+    tradeoff = replace(STUDY.tradeoffs[0], whole="trained")
+    plan = replace(plan, study=replace(STUDY, tradeoffs=(tradeoff,)))
+    (table,) = tradeoff_tables(plan, cells)
+    assert [str(cell) for cell in table.rows["no truncation"]] == ["none", "0.5", "99"]
+    assert [str(cell) for cell in table.rows["lowest FID"]] == ["none", "0.5", "99"]
+    assert table.tidy["truncation"].tolist() == [math.inf, math.inf, 0.75, math.inf]
+    assert b">none<" in draw_tradeoffs(plan, cells, tmp_path)[1].read_bytes()
 
 
 def test_what_was_not_run_and_what_is_not_reached_are_said() -> None:

@@ -22,9 +22,9 @@ from retable.scale import Scale
 from retable.study import Column, Row, Study, Table, unchanged
 from retable.trial import Trial, TrialConfig
 from trainables.classifiers.scales import SMALL
+from trainables.parts.standing import standing_statistics
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.networks import build_generator
-from trainables.video_gan.sampler import standing_statistics
 from trainables.video_gan.sampling import RealClipsConfig, SamplingConfig
 
 JUDGE = replace(

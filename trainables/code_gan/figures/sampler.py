@@ -11,7 +11,7 @@ from retable.data.pixels import to_uint8
 from retable.figures.finished import Finished
 from retable.pictures import Pixels
 from trainables.code_gan.codec import Codec
-from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
+from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.draws import noise
 from trainables.code_gan.synthesis import Synthesis
 
@@ -35,7 +35,7 @@ class Sampler:
             NothingToDraw: its autoencoder is not there.
         """
         state = finished.state() if state is None else state
-        synthesis = Synthesis.of(config, state, _codec(finished), finished.device)
+        synthesis = Synthesis.of(config, state, _codec(config, finished), finished.device)
         return cls(synthesis, config.z_dim, finished.device)
 
     def noise(self, indices: Sequence[int]) -> Tensor:
@@ -52,9 +52,10 @@ class Sampler:
         return np.asarray(to_uint8(self.images(self.noise(indices))))
 
 
-def _codec(finished: Finished) -> Codec | None:
+def _codec(config: CodeGANConfig, finished: Finished) -> Codec | None:
     """The trained autoencoder that the trial requires, if it is one of codes."""
-    for required in finished.trial.requires():
-        if isinstance(required.config, AutoencoderConfig):
-            return required.config.codec(finished.other(required).state())
-    return None
+    encoder = config.encoder if config.accelerate else None
+    if encoder is None:
+        return None
+    trial = next(one for one in finished.trial.requires() if one.config.trainable == encoder.trainable)
+    return encoder.codec(finished.other(trial).state())

@@ -1,0 +1,42 @@
+"""What truncating z is worth to the code-GAN: IS and FID of one trained model by threshold.
+
+The protocol is studies/truncation_ablation.py's, BigGAN's, on a model of images, which are another data set. z is normal
+here: what is beyond ±τ is drawn again until nothing is. The code-GAN has no batch norm, so that no statistics are to be
+collected anew. What is trained is the accelerated GAN of 256 × 256 images of studies/code_size_ablation.py's Table 4.
+"""
+
+from dataclasses import replace
+
+from retable.scale import Scale
+from retable.study import Row, Study
+from retable.tradeoff import Tradeoff
+from retable.trial import TrialConfig
+from studies.code_size_ablation import AFTER
+from studies.truncation_ablation import AS_TRAINED, truncation_table
+from trainables.code_gan.sampling import CodeSamplingConfig, RealImagesConfig
+from trainables.code_gan.scales import paper, smoke, toy
+
+SAMPLED = CodeSamplingConfig(of=AFTER)
+THRESHOLDS = (2.0, 1.5, 1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
+
+REAL = Row[TrialConfig]("real held-out images", RealImagesConfig(of=AFTER))
+TRUNCATED = {threshold: replace(SAMPLED, truncation=threshold) for threshold in THRESHOLDS}
+TABLE = truncation_table(AFTER, TRUNCATED, REAL)
+ALL = {TABLE.number: None}
+
+STUDY = Study(
+    name="code_gan_truncation",
+    paper="Truncation (BigGAN, ICLR 2019) on the code-GAN",
+    tables=(TABLE,),
+    scales={
+        "smoke": Scale(name="smoke", data="embedded_images", shrink=smoke, tables=ALL),
+        "toy": Scale(name="toy", data="embedded_images", shrink=toy, tables=ALL),
+        "paper": Scale(name="paper", data="celeba_hq", shrink=paper, tables=ALL, comparable=True),
+    },
+    tradeoffs=(Tradeoff(TABLE.number, along="truncation", real=REAL.label, whole=AS_TRAINED),),
+)
+
+if __name__ == "__main__":
+    from retable.cli import main_study as main
+
+    raise SystemExit(main(STUDY))

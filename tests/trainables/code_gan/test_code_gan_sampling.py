@@ -1,0 +1,162 @@
+"""A trained GAN sampled from truncated noise, through the plan: trained once, scored several times."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from retable import local
+from retable.data.catalog import scan
+from retable.data.embedded_images import ensure_embedded_images
+from retable.data.image_spec import ImageSpec
+from retable.execution import Execution
+from retable.ledger import Ledger
+from retable.metrics.image_evaluation import ImageEvaluation
+from retable.plan import Plan, make_plan
+from retable.scale import Scale
+from retable.study import Column, Row, Study, Table, unchanged
+from retable.trial import Trial, TrialConfig
+from trainables.classifiers.image_config import ImageClassifierConfig
+from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
+from trainables.code_gan.draws import noise
+from trainables.code_gan.networks import build_generator
+from trainables.code_gan.sampling import CodeSamplingConfig, RealImagesConfig
+
+SEED = 3
+ENCODER = AutoencoderConfig(
+    iterations=1, batch_size=2, snapshot_every=1, width=2, d_width=2, data=ImageSpec(size=16), scored=6
+)
+JUDGE = ImageClassifierConfig(
+    iterations=2, snapshot_every=2, batch_size=4, widths=(2, 4), features=3, data=ImageSpec(size=8)
+)
+OF = CodeGANConfig(
+    iterations=2,
+    batch_size=2,
+    snapshot_every=1,
+    encoder=ENCODER,
+    resolution=16,
+    z_dim=3,
+    width=4,
+    pixel_norm=False,
+    data=ImageSpec(size=16),
+    evaluation=ImageEvaluation(classifier=JUDGE, samples=8, repeats=2, snapshot_samples=6),
+)
+AS_TRAINED = CodeSamplingConfig(of=OF)
+CONFIGS: dict[str, TrialConfig] = {
+    "trained": OF,
+    "as trained": AS_TRAINED,
+    "narrow": replace(AS_TRAINED, truncation=0.2),
+    "scaled": replace(AS_TRAINED, truncation=0.2, law="scale"),
+    "real": RealImagesConfig(of=OF),
+}
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Plan[TrialConfig], Path]]:
+    """The plan over all configs, and the folder in which it ran."""
+    folder = tmp_path_factory.mktemp("code_gan_sampling")
+    rows = tuple(Row(name, config) for name, config in CONFIGS.items())
+    scale = Scale[TrialConfig](
+        name="tiny", data="embedded_images", shrink=unchanged, tables={"1": None}, seeds=(SEED,)
+    )
+    study = Study(
+        name="sampling",
+        paper="",
+        tables=(Table("1", "", rows, (Column[TrialConfig]("FID", "fid"),)),),
+        scales={"tiny": scale},
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RETABLE_CACHE", str(folder / "cache"))
+        root = ensure_embedded_images(images_per_class=2, size=32)
+        plan = make_plan(study, scale, scan(root).fingerprint)
+        with Ledger(folder / "ledger.db") as ledger:
+            execution = Execution(plan, folder, root, ledger)
+            local.run_plan(execution)
+            assert execution.messages == {}
+            assert set(execution.states.values()) == {"done"}
+        yield plan, folder
+
+
+def result(outcome: tuple[Plan[TrialConfig], Path], name: str) -> dict[str, Any]:
+    plan, folder = outcome
+    signature = Trial(CONFIGS[name], SEED, plan.data).signature
+    found: dict[str, Any] = json.loads((folder / "trials" / signature / "result.json").read_bytes())
+    return found
+
+
+def test_one_training_serves_every_way(outcome: tuple[Plan[TrialConfig], Path]) -> None:
+    trained = [planned.trial for planned in outcome[0].trials if planned.trial.config.iterations]
+    kinds = sorted((trial.config.trainable, trial.seed) for trial in trained)
+    assert kinds == [("cnn", 0), ("code_autoencoder", 0), ("code_gan", SEED)]
+
+
+def test_sampled_as_trained_it_has_the_trainings_own_scores(
+    outcome: tuple[Plan[TrialConfig], Path],
+) -> None:
+    assert result(outcome, "as trained")["scores"] == result(outcome, "trained")["scores"]
+
+
+@pytest.mark.parametrize("name", ["narrow", "scaled", "real"])
+def test_other_ways_have_other_scores_under_the_same_protocol(
+    outcome: tuple[Plan[TrialConfig], Path], name: str
+) -> None:
+    scores, trained = result(outcome, name)["scores"], result(outcome, "trained")["scores"]
+    assert scores.keys() == trained.keys()
+    assert scores != trained
+    assert (outcome[1] / "trials" / result(outcome, name)["signature"] / "samples" / "00000000.png").exists()
+
+
+def test_truncated_noise_is_keyed_like_the_trainings() -> None:
+    whole = noise(SEED, "evaluation-z", 1, range(4), 200)
+    narrow = noise(SEED, "evaluation-z", 1, range(4), 200, 0.5)
+    assert narrow.abs().max() <= 0.5
+    within = whole.abs() <= 0.5
+    assert torch.equal(narrow[within], whole[within])
+    assert torch.equal(narrow[2:], noise(SEED, "evaluation-z", 1, range(2, 4), 200, 0.5))
+
+
+def test_there_is_no_batch_norm_whose_statistics_the_noise_could_change() -> None:
+    norms = [m for m in build_generator(OF.shape).modules() if isinstance(m, nn.modules.batchnorm._NormBase)]
+    assert norms == []
+
+
+def test_pixel_norm_takes_the_noises_scale_out_but_for_biases() -> None:
+    torch.manual_seed(0)
+    z_NZ = torch.randn(2, 3)
+    for pixel_norm in (True, False):
+        generator = build_generator(replace(OF, pixel_norm=pixel_norm).shape)
+        for name, parameter in generator.named_parameters():
+            if name.endswith("bias"):
+                nn.init.zeros_(parameter)
+        same = torch.allclose(generator(z_NZ), generator(z_NZ * 0.1), atol=1e-4)
+        assert same is pixel_norm
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"truncation": 0.0}, "truncation must be positive, or None, but got 0.0"),
+        ({"law": "clip"}, "law must be one of .* but got 'clip'"),
+        ({"batch_size": 2}, "batch_size 1 where nothing is trained"),
+    ],
+)
+def test_what_cannot_be_sampled_is_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(AS_TRAINED, **wrong)
+
+
+def test_what_changes_nothing_is_one_trial() -> None:
+    def signature(config: TrialConfig) -> str:
+        return Trial(config, 0, "data").signature
+
+    assert signature(AS_TRAINED) == signature(replace(AS_TRAINED, law="scale"))
+    assert signature(RealImagesConfig(of=OF)) == signature(
+        RealImagesConfig(of=replace(OF, lam=1.0, accelerate=False, z_dim=9))
+    )
+    longer = AS_TRAINED.lasting(9)
+    assert (longer.iterations, longer.of.iterations) == (0, 9)

@@ -1,0 +1,81 @@
+"""Trained generators, and real images in their place, as the metrics see them."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from retable.data.images import Images
+from retable.data.pixels import to_model, to_uint8
+from retable.ddp import Workers
+from retable.run import Best, Run, Score
+from retable.scoring import Scoring
+from retable.trained import trained
+from retable.trial import Trial
+from trainables.code_gan.assembly import decoder, judge
+from trainables.code_gan.config import CodeGANConfig
+from trainables.code_gan.draws import noise
+from trainables.code_gan.sampling import CodeSamplingConfig
+from trainables.code_gan.step import PREVIEW, PREVIEW_BATCH
+from trainables.code_gan.synthesis import Synthesis
+
+
+class CodeGANSampler(Scoring):
+    """A trained GAN that samples from truncated noise."""
+
+    best: ClassVar[Best] = Best("fid", "min")
+
+    def __init__(self, config: CodeSamplingConfig, seed: int, run: Run, workers: Workers) -> None:
+        self.config, self.seed, self.run, self.workers = config, seed, run, workers
+        of = Trial(config.of.canonical(), seed, run.fingerprint)
+        state = trained(run.required(of.signature)).state(workers.device)
+        codec = decoder(config.of, run, workers)
+        self.synthesis = Synthesis.of(config.of, state, codec, workers.device)
+
+    def evaluate(self, iteration: int, *, final: bool) -> Mapping[str, Score]:
+        """Scores of images from the noise that the training's own evaluation has, truncated."""
+        del iteration
+        images = Images(self.run.data, self.config.of.data, "train", self.seed)
+        return judge(self.config.of.evaluation, images, self.run, self.workers).scores(
+            lambda indices, repeat: self._generate("evaluation-z", repeat, indices), final=final
+        )
+
+    def samples(self) -> np.ndarray:
+        """36 images, uint8 (36, 1, 3, S, S)."""
+        starts = range(0, PREVIEW, PREVIEW_BATCH)
+        batches = [self._generate("preview-z", 0, range(start, start + PREVIEW_BATCH)) for start in starts]
+        return torch.cat([to_uint8(batch).cpu() for batch in batches]).numpy()[:, None]
+
+    def _generate(self, purpose: str, position: int, indices: Sequence[int]) -> Tensor:
+        config = self.config
+        z_NZ = noise(self.seed, purpose, position, indices, config.of.z_dim, config.truncation, config.law)
+        return self.synthesis(z_NZ.to(self.workers.device))
+
+
+class RealImages(Scoring):
+    """Random images of the test split in the place of generated ones.
+
+    There are usually fewer of them than samples, so that some come several times: no matter for IS, which is what they are
+    scored for, nor for FID, but precision and recall count neighbours.
+    """
+
+    best: ClassVar[Best] = Best("fid", "min")
+
+    def __init__(self, of: CodeGANConfig, run: Run, workers: Workers) -> None:
+        self.of, self.run, self.workers = of, run, workers
+        self.held_out = Images(run.data, of.data, "test", 0)
+
+    def evaluate(self, iteration: int, *, final: bool) -> Mapping[str, Score]:
+        """IS of held-out images, and their FID to the train split."""
+        del iteration
+        images = Images(self.run.data, self.of.data, "train", 0)
+        return judge(self.of.evaluation, images, self.run, self.workers).scores(self._images, final=final)
+
+    def samples(self) -> np.ndarray:
+        """36 of them, uint8 (36, 1, 3, S, S)."""
+        return self.held_out.batch(0, range(PREVIEW))[0].numpy()[:, None]
+
+    def _images(self, indices: Sequence[int], repeat: int) -> Tensor:
+        return to_model(self.held_out.batch(repeat, indices)[0].to(self.workers.device))
