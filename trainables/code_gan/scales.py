@@ -6,9 +6,10 @@ The classifier stays too: an evaluation's is the study's to choose.
 """
 
 from dataclasses import dataclass, replace
+from typing import cast
 
 from retable.metrics.image_evaluation import ImageEvaluation
-from retable.trial import TrialConfig
+from retable.trial import C, TrialConfig
 from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
 from trainables.code_gan.reconstructing import ReconstructionConfig
 from trainables.code_gan.sampling import CodeSamplingConfig, RealImagesConfig
@@ -72,22 +73,23 @@ TOY = Size(
 )
 
 
-def smoke(config: TrialConfig) -> TrialConfig:
+def smoke(config: C) -> C:
     """Minutes for a table on two cores: proves the path, learns next to nothing."""
-    return _at(SMOKE, config)
+    return cast(C, _at(SMOKE, config))
 
 
-def toy(config: TrialConfig) -> TrialConfig:
+def toy(config: C) -> C:
     """Hours for a table on two cores."""
-    return _at(TOY, config)
+    return cast(C, _at(TOY, config))
 
 
-def paper(config: TrialConfig) -> TrialConfig:
+def paper(config: C) -> C:
     """The paper's own size."""
     return config
 
 
 def _at(size: Size, config: TrialConfig) -> TrialConfig:
+    """A config of the same class."""
     if isinstance(config, AutoencoderConfig):
         return _autoencoder(size, config)
     if isinstance(config, ReconstructionConfig):

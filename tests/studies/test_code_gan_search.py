@@ -1,0 +1,49 @@
+"""The search of the code-GAN as declared: what is tuned, that its points are configs, and what they need."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from retable.searched import search_plan, tunings
+from studies.code_gan_search import STUDY
+from trainables.code_gan.config import AutoencoderConfig
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(("scale", "points"), [("smoke", 2), ("toy", 8), ("paper", 20)])
+def test_each_size_of_codes_is_tuned_apart_over_an_encoder_of_its_own(
+    scale: str, points: int, tmp_path: Path
+) -> None:
+    found = tunings(STUDY, STUDY.scales[scale], "0" * 64, tmp_path)
+    assert [tuning.cell.label for tuning in found] == [f"code-GAN, h/{divisor}" for divisor in (4, 8, 16)]
+    assert {tuning.wanted for tuning in found} == {points}
+    for tuning, divisor in zip(found, (4, 8, 16), strict=True):
+        for value, batch in ((0.1, "8"), (100.0, "64")):
+            config = tuning.config({"lambda": value, "batch": batch})
+            assert (config.lam, config.batch_size) == (value, int(batch))
+            assert config.encoder is not None
+            assert config.encoder.code_divisor == divisor
+    plan = search_plan(STUDY, STUDY.scales[scale], "0" * 64, found, winners=False)
+    required = [planned.trial.config for planned in plan.trials]
+    encoders = [config.code_divisor for config in required if isinstance(config, AutoencoderConfig)]
+    assert encoders == [4, 8, 16]
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_papers_lambda_is_asked_first(tmp_path: Path) -> None:
+    for tuning in tunings(STUDY, STUDY.scales["paper"], "0" * 64, tmp_path):
+        asked = tuning.ask([])
+        assert asked is not None
+        assert asked.point == {"lambda": 10.0, "batch": "16"}
+
+
+def test_the_study_is_declared_without_torch() -> None:
+    program = (
+        "import sys, studies.code_gan_search, studies.code_gan_truncation\n"
+        "heavy = {'torch', 'ray', 'mlflow', 'matplotlib', 'optuna'} & set(sys.modules)\n"
+        "assert not heavy, f'declaring a study imports {heavy}'"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=120)
