@@ -25,7 +25,8 @@ def connected(address: str | None, scratch: Path) -> Iterator[list[dict[str, flo
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address is None:
         os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")  # nobody preempts us here
-        ray.init(include_dashboard=True, dashboard_host="127.0.0.1", **common)
+        # Without "local", Ray joins whatever cluster `ray start` left on this machine, with that one's code.
+        ray.init(address="local", include_dashboard=True, dashboard_host="127.0.0.1", **common)
         _protect_token()
     else:
         try:
