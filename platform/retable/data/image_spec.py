@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from retable.identity import option
+
 RESIZE = "pillow lanczos, antialiased, 8 bit"
 
 
@@ -18,17 +20,21 @@ class ImageSpec:
         flip: mirror half of the training images horizontally.
         crop: ``square`` crops the centre square before resizing; ``none`` resizes the whole picture, whatever its
             shape.
+        classes: names of the classes whose images are taken; empty for all. Labels stay those of the whole data set.
     """
 
     size: int
     flip: bool = True
     crop: Literal["square", "none"] = "square"
+    classes: tuple[str, ...] = option(())
 
     def __post_init__(self) -> None:
         if self.size < 1:
             raise ValueError(f"size must be at least 1, but got {self.size}")
         if self.crop not in ("square", "none"):
             raise ValueError(f"crop must be 'square' or 'none', but got {self.crop!r}")
+        if list(self.classes) != sorted(set(self.classes)):
+            raise ValueError(f"classes must be sorted and each there once, but got {self.classes}")
 
     @property
     def frames(self) -> int:

@@ -1,10 +1,12 @@
 """Images of a data set. Which image a sample is depends on nothing but (seed, iteration, sample index)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from retable.data.catalog import scan
+from retable.data.errors import DataError
 from retable.data.image_spec import ImageSpec
 from retable.data.readers import Progress, Readers
 from retable.data.split import Pixels, Split
@@ -19,6 +21,9 @@ class Images(Split[ImageSpec]):
         spec: how images are made from files.
         cache: cache folder for scans and shards; the user's own by default.
         split, seed, readers, progress: as of `Split`, which says what is raised.
+
+    Raises:
+        DataError: also if the data set has none of the classes that the spec takes.
     """
 
     def __init__(
@@ -34,16 +39,25 @@ class Images(Split[ImageSpec]):
     ) -> None:
         catalog = scan(root, size=spec.size, cache=cache, readers=readers, progress=progress).of("image")
         super().__init__(root, catalog, spec, split, seed, cache, readers=readers, progress=progress)
+        wanted = labels_of(spec, catalog.classes, root)
+        self._files = tuple(file for file in self._files if (file.label or 0) in wanted)
+        if not self._files:
+            raise DataError(f"{root} has no {split} images of the classes {', '.join(spec.classes)}")
 
     def sample(self, iteration: int, index: int) -> tuple[Pixels, int]:
         """The training image of that iteration and global sample index: uint8 (3, size, size) and its label.
 
         Which one is uniform over the split, and half of the images are mirrored if the spec says so.
         """
+        number, flip = self.drawn(iteration, index)
+        pixels, label = self.evaluation(number)
+        return (mirrored(pixels) if flip else pixels), label
+
+    def drawn(self, iteration: int, index: int) -> tuple[int, bool]:
+        """The number of the image that `sample` gives there, and whether it is mirrored."""
         draw = stream(self.seed, "image", iteration, index)
-        pixels, label = self.evaluation(int(draw.integers(len(self))))
-        flip = bool(draw.integers(2)) and self.spec.flip
-        return (np.ascontiguousarray(pixels[..., ::-1]) if flip else pixels), label
+        number = int(draw.integers(len(self)))
+        return number, bool(draw.integers(2)) and self.spec.flip
 
     def evaluation(self, index: int) -> tuple[Pixels, int]:
         """Image `index`, never mirrored: uint8 (3, size, size), and its label."""
@@ -62,3 +76,21 @@ def prepare(root: Path, spec: ImageSpec, progress: Progress | None = None) -> st
     """
     notices = [Images(root, spec, split, 0, progress=progress).notice for split in ("train", "test")]
     return "; ".join(filter(None, notices))
+
+
+def mirrored(pixels: Pixels) -> Pixels:
+    """An image (3, H, W), or several, mirrored horizontally."""
+    return np.ascontiguousarray(pixels[..., ::-1])
+
+
+def labels_of(spec: ImageSpec, classes: Sequence[str], root: Path) -> set[int]:
+    """The labels of the classes that a spec takes.
+
+    Raises:
+        DataError: the data set has no class of that name.
+    """
+    if strange := [name for name in spec.classes if name not in classes]:
+        raise DataError(
+            f"images of the class {strange[0]} are asked for, but {root} has {', '.join(classes)}"
+        )
+    return {label for label, name in enumerate(classes) if not spec.classes or name in spec.classes}

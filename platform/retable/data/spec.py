@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 from retable.data import image_spec
 from retable.data.image_spec import ImageSpec
+from retable.identity import identified
 
 RESIZE = "pillow bicubic, antialiased, 8 bit, frame by frame"
 FACES = (
@@ -113,7 +114,7 @@ def fingerprint(catalog_fingerprint: str, spec: Spec, without: Collection[str] =
     identity = {
         "catalog": catalog_fingerprint,
         "resize": resize_of(spec),
-        "spec": asdict(spec),
+        "spec": identified(spec),  # options that are off are no part of it
         "without": sorted(without),
     }
     if isinstance(spec, FaceSpec):

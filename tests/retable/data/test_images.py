@@ -166,3 +166,22 @@ def test_spec_errors() -> None:
         ImageSpec(size=0)
     with pytest.raises(ValueError, match="crop must be 'square' or 'none', but got 'centre'"):
         ImageSpec(size=8, crop="centre")  # type: ignore[arg-type]
+
+
+def test_images_of_some_classes_keep_their_labels_and_are_not_decoded_again(
+    train: Images, pictures: Path, shared_cache: Path
+) -> None:
+    spec = replace(SPEC, classes=("Jack", "Mug"))
+    some = Images(pictures, spec, "train", 5, shared_cache, readers=NOBODY)
+    labels = [train.classes.index(name) for name in spec.classes]
+    assert (list(some.labels), some.classes) == (labels, train.classes)
+    assert torch.equal(some.evaluation_batch([0, 1])[0], train.evaluation_batch(labels)[0])
+    assert set(some.batch(0, range(20))[1].tolist()) == set(labels)
+    assert some.fingerprint != train.fingerprint
+    number, mirrored = some.drawn(0, 7)
+    pixels = some.evaluation(number)[0]
+    assert np.array_equal(some.sample(0, 7)[0], pixels[..., ::-1] if mirrored else pixels)
+    with pytest.raises(DataError, match=r"images of the class Cow are asked for, but .* has Ball, "):
+        Images(pictures, replace(SPEC, classes=("Cow", "Mug")), "train", 5, shared_cache)
+    with pytest.raises(ValueError, match="classes must be sorted and each there once"):
+        replace(SPEC, classes=("Mug", "Jack"))
