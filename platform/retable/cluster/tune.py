@@ -27,10 +27,12 @@ from retable.cluster.connect import connected
 from retable.cluster.dispatch import Dispatch, Start
 from retable.cluster.launch import checked_slots, gang_for
 from retable.cluster.nodes import RayCluster
+from retable.cluster.pieces import do_pieces
 from retable.cluster.score import score
 from retable.cluster.train import failure_file, train_gang, write_failure
 from retable.execution import Execution
 from retable.failures import Cause, cause_of
+from retable.pieces import InPieces
 
 TUNE_SIDE = [{"CPU": 0, "memory": 2**20, "node:__internal_head__": 0.001}]
 """What a trial's Tune side reserves: Ray refuses an empty bundle, so a sliver of memory and no CPU. It is on the head, and
@@ -99,6 +101,9 @@ def _trial(config: Mapping[str, Any], *, scratch: Path) -> dict[str, int]:
     start: Start = config["start"]
     assignment = start.assignment
     try:
+        divided = isinstance(assignment.trial.config, InPieces)
+        if divided and not do_pieces(assignment, start.gang, start.placement):
+            return {"iteration": 0}  # why not is in the trial's folder
         if assignment.trial.config.iterations == 0:
             score(assignment, start.gang, start.placement)
         else:

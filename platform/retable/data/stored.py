@@ -1,0 +1,212 @@
+"""Arrays of one shape on disk, by number: memory-mapped Arrow shards, and a manifest, written last, of whose they are.
+
+Every shard is written whole by whichever process is at it, so that several share the work and a killed one goes on with
+what is missing. What the arrays were made from is a key that stands in each file: what was made from something else is
+neither read nor taken for done.
+"""
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from retable.atomic import replacing
+from retable.data.errors import DataError
+from retable.files import make_folder, room_for, seal, unseal, write_bytes
+
+MANIFEST = "manifest.json"
+VERSION = 1
+ROWS, BYTES = 512, 1 << 28
+"""Most arrays of a shard, and its most bytes: what a killed process loses, and what one holds in memory."""
+
+Array = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayStore:
+    """A folder of arrays, numbered from 0, that is there or is to be made.
+
+    Attributes:
+        count: number of arrays.
+        shape: of each.
+        dtype: of their values: ``float16`` or ``float32``.
+        key: what they are made from, as JSON has it: hashes, never paths.
+    """
+
+    folder: Path
+    count: int
+    shape: tuple[int, ...]
+    dtype: str
+    key: Mapping[str, str]
+
+    @property
+    def array_bytes(self) -> int:
+        """Bytes of one array."""
+        return int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
+
+    @property
+    def each(self) -> int:
+        """Arrays in a shard; the last one may have fewer."""
+        return max(1, min(ROWS, BYTES // self.array_bytes))
+
+    @property
+    def shards(self) -> int:
+        """How many shards hold them all."""
+        return -(-self.count // self.each)
+
+    def rows(self, shard: int) -> range:
+        """The numbers of a shard's arrays."""
+        return range(shard * self.each, min((shard + 1) * self.each, self.count))
+
+    def missing(self) -> list[int]:
+        """The shards that are still to be written; those made from something else are among them."""
+        return [shard for shard in range(self.shards) if not self._is_ours(shard)]
+
+    def write(self, shard: int, arrays: Array) -> None:
+        """Write a shard, whole or not at all.
+
+        Args:
+            arrays: (rows, *shape), of any floating type; rounded to the store's.
+
+        Raises:
+            ValueError: they are not that shard's, or not finite.
+            DiskFull: there is no room.
+        """
+        rows = self.rows(shard)
+        if arrays.shape != (len(rows), *self.shape):
+            raise ValueError(
+                f"shard {shard} must have arrays of {(len(rows), *self.shape)}, but got {arrays.shape}"
+            )
+        with np.errstate(over="ignore"):  # infinities are refused below
+            rounded = np.ascontiguousarray(arrays, dtype=self.dtype)
+        if not np.isfinite(rounded).all():
+            raise ValueError(f"shard {shard} must have finite values in {self.dtype}, but some are not")
+        flat = pa.array(rounded.reshape(-1))
+        columns = [
+            pa.FixedSizeListArray.from_arrays(flat, int(np.prod(self.shape))),
+            pa.array([zlib.crc32(array.data) for array in rounded], pa.uint32()),
+        ]
+        schema = pa.schema(
+            [("array", columns[0].type), ("crc32", pa.uint32())], metadata={"key": self._sealed(shard)}
+        )
+        make_folder(self.folder)
+        with (
+            room_for(rounded.nbytes, self.folder),
+            replacing(self._path(shard)) as temporary,
+            pa.OSFile(str(temporary), "wb") as sink,
+            pa.ipc.new_file(sink, schema) as writer,
+        ):
+            writer.write_batch(pa.record_batch(columns, schema=schema))
+
+    def finish(self) -> None:
+        """Write the manifest, once all shards are there.
+
+        Raises:
+            DataError: some are not.
+        """
+        if missing := self.missing():
+            raise DataError(
+                f"{len(missing)} of {self.shards} shards in {self.folder} are still to be written"
+            )
+        write_bytes(self.folder / MANIFEST, seal(self._content()))
+
+    def open(self) -> "StoredArrays":
+        """The arrays, for reading.
+
+        Raises:
+            DataError: they are not all there, are damaged, or were made from something else.
+        """
+        path = self.folder / MANIFEST
+        try:
+            found = unseal(path.read_bytes())
+        except FileNotFoundError:
+            raise DataError(f"{self.folder} holds no finished set of arrays: {path} is missing") from None
+        except ValueError as error:
+            raise DataError(
+                f"{path} is damaged ({error}); delete the folder, and it is made again"
+            ) from error
+        expected = json.loads(json.dumps(self._content()))
+        if found != expected:
+            raise DataError(
+                f"{self.folder} must hold {_told(expected, found)}, but holds {_told(found, expected)}: it was made from "
+                "something else"
+            )
+        return StoredArrays(self)
+
+    def _content(self) -> dict[str, object]:
+        layout = {"count": self.count, "shape": list(self.shape), "dtype": self.dtype, "each": self.each}
+        return {"version": VERSION, **layout, "key": dict(self.key)}
+
+    def _sealed(self, shard: int) -> bytes:
+        return seal({**self._content(), "shard": shard})
+
+    def _path(self, shard: int) -> Path:
+        return self.folder / f"{shard:05}-of-{self.shards:05}.arrow"
+
+    def _is_ours(self, shard: int) -> bool:
+        path = self._path(shard)
+        return path.is_file() and _batch(path).schema.metadata == {b"key": self._sealed(shard)}
+
+
+class StoredArrays:
+    """The arrays of a finished store. A shard is mapped when the first of its arrays is asked for."""
+
+    def __init__(self, store: ArrayStore) -> None:
+        self.store = store
+        self._mapped: dict[int, tuple[Array, NDArray[np.uint32]]] = {}
+
+    def __len__(self) -> int:
+        """Number of arrays."""
+        return self.store.count
+
+    def __getitem__(self, number: int) -> Array:
+        """That array, read-only, straight from the mapped file.
+
+        Raises:
+            DataError: the bytes on the disk are no longer those that were written.
+        """
+        shard, row = divmod(number, self.store.each)
+        if shard not in self._mapped:
+            self._mapped[shard] = self._map(shard)
+        arrays, sums = self._mapped[shard]
+        array: Array = arrays[row]
+        if zlib.crc32(array.data) != sums[row]:
+            raise DataError(
+                f"array {number} in {self.store.folder} is damaged on the disk; delete the folder, and it is made again"
+            )
+        return array
+
+    def stacked(self, numbers: Sequence[int]) -> Array:
+        """Those arrays, (N, *shape), copied."""
+        return np.stack([self[number] for number in numbers])
+
+    def _map(self, shard: int) -> tuple[Array, NDArray[np.uint32]]:
+        store = self.store
+        batch = _batch(store._path(shard))
+        if batch.schema.metadata != {b"key": store._sealed(shard)}:
+            raise DataError(f"{store._path(shard)} was made from something else while it was in use")
+        # Not Arrow's own to_numpy: it imports pandas.
+        array_bytes, sum_bytes = (column.buffers()[-1] for column in batch.columns)
+        rows = len(store.rows(shard))
+        values = np.frombuffer(array_bytes, store.dtype, rows * int(np.prod(store.shape)))
+        return values.reshape(rows, *store.shape), np.frombuffer(sum_bytes, np.uint32, rows)
+
+
+def _batch(path: Path) -> pa.RecordBatch:
+    """A shard's only record batch. The file is closed again: its pages stay mapped for as long as they are in use."""
+    try:
+        with pa.memory_map(str(path)) as file:
+            return pa.ipc.open_file(file).get_batch(0)
+    except pa.ArrowInvalid as error:
+        raise DataError(f"the shard {path} is damaged ({error}); delete it, and it is made again") from error
+
+
+def _told(one: Mapping[str, object], other: Mapping[str, object]) -> str:
+    """What of the one is not the same in the other."""
+    return ", ".join(f"{name} {value}" for name, value in one.items() if other.get(name) != value) or "less"

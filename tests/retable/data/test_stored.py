@@ -1,0 +1,164 @@
+"""Arrays in shards: whole or not at all, and never taken for what was made from something else."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retable.data import stored
+from retable.data.errors import DataError
+from retable.data.stored import MANIFEST, Array, ArrayStore
+
+KEY = {"autoencoder": "ab" * 32, "images": "0123456789abcdef"}
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ArrayStore:
+    monkeypatch.setattr(stored, "ROWS", 4)
+    return ArrayStore(folder=tmp_path / "codes", count=10, shape=(2, 3, 3), dtype="float16", key=KEY)
+
+
+def values(store: ArrayStore) -> Array:
+    random = np.random.default_rng(0)
+    return random.uniform(-1, 1, (store.count, *store.shape)).astype(np.float32)
+
+
+def filled(store: ArrayStore) -> Array:
+    arrays = values(store)
+    for shard in store.missing():
+        rows = store.rows(shard)
+        store.write(shard, arrays[rows.start : rows.stop])
+    store.finish()
+    return arrays
+
+
+def test_arrays_come_back_rounded_and_read_only(store: ArrayStore) -> None:
+    assert [list(store.rows(shard)) for shard in store.missing()] == [
+        [0, 1, 2, 3],
+        [4, 5, 6, 7],
+        [8, 9],
+    ]
+    arrays = filled(store)
+    opened = store.open()
+    assert len(opened) == 10
+    np.testing.assert_array_equal(opened.stacked(range(10)), arrays.astype(np.float16))
+    assert opened[9].dtype == np.float16
+    assert not opened[9].flags.writeable
+    whole = replace(store, folder=store.folder.with_name("whole"), dtype="float32")
+    np.testing.assert_array_equal(filled(whole), whole.open().stacked(range(10)))
+
+
+def test_a_shard_is_bounded_in_rows_and_bytes(store: ArrayStore) -> None:
+    assert store.each == 4
+    large = replace(store, shape=(16, 256, 256))
+    assert large.array_bytes == 2 * 16 * 256 * 256
+    assert replace(large, shape=(64, 2048, 2048)).each == 1
+
+
+def test_what_was_written_is_not_written_again(store: ArrayStore) -> None:
+    store.write(1, values(store)[4:8])
+    assert store.missing() == [0, 2]
+    with pytest.raises(DataError, match="2 of 3 shards .* are still to be written"):
+        store.finish()
+    with pytest.raises(DataError, match="holds no finished set of arrays"):
+        store.open()
+    filled(store)
+    assert store.missing() == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda store: replace(store, key={**KEY, "autoencoder": "cd" * 32}),
+        lambda store: replace(store, key={**KEY, "images": "f" * 16}),
+        lambda store: replace(store, dtype="float32"),
+        lambda store: replace(store, shape=(2, 9, 1)),
+    ],
+)
+def test_what_was_made_from_something_else_is_neither_read_nor_taken_for_done(
+    store: ArrayStore, change: Callable[[ArrayStore], ArrayStore]
+) -> None:
+    filled(store)
+    other = change(store)
+    with pytest.raises(DataError, match="was made from something else"):
+        other.open()
+    assert other.missing() == [0, 1, 2]
+    reader = store.open()
+    filled(other)  # in the place of the old ones
+    other.open()
+    with pytest.raises(DataError, match="was made from something else while it was in use"):
+        reader[0]
+
+
+def test_a_changed_byte_is_noticed(store: ArrayStore) -> None:
+    arrays = filled(store)
+    path = store.folder / "00000-of-00003.arrow"
+    content = bytearray(path.read_bytes())
+    at = content.index(arrays[1].astype(np.float16).tobytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+    opened = store.open()
+    np.testing.assert_array_equal(opened[0], arrays[0].astype(np.float16))
+    with pytest.raises(DataError, match="array 1 .* is damaged"):
+        opened[1]
+    path.write_bytes(content[:100])
+    with pytest.raises(DataError, match=r"00000-of-00003.arrow is damaged"):
+        store.missing()
+    manifest = store.folder / MANIFEST
+    manifest.write_bytes(manifest.read_bytes()[:-9])
+    with pytest.raises(DataError, match="is damaged .*; delete the folder"):
+        store.open()
+
+
+def test_what_does_not_fit_is_refused(store: ArrayStore) -> None:
+    with pytest.raises(ValueError, match="must have arrays of"):
+        store.write(2, values(store)[:4])
+    with pytest.raises(ValueError, match="must have finite values in float16"):
+        store.write(0, values(store)[:4] * 1e6)
+    assert not list(store.folder.glob("*"))
+
+
+def test_few_files_are_open_however_many_shards_are_mapped(store: ArrayStore) -> None:
+    filled(store)
+    opened = store.open()
+    before = len(os.listdir("/proc/self/fd"))
+    opened.stacked(range(10))
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+WRITER = """
+import os, sys, pathlib, numpy as np
+from retable.data import stored
+stored.ROWS = 4
+store = stored.ArrayStore(
+    folder=pathlib.Path(sys.argv[1]), count=10, shape=(2, 3, 3), dtype="float16", key={"of": "it"}
+)
+real = stored.replacing.__wrapped__
+def killed(path):
+    for temporary in real(path):
+        yield temporary
+        if path.name.startswith("00001"):
+            os._exit(9)  # the content is there, the name is not
+import contextlib
+stored.replacing = contextlib.contextmanager(killed) if sys.argv[2] == "kill" else stored.replacing
+for shard in store.missing():
+    print(shard, flush=True)
+    store.write(shard, np.full((len(store.rows(shard)), 2, 3, 3), shard, np.float32))
+store.finish()
+"""
+
+
+def test_a_killed_writer_leaves_whole_shards_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    def run(how: str) -> tuple[int, list[str]]:
+        command = [sys.executable, "-c", WRITER, str(tmp_path / "codes"), how]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        return done.returncode, done.stdout.split()
+
+    assert run("kill") == (9, ["0", "1"])
+    assert run("live") == (0, ["1", "2"])
+    assert run("live") == (0, [])
