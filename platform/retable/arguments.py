@@ -34,6 +34,12 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a classifier to score with that you bring (default: one is trained)",
     )
+    parser.add_argument(
+        "--encoder",
+        type=Path,
+        metavar="FILE",
+        help="an autoencoder whose codes are learned that you bring (default: one is trained)",
+    )
 
 
 def add_results(parser: argparse.ArgumentParser) -> None:

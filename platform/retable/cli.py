@@ -277,6 +277,7 @@ def _request(study: Study[Any], given: argparse.Namespace) -> commands.Request:
         retries=replace(given.retries, asked=getattr(given, "asked", None) or frozenset()),
         from_mlflow=getattr(given, "from_mlflow", None),
         classifier=given.classifier,
+        encoder=given.encoder,
         storage=given.storage,
         gpus=getattr(given, "gpus_per_worker", None),
         wait_minutes=getattr(given, "wait_for_nodes", 30.0),
@@ -297,12 +298,13 @@ def _dispatch(study: Study[Any], verb: str, given: argparse.Namespace, console: 
 
 
 def _scale(study: Study[Any], given: argparse.Namespace) -> Scale[Any]:
-    """The scale that was asked for, as long as was asked, judged by the classifier that was brought, if any."""
+    """The scale that was asked for, as long as was asked, with the networks that were brought, if any."""
     if given.scale not in study.scales:
         raise ValueError(f"--scale must be one of {', '.join(study.scales)}, but got {given.scale!r}")
     scale: Scale[Any] = study.scales[given.scale]
     if given.iterations is not None:
         scale = scale.lasting(given.iterations)
+    scale = scale.encoded_by(given.encoder) if given.encoder else scale
     return scale.judged_by(given.classifier) if given.classifier else scale
 
 

@@ -34,7 +34,7 @@ ABSENT = "absent"
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What the user asked for. The last seven are machine knobs: they never change a result.
+    """What the user asked for. From `results` on, these are machine knobs: they never change a result.
 
     Attributes:
         tables: numbers of tables; None for the scale's own choice.
@@ -46,6 +46,7 @@ class Request:
         retries: what of the failed trials is begun again.
         from_mlflow: make tables from this tracker (empty: the default one) and no folder of results.
         classifier: file of weights that `scale` was changed to be judged by; its content is part of signatures.
+        encoder: likewise, the autoencoder that gives codes.
         storage: URL of Optuna's storage; None for a file in the folder of results.
         gpus: of each worker; None for one where there are any.
         wait_minutes: how long a trial waits for a node that can hold it.
@@ -63,6 +64,7 @@ class Request:
     retries: Retries = field(default_factory=Retries)
     from_mlflow: str | None = None
     classifier: Path | None = None
+    encoder: Path | None = None
     storage: str | None = None
     gpus: float | None = None
     wait_minutes: float = 30.0

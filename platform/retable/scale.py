@@ -43,6 +43,10 @@ class Scale(Generic[C]):
         """The same size, with every config scored by the classifier in that file of weights."""
         return replace(self, shrink=lambda config: self.shrink(config).judged_by(file))
 
+    def encoded_by(self, file: Path) -> Self:
+        """The same size, with every config over the codes of the autoencoder in that file of weights."""
+        return replace(self, shrink=lambda config: self.shrink(config).encoded_by(file))
+
     def lasting(self, iterations: int) -> Self:
         """The same size with that many iterations for every config of the tables; not for those that they require."""
         return replace(

@@ -16,7 +16,7 @@ from retable.console import counting
 from retable.data.sets import locate
 from retable.failures import CAUSES, failure_class
 from retable.ledger import FINISHED, Ledger
-from retable.metrics.brought import Brought, bring
+from retable.metrics.brought import Brought, bring, file_hash
 from retable.plan import Plan, PlannedTrial
 from retable.report.rows import row_tables
 from retable.report.text import counted
@@ -183,13 +183,13 @@ def _announce(plan: Plan[Any], execution: "Execution", console: Console) -> None
 
 
 def _bring(request: Request, execution: "Execution") -> None:
-    """Put the classifier that the user brought where its trial finds it."""
-    if request.classifier is None:
-        return
+    """Put the networks that the user brought where their trials find them."""
+    files = {file_hash(file): file for file in (request.classifier, request.encoder) if file is not None}
     for planned in execution.plan.trials:
+        config = planned.trial.config
         waiting = execution.states[planned.signature] == "waiting"
-        if waiting and isinstance(planned.trial.config, Brought):
-            bring(request.classifier, execution.folder(planned.signature))
+        if waiting and isinstance(config, Brought) and config.weights in files:
+            bring(files[config.weights], execution.folder(planned.signature))
 
 
 @contextmanager

@@ -85,6 +85,15 @@ class TrialConfig:
         """
         raise ValueError(f"a {self.trainable} is not scored by a classifier; leave --classifier out")
 
+    def encoded_by(self, file: Path) -> Self:
+        """This config over the codes of an autoencoder that the user brings, in the place of the one it requires.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file holds no autoencoder whose codes this config can learn.
+        """
+        raise ValueError(f"a {self.trainable} learns no codes; leave --encoder out")
+
     def follows(self) -> tuple["TrialConfig", ...]:
         """As `requires`, but trained with the trial's own seed: what this trial goes on from, or scores."""
         return ()

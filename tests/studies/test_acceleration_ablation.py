@@ -29,14 +29,14 @@ def test_one_field_tells_before_from_after() -> None:
 def test_an_encoder_is_trained_once_for_all_resolutions() -> None:
     plan = make_plan(STUDY, STUDY.scales["paper"], DATA)
     kinds = Counter(planned.trial.config.trainable for planned in plan.trials)
-    assert kinds == {"code_autoencoder": 1, "code_gan": 6, "cnn": 1}
+    assert kinds == {"code_autoencoder": 1, "codes": 3, "code_gan": 6, "cnn": 1}
 
 
 @pytest.mark.parametrize(
     ("scale", "kinds"),
     [
-        ("smoke", {"code_autoencoder": 1, "code_gan": 4, "cnn": 1}),
-        ("toy", {"code_autoencoder": 1, "code_gan": 2, "cnn": 1}),
+        ("smoke", {"code_autoencoder": 1, "codes": 2, "code_gan": 4, "cnn": 1}),
+        ("toy", {"code_autoencoder": 1, "codes": 1, "code_gan": 2, "cnn": 1}),
     ],
 )
 def test_the_trials_are_the_other_studys_too(scale: str, kinds: dict[str, int]) -> None:

@@ -7,8 +7,9 @@ from retable.metrics.image_evaluation import ImageEvaluation
 from retable.run import Run
 from retable.trial import Trial
 from trainables.code_gan.codec import Codec, trained_codec
-from trainables.code_gan.codes import Codes, EncodedImages, PlainImages
+from trainables.code_gan.codes import Codes, PlainImages, StoredCodes
 from trainables.code_gan.config import CodeGANConfig
+from trainables.code_gan.encoding_step import code_store, copies
 from trainables.code_gan.step import CodeGANLearner
 
 
@@ -17,13 +18,16 @@ def assembled(config: CodeGANConfig, seed: int, run: Run, workers: Workers) -> C
 
     Raises:
         FileNotFoundError: the encoder or the classifier is not trained yet.
+        DataError: the stored codes are not of this encoder and these images.
     """
     images = Images(run.data, config.data, "train", seed)
     scorer = judge(config.evaluation, images, run, workers)
     codec = decoder(config, run, workers)
     codes: Codes = PlainImages(images, workers.device)
-    if codec is not None:
-        codes = EncodedImages(images, codec, workers.device)
+    if config.codes is not None and codec is not None:
+        folder = run.required(Trial(config.codes, 0, run.fingerprint).signature)
+        stored = code_store(config.codes, folder, images, codec).open()
+        codes = StoredCodes(stored, images, copies(config.data))
     return CodeGANLearner(config, seed, workers, codes=codes, codec=codec, scorer=scorer)
 
 

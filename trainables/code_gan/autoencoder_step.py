@@ -73,7 +73,9 @@ class AutoencoderLearner:
         """MSE and PSNR of test images at the size that it is trained on; the final evaluation is the same."""
         del iteration, final
         config, network = self.config, unwrapped(self.autoencoder)
-        return reconstruction_scores(network, self.test, config.scored, config.data.size, self.workers)
+        return reconstruction_scores(
+            lambda x_NCHW, _: network(x_NCHW), self.test, config.scored, config.data.size, self.workers
+        )
 
     @torch.no_grad()
     def samples(self) -> np.ndarray:

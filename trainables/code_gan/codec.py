@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from torch import Tensor
 
+from retable.metrics.brought import weights_hash
 from retable.run import Run
 from retable.trained import trained
 from retable.trial import Trial
 from trainables.code_gan.autoencoder import Decoder, Encoder, build_autoencoder
 
 if TYPE_CHECKING:
-    from trainables.code_gan.config import AutoencoderConfig
+    from trainables.code_gan.brought import AnyAutoencoder
 
 
 class Codec:
@@ -36,6 +37,20 @@ class Codec:
         network.decoder.load_state_dict(state["decoder"])
         return cls(network.encoder, network.decoder).to(next(iter(state["encoder"].values())).device)
 
+    @property
+    def weights(self) -> str:
+        """SHA-256 of the weights of F and H, in hex: what tells an autoencoder from any other."""
+        return weights_hash({name: tensor.numpy() for name, tensor in self.tensors().items()})
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The weights of F and H by name, on the CPU."""
+        pairs = (("encoder", self.encoder), ("decoder", self.decoder))
+        return {
+            f"{name}.{key}": tensor.cpu().contiguous()
+            for name, network in pairs
+            for key, tensor in network.state_dict().items()
+        }
+
     def to(self, device: torch.device) -> Self:
         """The same with its weights on that device."""
         self.encoder.to(device)
@@ -55,11 +70,11 @@ class Codec:
         return x_NCHW
 
 
-def trained_codec(encoder: "AutoencoderConfig", seed: int, run: Run, device: torch.device) -> Codec:
+def trained_codec(encoder: "AnyAutoencoder", seed: int, run: Run, device: torch.device) -> Codec:
     """What the best snapshot of a trained autoencoder has learnt, from the folder of its trial.
 
     Args:
-        encoder: the autoencoder, which the run's trial requires (at seed 0) or follows (at its own).
+        encoder: the autoencoder, trained here or brought, which the run's trial requires (at seed 0) or follows (at its own).
         seed: that it was trained with.
         run: where the required trials lie.
         device: where its weights go.

@@ -1,16 +1,17 @@
 """What stage 2 learns, batch by batch: codes after acceleration, images before it.
 
-`Codes` is the seam: whatever gives the batch of an iteration by the samples' indices in it can stand behind the
-learner, such as codes that were computed once and stored.
+`Codes` is the seam: whatever gives the batch of an iteration by the samples' indices in it can stand behind the learner.
 """
 
 from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from retable.data.pixels import to_model
+from retable.data.stored import StoredArrays
 from trainables.code_gan.codec import Codec
 
 
@@ -42,10 +43,36 @@ class PlainImages:
 
 
 class EncodedImages:
-    """Images encoded when they are asked for, mirrored ones too."""
+    """Images encoded when they are asked for, mirrored ones too: what `StoredCodes` are compared with."""
 
     def __init__(self, images: Pictures, codec: Codec, device: torch.device) -> None:
         self.plain, self.codec = PlainImages(images, device), codec
 
     def batch(self, iteration: int, indices: Sequence[int]) -> Tensor:
         return self.codec.encode(self.plain.batch(iteration, indices))
+
+
+class Draws(Protocol):
+    """The part of `retable.data.images.Images` that says which image a sample is."""
+
+    def drawn(self, iteration: int, index: int) -> tuple[int, bool]:
+        """Its number, and whether it is mirrored."""
+        ...
+
+
+class StoredCodes:
+    """Codes of the same images, mirrored or not, that `EncodedImages` would encode, read from the disk.
+
+    Args:
+        codes: as `trainables.code_gan.encoding_step` numbers them.
+        images: they are of; those of the trial, with its seed.
+        copies: codes of each image: 2 where its mirror image has one too, else 1.
+    """
+
+    def __init__(self, codes: StoredArrays, images: Draws, copies: int) -> None:
+        self.codes, self.images, self.copies = codes, images, copies
+
+    def batch(self, iteration: int, indices: Sequence[int]) -> Tensor:
+        drawn = [self.images.drawn(iteration, index) for index in indices]
+        numbers = [number * self.copies + flip for number, flip in drawn]
+        return torch.from_numpy(self.codes.stacked(numbers).astype(np.float32))

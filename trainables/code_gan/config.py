@@ -1,17 +1,20 @@
-"""What defines a code-GAN scientifically: its autoencoder (stage 1) and its GAN (stage 2). No torch here."""
+"""What defines a code-GAN scientifically: its GAN (stage 2), and by import its autoencoder (stage 1). No torch here."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from retable.data.image_spec import ImageSpec
 from retable.identity import identified
 from retable.metrics.image_evaluation import ImageEvaluation
 from retable.published import Label
 from retable.trial import TrialConfig
+from trainables.code_gan.autoencoder_config import AutoencoderConfig
+from trainables.code_gan.brought import AnyAutoencoder, BroughtAutoencoder
 from trainables.code_gan.channels import WIDTH, Stage2, levels
-from trainables.code_gan.checks import check_adam, check_divisor, check_least
+from trainables.code_gan.checks import check_adam, check_least
+from trainables.code_gan.encoding import CodesConfig
 
 if TYPE_CHECKING:
     from retable.ddp import Workers
@@ -19,142 +22,11 @@ if TYPE_CHECKING:
     from retable.figures.kinds import Figure
     from retable.forecast import StepCost
     from retable.run import Run
-    from trainables.code_gan.autoencoder_step import AutoencoderLearner
-    from trainables.code_gan.codec import Codec
     from trainables.code_gan.step import CodeGANLearner
 
-D_WIDTH = 64
-STAGE_1_IMAGES = ImageSpec(size=128)
+__all__ = ["AutoencoderConfig", "CodeGANConfig"]
+
 STAGE_2_IMAGES = ImageSpec(size=256)
-
-
-@dataclass(frozen=True, kw_only=True)
-class AutoencoderConfig(TrialConfig):
-    """Stage 1: an encoder F and a decoder H, fully convolutional, and a discriminator of what they reconstruct.
-
-    The paper gives the loss, the data, 128 × 128 and the code's size; the other defaults are ours (README.md).
-
-    Attributes:
-        code_divisor: by how much a code is smaller than its image: 2, 4, 8 or 16.
-        code_channels: of a code.
-        alpha: α, the weight of the adversarial loss beside L1; 0 trains no discriminator.
-        width: channels of F and H at full resolution.
-        d_width: channels of the discriminator's first convolution.
-        lr: Adam's learning rate.
-        beta1: Adam's decay of the mean gradient.
-        beta2: Adam's decay of the mean squared gradient.
-        adam_eps: Adam's ε.
-        data: the images that it is trained on; F and H take others of any size.
-        scored: test images whose reconstruction is scored, spread over the split; all where there are fewer.
-    """
-
-    trainable: ClassVar[str] = "code_autoencoder"
-    iterations: int = 100_000
-    batch_size: int = 16
-    snapshot_every: int = 10_000
-    code_divisor: int = 4
-    code_channels: int = 16
-    alpha: float = 1e-2
-    width: int = 64
-    d_width: int = D_WIDTH
-    lr: float = 2e-4
-    beta1: float = 0.5
-    beta2: float = 0.999
-    adam_eps: float = 1e-8
-    data: ImageSpec = STAGE_1_IMAGES
-    scored: int = 1_000
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_least(self, {"code_channels": 1, "width": 1, "d_width": 1, "scored": 1, "alpha": 0})
-        check_divisor(self.code_divisor)
-        check_adam(self.lr, self.beta1, self.beta2, self.adam_eps)
-        if self.data.size % self.code_divisor:
-            raise ValueError(
-                f"code_divisor must divide the size of images, but got code_divisor={self.code_divisor} and images of "
-                f"{self.data.size} × {self.data.size}"
-            )
-        if self.alpha and self.data.size < 16:
-            raise ValueError(
-                f"images must be at least 16 pixels large where alpha > 0, for the discriminator judges patches, but "
-                f"got {self.data.size}"
-            )
-
-    def canonical(self) -> Self:
-        """Without a discriminator its width is the default."""
-        return self if self.alpha else replace(self, d_width=D_WIDTH)
-
-    def labels(self) -> Mapping[str, Label]:
-        return {
-            **super().labels(),
-            "resolution": self.data.size,
-            "code_divisor": self.code_divisor,
-            "code_channels": self.code_channels,
-            "alpha": self.alpha,
-            "lr": self.lr,
-            "width": self.width,
-        }
-
-    def judged_by(self, file: Path) -> Self:
-        """The same: no classifier scores a reconstruction, but GANs of the same study."""
-        return self
-
-    def cost_key(self) -> Mapping[str, object]:
-        """The networks, the images' size, and whether there is a discriminator."""
-        return {
-            "code_divisor": self.code_divisor,
-            "code_channels": self.code_channels,
-            "width": self.width,
-            "d_width": self.d_width if self.alpha else 0,
-            "size": self.data.size,
-        }
-
-    def step_cost(self) -> "StepCost":
-        """Counted from the networks, on the meta device."""
-        from trainables.code_gan.step_cost import autoencoder_step_cost
-
-        return autoencoder_step_cost(self)
-
-    def bound_to_iterations(self) -> str:
-        """Nothing: the learning rate stays the same."""
-        return ""
-
-    def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
-        """Decode the images before any worker starts."""
-        from retable.data.images import prepare
-
-        return prepare(data, self.data, progress)
-
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "AutoencoderLearner":
-        """The learner of this config on this worker."""
-        from retable.data.images import Images
-        from trainables.code_gan.autoencoder_step import AutoencoderLearner
-
-        train, test = (Images(run.data, self.data, split, seed) for split in ("train", "test"))
-        return AutoencoderLearner(self, seed, workers, train=train, test=test)
-
-    def codec(self, state: Mapping[str, Any]) -> "Codec":
-        """F and H of a trained learner's state."""
-        from trainables.code_gan.codec import Codec
-
-        return Codec.of(self.code_divisor, self.code_channels, self.width, state)
-
-    def figures(
-        self, finished: "Finished", samples: int, progress: Callable[[int, int], None]
-    ) -> Iterator["Figure"]:
-        """Test images, their reconstructions, and the errors."""
-        from trainables.code_gan.figures.reconstructions import reconstructions
-
-        return reconstructions(finished)
-
-    @classmethod
-    def together(
-        cls, finished: Sequence["Finished"], progress: Callable[[int, int], None]
-    ) -> Iterator["Figure"]:
-        """Figure 4 of the paper: the same images reconstructed from codes of several sizes."""
-        from trainables.code_gan.figures.reconstructions import by_code_size
-
-        return by_code_size(finished)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +57,7 @@ class CodeGANConfig(TrialConfig):
     batch_size: int = 16
     snapshot_every: int = 9_000
     accelerate: bool = True
-    encoder: AutoencoderConfig | None = AutoencoderConfig()
+    encoder: AnyAutoencoder | None = field(default_factory=AutoencoderConfig)
     resolution: int = 256
     z_dim: int = 128
     width: int = WIDTH
@@ -230,9 +102,17 @@ class CodeGANConfig(TrialConfig):
         return self.batch_size * self.n_critic
 
     @property
-    def _encoder(self) -> AutoencoderConfig | None:
+    def _encoder(self) -> AnyAutoencoder | None:
         """The autoencoder, if codes are learned."""
         return self.encoder if self.accelerate else None
+
+    @property
+    def codes(self) -> CodesConfig | None:
+        """The stored codes, if codes are learned."""
+        encoder = self._encoder
+        if encoder is None:
+            return None
+        return CodesConfig(of=encoder.canonical(), data=self.data, scored=encoder.scored)
 
     @property
     def shape(self) -> Stage2:
@@ -263,9 +143,10 @@ class CodeGANConfig(TrialConfig):
             **super().labels(),
             "accelerate": int(self.accelerate),
             "resolution": self.resolution,
+            "classes": "+".join(self.data.classes) or "all",
             "code_divisor": encoder.code_divisor if encoder else "none",
             "code_channels": encoder.code_channels if encoder else "none",
-            "alpha": encoder.alpha if encoder else "none",
+            "alpha": encoder.labels()["alpha"] if encoder else "none",
             "lambda": self.lam,
             "n_critic": self.n_critic,
             "pixel_norm": int(self.pixel_norm),
@@ -276,9 +157,9 @@ class CodeGANConfig(TrialConfig):
         }
 
     def requires(self) -> tuple[TrialConfig, ...]:
-        """The classifier that FID is taken with, and the encoder of the codes."""
-        encoder = self._encoder
-        return (self.evaluation.classifier, *((encoder,) if encoder else ()))
+        """The classifier that FID is taken with, the autoencoder, and the codes that it gives."""
+        codes = self.codes
+        return (self.evaluation.classifier, *((codes.of, codes) if codes else ()))
 
     def bound_to_iterations(self) -> str:
         """Nothing: the learning rate stays the same."""
@@ -287,6 +168,24 @@ class CodeGANConfig(TrialConfig):
     def judged_by(self, file: Path) -> Self:
         """Scored by the classifier in that file of weights."""
         return replace(self, evaluation=self.evaluation.judged_by(file))
+
+    def encoded_by(self, file: Path) -> Self:
+        """Over the codes of the autoencoder in that file; before acceleration there is none.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it holds no autoencoder, or one whose codes have another size.
+        """
+        asked = self._encoder
+        if asked is None:
+            return self
+        brought = BroughtAutoencoder.of(file, replace(asked.data, classes=()), asked.scored)
+        wanted, given = ((one.code_divisor, one.code_channels) for one in (asked, brought))
+        if wanted != given:
+            raise ValueError(
+                f"codes of (divisor, channels) = {wanted} are asked for, but the autoencoder of {file} gives {given}"
+            )
+        return replace(self, encoder=brought)
 
     def cost_key(self) -> Mapping[str, object]:
         """The networks, the updates, and whether there is a penalty."""

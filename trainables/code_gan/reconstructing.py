@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from retable.data.image_spec import ImageSpec
-from retable.identity import option
 from retable.published import Label
 from retable.trial import ScoringConfig
 from trainables.code_gan.config import AutoencoderConfig
@@ -24,13 +23,11 @@ class ReconstructionConfig(ScoringConfig):
     Attributes:
         of: the autoencoder, trained with this trial's seed.
         resolution: height and width of the images.
-        stored: whether codes are rounded to float16 on the way, as those that are kept on disk are.
     """
 
     trainable: ClassVar[str] = "code_reconstruction"
     of: AutoencoderConfig
     resolution: int
-    stored: bool = option(False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -47,8 +44,7 @@ class ReconstructionConfig(ScoringConfig):
     def labels(self) -> Mapping[str, Label]:
         """Those of the autoencoder; `resolution` is that of what is reconstructed."""
         trained = self.of.labels()
-        own = {"resolution": self.resolution, "trained_at": trained["resolution"], "stored": int(self.stored)}
-        return {**trained, **own}
+        return {**trained, "resolution": self.resolution, "trained_at": trained["resolution"]}
 
     def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
         """Decode the test images at this size; the train split is not looked at."""

@@ -32,15 +32,15 @@ class Reconstruction(Scoring):
         self.config, self.workers, self.codec, self.images = config, workers, codec, images
 
     def evaluate(self, iteration: int, *, final: bool) -> Mapping[str, Score]:
-        """MSE in both ranges of values, and PSNR."""
+        """MSE in both ranges of values, PSNR, and what rounding codes to float16, as they are stored, does to the MSE."""
         del iteration, final
         return reconstruction_scores(
-            self._reconstruct,
+            lambda x_NCHW, _: self._reconstruct(x_NCHW),
             self.images,
             self.config.of.scored,
             self.config.resolution,
             self.workers,
-            codes="float16" if self.config.stored else "",
+            rounded=lambda x_NCHW, _: self.codec.decode(self.codec.encode(x_NCHW).half().float()),
         )
 
     def samples(self) -> np.ndarray:
@@ -52,5 +52,4 @@ class Reconstruction(Scoring):
         return to_uint8(pairs).cpu().numpy()[:, None]
 
     def _reconstruct(self, x_NCHW: Tensor) -> Tensor:
-        codes_NCHW = self.codec.encode(x_NCHW)
-        return self.codec.decode(codes_NCHW.half().float() if self.config.stored else codes_NCHW)
+        return self.codec.decode(self.codec.encode(x_NCHW))

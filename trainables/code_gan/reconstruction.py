@@ -17,6 +17,10 @@ BATCH = 8
 """Images reconstructed at once by a worker; changes no number beyond rounding."""
 
 
+Reconstruct = Callable[[Tensor, Sequence[int]], Tensor]
+"""Images (N, 3, S, S) in [-1, 1], and their numbers -> their reconstructions, alike."""
+
+
 class HeldOut(Interface):
     """The part of `retable.data.images.Images` that scores read."""
 
@@ -31,26 +35,30 @@ class HeldOut(Interface):
 
 
 def reconstruction_scores(
-    reconstruct: Callable[[Tensor], Tensor],
+    reconstruct: Reconstruct,
     images: HeldOut,
     scored: int,
     size: int,
     workers: Workers,
     *,
     split: str = "test",
-    codes: str = "",
+    rounded: Reconstruct | None = None,
+    dtype: str = "float16",
 ) -> Mapping[str, Score]:
     """Mean squared error in both ranges of values, and PSNR, by protocol name. Every rank calls it and gets the same.
+
+    With `rounded` also by how many percent rounding the codes makes the error larger (or, if negative, smaller).
 
     The paper does not say in which range its error is: of values in [-1, 1] it is four times that in [0, 1].
 
     Args:
-        reconstruct: images (N, 3, S, S) in [-1, 1] -> their reconstructions.
+        reconstruct: gives reconstructions.
         images: that they are taken of.
         scored: of how many, evenly spaced; all where there are fewer.
         size: of the images, in pixels.
         split: the images' own.
-        codes: type that `reconstruct` rounds codes to; empty if it does not.
+        rounded: gives them from rounded codes, for a score of what that does to the error.
+        dtype: type that `rounded` rounds codes to.
 
     Raises:
         FloatingPointError: a reconstruction was not finite.
@@ -60,17 +68,21 @@ def reconstruction_scores(
     share = workers.share(count)
     found = []
     for start in range(share.start, share.stop, BATCH):
-        originals, _ = images.evaluation_batch(chosen[start : min(start + BATCH, share.stop)])
+        numbers = chosen[start : min(start + BATCH, share.stop)]
+        originals, _ = images.evaluation_batch(numbers)
         x_NCHW = to_model(originals.to(workers.device))
         with torch.no_grad():
-            y_NCHW = reconstruct(x_NCHW)
-        errors_N = (y_NCHW - x_NCHW).double().square().mean(dim=(1, 2, 3))
-        found.append(torch.stack([errors_N, psnr(y_NCHW, x_NCHW).double()], dim=1))
-    empty = torch.zeros(0, 2, dtype=torch.float64, device=workers.device)
+            y_NCHW = reconstruct(x_NCHW, numbers)
+            rounded_NCHW = y_NCHW if rounded is None else rounded(x_NCHW, numbers)
+        own = (_errors(y_NCHW, x_NCHW), psnr(y_NCHW, x_NCHW).double(), _errors(rounded_NCHW, x_NCHW))
+        found.append(torch.stack(own, dim=1))
+    empty = torch.zeros(0, 3, dtype=torch.float64, device=workers.device)
     means = workers.gather(torch.cat([empty, *found])).mean(dim=0).tolist()
     if not math.isfinite(means[0]):
         raise FloatingPointError("reconstructions must be finite; the autoencoder overflowed")
     values = {"mse01": means[0] / 4, "mse11": means[0], "psnr": means[1]}
+    if rounded is not None:
+        values["rounding"] = 100 * (means[2] - means[0]) / means[0]
     return {
         Protocol(
             family=family,
@@ -78,7 +90,12 @@ def reconstruction_scores(
             data=images.fingerprint[:6],
             resize=f"to{size}",
             split=split,
-            codes=codes,
+            codes=dtype if family == "rounding" else "",
         ).name: Score(value)
         for family, value in values.items()
     }
+
+
+def _errors(y_NCHW: Tensor, x_NCHW: Tensor) -> Tensor:
+    """The mean squared error of each image, float64 (N,)."""
+    return (y_NCHW - x_NCHW).double().square().mean(dim=(1, 2, 3))

@@ -122,7 +122,10 @@ def _gan(size: Size, config: CodeGANConfig) -> CodeGANConfig:
         config,
         iterations=size.gan_iterations,
         snapshot_every=size.gan_iterations // size.snapshots,
-        encoder=config.encoder and _autoencoder(size, config.encoder),
+        # One that was brought has its own size.
+        encoder=_autoencoder(size, config.encoder)
+        if isinstance(config.encoder, AutoencoderConfig)
+        else config.encoder,
         resolution=resolution,
         z_dim=size.z_dim,
         width=size.gan_width,

@@ -65,7 +65,7 @@ def _of(hint: object, value: object, known: Sequence[type[TrialConfig]]) -> obje
     """A field's value, from what JSON made of it."""
     if get_origin(hint) in (Union, types.UnionType):
         inner = [arg for arg in get_args(hint) if arg is not types.NoneType]
-        return None if value is None else _of(inner[0], value, known)
+        return None if value is None else _of_any(inner, value, known)
     if isinstance(hint, type) and is_dataclass(hint) and isinstance(value, Mapping):
         return _filled(_fitting(hint, value), value, known)
     if isinstance(value, list):
@@ -73,6 +73,16 @@ def _of(hint: object, value: object, known: Sequence[type[TrialConfig]]) -> obje
         hints = args[:1] * len(value) if len(args) != len(value) or args[-1] is Ellipsis else args
         return tuple(_of(arg, item, known) for arg, item in zip(hints, value, strict=True))
     return float(value) if hint is float and isinstance(value, int) else value
+
+
+def _of_any(hints: Sequence[object], value: object, known: Sequence[type[TrialConfig]]) -> object:
+    """What the first of these types that fits makes of the value."""
+    for hint in hints[:-1]:
+        try:
+            return _of(hint, value, known)
+        except (TypeError, ValueError):
+            continue  # of another of them
+    return _of(hints[-1], value, known)
 
 
 def _fitting(hint: type, value: Mapping[str, object]) -> type:

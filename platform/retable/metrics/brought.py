@@ -1,4 +1,4 @@
-"""A classifier that the user brings as a file of weights, in the place of one that is trained. No torch here.
+"""A network that the user brings as a file of weights, in the place of one that is trained. No torch here.
 
 Its content is its identity: the hash is a field of its trial's config, so that signatures and metrics' names carry it.
 Where the file lies never matters; the driver copies it into the trial's folder, which every worker can read.
@@ -9,6 +9,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from safetensors import SafetensorError, safe_open
 
 from retable.atomic import replacing
 from retable.files import make_folder, room_for
@@ -38,7 +40,7 @@ class TakesWeights(Protocol):
 
 @runtime_checkable
 class Brought(Protocol):
-    """Config of a classifier that was brought: `weights` is the hash that its file must have."""
+    """Config of a network that was brought: `weights` is the hash that its file must have."""
 
     @property
     def weights(self) -> str: ...
@@ -52,6 +54,20 @@ def weights_hash(arrays: "Mapping[str, np.ndarray[Any, Any]]") -> str:
         digest.update(f"{name} torch.{array.dtype} {tuple(array.shape)}\n".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
+
+
+def file_hash(file: Path) -> str:
+    """`weights_hash` of what a safetensors file holds.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it can't be read.
+    """
+    try:
+        with safe_open(file, framework="numpy") as opened:
+            return weights_hash({name: opened.get_tensor(name) for name in opened.keys()})  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{file} can't be read ({error}); make it again") from error
 
 
 def bring(file: Path, folder: Path) -> None:

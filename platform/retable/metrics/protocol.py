@@ -21,15 +21,16 @@ _FORMS: Final = {
     "kid": "kid{samples}x{repeats}_{classifier}{accuracy}_{resize}_b{subsets}of{points}_r{passes}-{split}_data-{data}{labels}",
     "precision": _NEIGHBOURS.format(family="precision"),
     "recall": _NEIGHBOURS.format(family="recall"),
-    "mse01": "mse01-{samples}x{repeats}_{resize}_{split}_data-{data}{codes}",
-    "mse11": "mse11-{samples}x{repeats}_{resize}_{split}_data-{data}{codes}",
-    "psnr": "psnr{samples}x{repeats}_{resize}_{split}_data-{data}{codes}",
+    "mse01": "mse01-{samples}x{repeats}_{resize}_{split}_data-{data}",
+    "mse11": "mse11-{samples}x{repeats}_{resize}_{split}_data-{data}",
+    "psnr": "psnr{samples}x{repeats}_{resize}_{split}_data-{data}",
+    "rounding": "rounding{samples}x{repeats}_{resize}_{split}_data-{data}_codes-{codes}",
     "minutes": "minutes{samples}x{repeats}_{device}_w{workers}",
     "accuracy": "accuracy{samples}x{repeats}_{resize}_{split}_data-{data}",
 }
 # What leads in a field that stands in a name only where it is set.
-_OPTIONAL: Final = {"accuracy": "_acc", "labels": "_labels-", "codes": "_codes-"}
-_LOWER_IS_BETTER: Final = frozenset({"fid", "kid", "mse01", "mse11", "minutes"})
+_OPTIONAL: Final = {"accuracy": "_acc", "labels": "_labels-"}
+_LOWER_IS_BETTER: Final = frozenset({"fid", "kid", "mse01", "mse11", "minutes", "rounding"})
 
 _COUNT: Final = r"[1-9][0-9]*"
 _FIELDS: Final = {
@@ -71,7 +72,7 @@ _NAMES: Final = {
 
 def in_print(family: str) -> str:
     """A metric's family as papers print it: ``IS``, ``FID``, but ``accuracy``."""
-    return family if family in ("accuracy", "minutes", "precision", "recall") else family.upper()
+    return family if family in ("accuracy", "minutes", "precision", "recall", "rounding") else family.upper()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +81,9 @@ class Protocol:
 
     Attributes:
         family: ``is``, ``fid``, ``kid``, ``precision``, ``recall``, ``accuracy``, or of reconstructions ``mse01`` (mean squared error of values in [0, 1]),
-            ``mse11`` (in [-1, 1]) or ``psnr`` (dB, the mean over images), or of training ``minutes`` for an epoch; says which of the
-            fields below count, the others stay unset.
+            ``mse11`` (in [-1, 1]), ``psnr`` (dB, the mean over images) or ``rounding`` (by how many percent stored codes
+            make the mean squared error larger), or of training ``minutes`` for an epoch; says which of the fields below
+            count, the others stay unset.
         samples: clips in one repeat, or real samples of an epoch (minutes).
         repeats: evaluation repeats that the value is the mean of.
         data: first 6 hex digits of the data set's fingerprint, which covers decoding and cropping.
@@ -98,8 +100,7 @@ class Protocol:
         split: which real samples (FID, KID, precision, recall, accuracy), such as ``train`` or ``train-test``, which is both.
         labels: what decides how often each class is generated (IS, FID, KID, precision, recall), such as ``uniform``. Unset where classes are as
             frequent as in training: told to a conditional generator, learned by another.
-        codes: type that codes are rounded to before they are decoded (MSE, PSNR), such as ``float16``. Unset where
-            they are not.
+        codes: type that codes are rounded to before they are decoded (rounding), such as ``float16``.
         device: that the steps ran on, such as ``cpu`` or ``nvidia-h100-80gb-hbm3`` (minutes).
         workers: that trained together (minutes).
     """

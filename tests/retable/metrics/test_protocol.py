@@ -100,15 +100,24 @@ def test_a_bad_field_is_named(change: dict[str, object], message: str) -> None:
         dataclasses.replace(IS, **change)  # type: ignore[arg-type]
 
 
-def test_reconstructions_say_what_their_codes_were_rounded_to() -> None:
+def test_reconstructions() -> None:
     plain = Protocol(family="mse01", samples=7, data="0123ab", resize="to128", split="test")
-    rounded = replace(plain, codes="float16")
+    rounding = replace(plain, family="rounding", codes="float16")
     assert plain.name == "mse01-7x1_to128_test_data-0123ab"
-    assert rounded.name == "mse01-7x1_to128_test_data-0123ab_codes-float16"
-    for protocol in (plain, rounded, replace(rounded, family="mse11"), replace(rounded, family="psnr")):
+    assert rounding.name == "rounding7x1_to128_test_data-0123ab_codes-float16"
+    for protocol in (plain, rounding, replace(plain, family="mse11"), replace(plain, family="psnr")):
         assert Protocol.parse(protocol.name) == protocol
-    assert [higher_is_better(family) for family in ("mse01", "mse11", "psnr")] == [False, False, True]
-    assert comparable(plain, rounded) == "not comparable: codes default against float16"
+    assert [higher_is_better(one) for one in ("mse01", "mse11", "psnr", "rounding")] == [
+        False,
+        False,
+        True,
+        False,
+    ]
+    assert comparable(rounding, replace(rounding, codes="float32")) == (
+        "not comparable: codes float16 against float32"
+    )
+    with pytest.raises(ValueError, match="mse01 does not depend on codes"):
+        replace(plain, codes="float16")
 
 
 def test_kid_and_precision_say_how_many_they_compare_and_inception_has_no_accuracy() -> None:

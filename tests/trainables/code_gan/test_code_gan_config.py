@@ -12,6 +12,7 @@ from trainables.classifiers.config import C3DConfig
 from trainables.code_gan.channels import after, before
 from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
 from trainables.code_gan.cost import training_cost
+from trainables.code_gan.encoding import CodesConfig
 
 PAPER = CodeGANConfig(evaluation=ImageEvaluation(classifier=C3DConfig()))
 SLOW = replace(PAPER, accelerate=False)
@@ -36,7 +37,8 @@ def test_one_field_separates_before_from_after() -> None:
 
 
 def test_what_must_be_trained_first() -> None:
-    assert PAPER.requires() == (C3DConfig(), AutoencoderConfig())
+    codes = CodesConfig(of=AutoencoderConfig(), data=PAPER.data)
+    assert PAPER.requires() == (C3DConfig(), AutoencoderConfig(), codes)
     assert SLOW.requires() == (C3DConfig(),)
     encoders = {
         trial.signature

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from retable.data.pixels import to_model
 from retable.ddp import Workers
 from retable.metrics.protocol import Protocol
 from retable.metrics.similarity import psnr
-from retable.run import Score
 from tests.trainables.code_gan.stage_cases import (
     BEFORE,
     ENCODER,
@@ -138,19 +138,27 @@ def test_alpha_weighs_what_the_discriminator_says() -> None:
 
 def test_reconstruction_by_hand() -> None:
     images = NumberedImages()
-    found = reconstruction_scores(lambda x: x + 0.1, images, 5, 16, Workers(), codes="float16")
+    found = reconstruction_scores(
+        lambda x, _: x + 0.1, images, 5, 16, Workers(), rounded=lambda x, _: x + 0.2
+    )
     values = {Protocol.parse(name).family: score.value for name, score in found.items()}
     assert values["mse11"] == pytest.approx(0.01, rel=1e-5)
     assert values["mse01"] == pytest.approx(0.0025, rel=1e-5)
     assert values["psnr"] == pytest.approx(
         float(psnr(torch.zeros(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.1)))
     )
-    assert "mse01-5x1_to16_test_data-012345_codes-float16" in found
+    assert values["rounding"] == pytest.approx(300, rel=1e-5)  # percent: four times the error
+    assert "rounding5x1_to16_test_data-012345_codes-float16" in found
+    assert "mse01-5x1_to16_test_data-012345" in found
     assert "mse01-7x1_to16_test_data-012345" in reconstruction_scores(
-        lambda x: x / 2, images, 50, 16, Workers()
+        lambda x, _: x / 2, images, 50, 16, Workers()
     )
+    by_number = reconstruction_scores(
+        lambda _, numbers: to_model(images.evaluation_batch(numbers)[0]), images, 50, 16, Workers()
+    )
+    assert by_number["mse11-7x1_to16_test_data-012345"].value == 0
     with pytest.raises(FloatingPointError, match="must be finite"):
-        reconstruction_scores(lambda x: x / 0, images, 5, 16, Workers())
+        reconstruction_scores(lambda x, _: x / 0, images, 5, 16, Workers())
 
 
 def test_an_autoencoder_s_preview_has_originals_beside_reconstructions() -> None:
@@ -175,14 +183,10 @@ def test_draws_are_keyed_by_sample() -> None:
 def test_a_trained_autoencoder_on_other_images() -> None:
     config = ReconstructionConfig(of=ENCODER, resolution=16)
     images, frozen = NumberedImages(), codec()
-    found: dict[str, Score] = {}
-    for stored in (False, True):
-        model = Reconstruction(replace(config, stored=stored), Workers(), codec=frozen, images=images)
-        found |= model.evaluate(0, final=True)
-        assert model.samples().shape == (12, 1, 3, 16, 16)
-    assert len(found) == 6
-    plain = found["mse01-5x1_to16_test_data-012345"].value
-    rounded = found["mse01-5x1_to16_test_data-012345_codes-float16"].value
-    assert 0 < abs(rounded / plain - 1) < 1e-3
+    model = Reconstruction(config, Workers(), codec=frozen, images=images)
+    assert model.samples().shape == (12, 1, 3, 16, 16)
+    found = model.evaluate(0, final=True)
+    assert {Protocol.parse(name).family for name in found} == {"mse01", "mse11", "psnr", "rounding"}
+    assert 0 < abs(found["rounding5x1_to16_test_data-012345_codes-float16"].value) < 0.1
     with pytest.raises(RuntimeError, match="only scores what was trained"):
         model.step(0)

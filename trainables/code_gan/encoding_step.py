@@ -1,0 +1,125 @@
+"""A data set's codes at work: encoded shard by shard, wherever the processes are, and scored as they were stored."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from retable import fence
+from retable.data.image_spec import ImageSpec
+from retable.data.images import Images, mirrored
+from retable.data.pixels import to_model, to_uint8
+from retable.data.stored import Array, ArrayStore, StoredArrays
+from retable.ddp import Workers
+from retable.run import Best, Run, Score
+from retable.scoring import Scoring
+from trainables.code_gan.codec import Codec, trained_codec
+from trainables.code_gan.encoding import CodesConfig
+from trainables.code_gan.reconstruction import reconstruction_scores
+
+FOLDER = "codes"
+"""Where the codes lie in their trial's folder."""
+
+SPLIT = "train"
+PREVIEW = 6
+
+
+def copies(data: ImageSpec) -> int:
+    """Codes of each image: its own, and its mirror image's where half of the images are mirrored."""
+    return 2 if data.flip else 1
+
+
+def code_store(config: CodesConfig, folder: Path, images: Images, codec: Codec) -> ArrayStore:
+    """Where the codes are, or go. Its key is what they are made from: no other encoder's can be taken for them.
+
+    The code of image n is array n · copies, and its mirror image's is the next one.
+
+    Args:
+        folder: the trial's.
+        images: the train split, as the config has it.
+        codec: of the config's autoencoder.
+    """
+    return ArrayStore(
+        folder=folder / FOLDER,
+        count=len(images) * copies(config.data),
+        shape=config.shape,
+        dtype=config.dtype,
+        key={"autoencoder": codec.weights, "images": images.fingerprint, "split": SPLIT},
+    )
+
+
+class CodeWriter:
+    """The shards of a trial's codes, as one process sees them."""
+
+    def __init__(self, config: CodesConfig, seed: int, run: Run) -> None:
+        self.config, self.run = config, run
+        self.images = Images(run.data, config.data, SPLIT, seed)
+        self.codec = trained_codec(config.of, 0, run, run.device)
+        self.store = code_store(config, run.folder, self.images, self.codec)
+
+    def missing(self) -> list[int]:
+        """The shards that are still to be encoded."""
+        return self.store.missing()
+
+    def write(self, piece: int) -> None:
+        """Encode a shard, in batches that are always the same ones."""
+        fence.check(self.run.folder, self.run.attempt)
+        rows = self.store.rows(piece)
+        at_once = self.config.batch_size // self.config.accumulate
+        batches = [self._codes(rows[start : start + at_once]) for start in range(0, len(rows), at_once)]
+        fence.check(self.run.folder, self.run.attempt)  # again: encoding may have taken minutes
+        self.store.write(piece, np.concatenate(batches))
+
+    def _codes(self, rows: Sequence[int]) -> Array:
+        images = []
+        for row in rows:
+            number, flip = divmod(row, copies(self.config.data))
+            pixels, _ = self.images.evaluation(number)
+            images.append(mirrored(pixels) if flip else pixels)
+        x_NCHW = to_model(torch.from_numpy(np.stack(images)).to(self.run.device))
+        codes: Array = self.codec.encode(x_NCHW).cpu().numpy()
+        return codes
+
+
+class Encoding(Scoring):
+    """Encodes what no other process has encoded before, then scores the codes as they are on the disk."""
+
+    best: ClassVar[Best] = Best("mse01", "min")
+
+    def __init__(self, config: CodesConfig, writer: CodeWriter, run: Run, workers: Workers) -> None:
+        self.config, self.writer, self.run, self.workers = config, writer, run, workers
+
+    def evaluate(self, iteration: int, *, final: bool) -> Mapping[str, Score]:
+        """MSE and PSNR of training images from codes as they are encoded, and what storing them does to the MSE."""
+        del iteration, final
+        for piece in self.writer.missing():
+            self.writer.write(piece)
+        self.writer.store.finish()
+        stored, codec = self.writer.store.open(), self.writer.codec
+        return reconstruction_scores(
+            lambda x_NCHW, _: codec.decode(codec.encode(x_NCHW)),
+            self.writer.images,
+            self.config.scored,
+            self.config.data.size,
+            self.workers,
+            split=SPLIT,
+            rounded=lambda _, numbers: self._decoded(stored, numbers),
+            dtype=self.config.dtype,
+        )
+
+    def samples(self) -> np.ndarray:
+        """Training images and what their stored codes decode to by turns, uint8 (N, 1, 3, S, S)."""
+        images = self.writer.images
+        count = min(PREVIEW, len(images))
+        chosen = [number * len(images) // count for number in range(count)]
+        x_NCHW = to_model(images.evaluation_batch(chosen)[0].to(self.workers.device))
+        y_NCHW = self._decoded(self.writer.store.open(), chosen)
+        return to_uint8(torch.stack([x_NCHW, y_NCHW], dim=1).flatten(0, 1)).cpu().numpy()[:, None]
+
+    def _decoded(self, stored: StoredArrays, numbers: Sequence[int]) -> Tensor:
+        """Images from the stored codes of those that are not mirrored."""
+        codes = stored.stacked([number * copies(self.config.data) for number in numbers])
+        return self.writer.codec.decode(torch.from_numpy(codes.astype(np.float32)).to(self.workers.device))
