@@ -215,7 +215,8 @@ class Execution:
         """What the workers of an attempt need to know."""
         planned = self._planned[signature]
         required = {needed: self.folder(needed) for needed in planned.requires}
-        return Assignment(planned.trial, self.folder(signature), self.data, attempt, required)
+        labels = {"study": self.plan.study.name, "scale": self.plan.scale.name, "cell": planned.cell}
+        return Assignment(planned.trial, self.folder(signature), self.data, attempt, required, labels=labels)
 
     def end(
         self, assignment: Assignment, state: str | None, message: str = "", cause: Cause = "code"

@@ -13,12 +13,13 @@ import torch
 
 from retable import checkpoint
 from retable.costs import CostBook
+from retable.data.waiting import BATCHES
 from retable.ddp import Workers
 from retable.files import write_json
 from retable.metrics.protocol import Protocol
 from retable.outbox import Kind, Outbox
 from retable.pictures import grid_mp4, strip_png
-from retable.run import Best, Learner, Run, Score
+from retable.run import Best, Learner, Pace, Run, Score
 from retable.trial import Trial, TrialConfig
 
 V = TypeVar("V")
@@ -159,12 +160,19 @@ class _Loop:
     def _steps(self, iteration: int, until: int) -> bool:
         """Iterations iteration..until-1, then their last losses; False if one of those is not finite."""
         with self.progress.timed("train_seconds"):
-            started = time.monotonic()
+            started, waited = time.monotonic(), BATCHES.seconds
             for at in range(iteration, until):
                 losses = self.learner.step(at)
             values = self.workers.mean(losses)
-        speed = (until - iteration) / max(time.monotonic() - started, 1e-9)
-        self._log(until, {**values, "iterations_per_second": speed}, "train")
+        steps, seconds = until - iteration, max(time.monotonic() - started, 1e-9)
+        self._log(until, {**values, "iterations_per_second": steps / seconds}, "train")
+        pace = Pace(
+            step_seconds=seconds / steps,
+            data_seconds=(BATCHES.seconds - waited) / steps,
+            samples_per_second=self.config.batch_size * steps / seconds,
+            memory_mb=_peak_memory_mb(self.run.device),
+        )
+        self.run.paced(until, pace)
         return all(map(math.isfinite, values.values()))
 
     def _snapshot(self, iteration: int) -> bool:
@@ -183,8 +191,14 @@ class _Loop:
         return True
 
     def _evaluate(self, iteration: int, *, final: bool) -> dict[str, float]:
+        return {name: score.value for name, score in self._scores(iteration, final=final).items()}
+
+    def _scores(self, iteration: int, *, final: bool) -> Mapping[str, Score]:
+        before = self.progress.evaluation_seconds
         with self.progress.timed("evaluation_seconds"):
-            return {name: s.value for name, s in self.learner.evaluate(iteration, final=final).items()}
+            scores = self.learner.evaluate(iteration, final=final)
+        self.run.scored(iteration, scores, self.progress.evaluation_seconds - before)
+        return scores
 
     def _save(self, iteration: int) -> None:
         if self.outbox is None:
@@ -229,16 +243,14 @@ class _Loop:
             progress = self.progress
             self._load(best)
             self.progress = progress
-            with self.progress.timed("evaluation_seconds"):
-                scores = self.learner.evaluate(best, final=True)
+            scores = self._scores(best, final=True)
             self._picture(best)
         return self._result(iteration, state, best, scores)
 
     def _score(self) -> str:
         """The scores and samples of what other trials trained."""
         try:
-            with self.progress.timed("evaluation_seconds"):
-                scores = self.learner.evaluate(0, final=True)
+            scores = self._scores(0, final=True)
         except FloatingPointError:  # on all ranks alike
             return self._result(0, "collapsed", None, {})
         self._picture(0)

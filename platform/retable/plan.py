@@ -29,6 +29,11 @@ class PlannedTrial:
     def signature(self) -> str:
         return self.trial.signature
 
+    @property
+    def cell(self) -> str:
+        """The first table row that it fills, such as ``9: Full``; its name if it fills none."""
+        return self.places[0].rpartition(", ")[0] if self.places else self.name
+
 
 @dataclass(frozen=True)
 class Plan(Generic[C]):

@@ -4,7 +4,7 @@ Ray Train's workers and the local runner each implement `Run`; each model family
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
@@ -36,6 +36,23 @@ class Best:
 
     metric: str
     mode: Literal["max", "min"]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a worker is, over the updates since it last said so.
+
+    Attributes:
+        step_seconds: wall seconds of an update, with what this worker waited for its data and for the others.
+        data_seconds: those of them that it spent on getting its batches.
+        samples_per_second: videos or images a second, of the gang's whole batch.
+        memory_mb: most MiB that tensors took on its GPU in this attempt; None on the CPU.
+    """
+
+    step_seconds: float
+    data_seconds: float
+    samples_per_second: float
+    memory_mb: float | None = None
 
 
 class Run(Protocol):
@@ -72,6 +89,14 @@ class Run(Protocol):
 
     def report(self, iteration: int, metrics: Mapping[str, float]) -> None:
         """Tell the orchestrator how far this trial is. Every rank calls it, at the same iterations."""
+        ...
+
+    def paced(self, iteration: int, pace: Pace) -> None:
+        """Tell who watches how fast this worker is: every rank, every few iterations. It changes nothing."""
+        ...
+
+    def scored(self, iteration: int, scores: Mapping[str, Score], seconds: float) -> None:
+        """Tell who watches what an evaluation found, and its wall seconds: every rank. It changes nothing."""
         ...
 
     def should_stop(self) -> bool:
@@ -118,6 +143,7 @@ class Assignment:
         required: signature -> folder of each finished trial that this one requires.
         split: parts that this attempt cuts each micro-batch into, for want of memory (`retable.failures`).
         where: its workers are, for people.
+        labels: what people know the trial by: its ``study``, ``scale`` and ``cell``, the first table row that it fills.
     """
 
     trial: "Trial"
@@ -127,6 +153,7 @@ class Assignment:
     required: Mapping[str, Path]
     split: int = 1
     where: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def stop_request(self) -> Path:
@@ -171,6 +198,12 @@ class AssignedRun:
 
     def report(self, iteration: int, metrics: Mapping[str, float]) -> None:
         """Nothing to tell anybody: the outbox has it."""
+
+    def paced(self, iteration: int, pace: Pace) -> None:
+        """Nobody watches."""
+
+    def scored(self, iteration: int, scores: Mapping[str, Score], seconds: float) -> None:
+        """Nobody watches."""
 
     def should_stop(self) -> bool:
         return self.assignment.stop_request.exists()

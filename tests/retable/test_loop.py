@@ -1,6 +1,7 @@
 """The loop with a learner that is two numbers: what it saves, resumes, reports and refuses."""
 
 import json
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 import torch
 
 from retable import loop, outbox
+from retable.data.waiting import BATCHES
 from retable.ddp import Workers
-from retable.run import AssignedRun, Assignment, Best, Run, Score
+from retable.run import AssignedRun, Assignment, Best, Pace, Run, Score
 from retable.streams import stream
 from retable.trained import learnt, moments, trained
 from retable.trial import Trial, TrialConfig
@@ -119,6 +121,46 @@ def test_the_outbox_has_losses_and_every_evaluation_once(tmp_path: Path) -> None
     assert [p.iteration for p in points if p.key == "loss"] == [10, 20, 25]
     scores = [(p.iteration, p.value) for p in points if p.key == NAME]
     assert scores[:4] == [(0, 0.25), (10, 0.5), (20, 0.75), (25, 0.25)]
+
+
+class Watched(AssignedRun):
+    """Remembers what it was told."""
+
+    def __init__(self, folder: Path, config: Walk) -> None:
+        super().__init__(run_of(folder, config).assignment, 0, 1, torch.device("cpu"))
+        self.paces: list[tuple[int, Pace]] = []
+        self.scores: list[tuple[int, dict[str, float]]] = []
+
+    def paced(self, iteration: int, pace: Pace) -> None:
+        self.paces.append((iteration, pace))
+
+    def scored(self, iteration: int, scores: Mapping[str, Score], seconds: float) -> None:
+        assert seconds >= 0
+        self.scores.append((iteration, {name: score.value for name, score in scores.items()}))
+
+
+def test_who_watches_is_told_of_the_pace_and_of_every_evaluation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Walker.step
+
+    def slow(self: Walker, iteration: int) -> Mapping[str, torch.Tensor]:
+        time.sleep(0.01)
+        with BATCHES.counted():
+            time.sleep(0.01)
+        return step(self, iteration)
+
+    monkeypatch.setattr(Walker, "step", slow)
+    run = Watched(tmp_path, Walk())
+    assert loop.train(Trial(Walk(), 3, "data"), run) == "done"
+    assert [iteration for iteration, _ in run.paces] == [10, 20, 25]
+    for _, pace in run.paces:
+        assert pace.data_seconds >= 0.01
+        assert pace.data_seconds + 0.01 <= pace.step_seconds
+        assert pace.samples_per_second == pytest.approx(2 / pace.step_seconds)
+        assert pace.memory_mb is None
+    values = [(0, 0.25), (10, 0.5), (20, 0.75), (25, 0.25), (20, 0.75)]  # the last: the best one's full score
+    assert run.scores == [(iteration, {NAME: value}) for iteration, value in values]
 
 
 def test_the_process_has_its_denormal_numbers_back_afterwards(tmp_path: Path) -> None:

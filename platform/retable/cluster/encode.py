@@ -11,10 +11,12 @@ from pathlib import Path
 
 import ray
 import ray.data
+from ray.util.metrics import Counter
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from retable.cluster.connect import connected
 from retable.cluster.launch import checked_slots, slots
+from retable.cluster.series import FILES
 from retable.data.errors import DataError
 from retable.data.readers import READER, Readers, Request, SteadyReader
 from retable.placement import Gang
@@ -62,6 +64,7 @@ class RayReaders(Readers):
             return
         # Another node has its interpreter elsewhere.
         command = () if self.command is READER else tuple(self.command)
+        files = Counter(FILES.name, FILES.about, FILES.labels)
         answered = ray.data.from_items(rows, override_num_blocks=min(len(rows), TASKS)).map(
             _answer,
             fn_args=(self.seconds, self.attempts, command),
@@ -72,6 +75,8 @@ class RayReaders(Readers):
             answer: dict[str, object] = json.loads(row["answer"])
             if "fatal" in answer:
                 raise DataError(str(answer["fatal"]))
+            outcome = "bad" if "error" in answer else "read"
+            files.inc(1, {"task": str(requests[row["number"]]["task"]), "outcome": outcome})
             yield row["number"], answer
 
 

@@ -7,10 +7,11 @@ import torch
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from retable import loop
+from retable.cluster.metrics import WatchedRun, trial_gauges
 from retable.cluster.train import write_failure
 from retable.failures import cause_of
 from retable.placement import Gang, Placement
-from retable.run import AssignedRun, Assignment
+from retable.run import Assignment
 
 
 def score(assignment: Assignment, gang: Gang, placement: Placement) -> None:
@@ -30,6 +31,7 @@ def score(assignment: Assignment, gang: Gang, placement: Placement) -> None:
 def _work(assignment: Assignment) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        loop.train(assignment.trial, AssignedRun(assignment, 0, 1, device))
+        with trial_gauges(assignment) as gauges:
+            loop.train(assignment.trial, WatchedRun(assignment, 0, 1, device, gauges))
     except Exception as error:  # noqa: BLE001  (whatever it is, a retry would only repeat it)
         write_failure(assignment, cause_of(error), traceback.format_exc())

@@ -14,10 +14,11 @@ from ray.tune.integration.ray_train import TuneReportCallback
 
 from retable import loop
 from retable.cluster.group import GroupConfig
+from retable.cluster.metrics import WatchedRun, trial_gauges
 from retable.failures import Cause, cause_of
 from retable.files import write_json
 from retable.placement import Gang, Placement
-from retable.run import AssignedRun, Assignment
+from retable.run import Assignment
 
 NODE_LABEL = "ray.io/node-id"
 """The label that Ray gives each node."""
@@ -26,7 +27,7 @@ GROUP_TIMEOUT_SECONDS = 300
 
 
 @dataclass
-class TrainRun(AssignedRun):
+class TrainRun(WatchedRun):
     """A `Run` on a Ray Train worker."""
 
     def report(self, iteration: int, metrics: Mapping[str, float]) -> None:
@@ -68,9 +69,11 @@ def work(config: Mapping[str, Any]) -> None:
     """What each worker of the gang does."""
     assignment: Assignment = config["assignment"]
     context = ray_train.get_context()
-    run = TrainRun(assignment, context.get_world_rank(), context.get_world_size(), get_device())
+    rank, size = context.get_world_rank(), context.get_world_size()
     try:
-        loop.train(assignment.trial, run, split=assignment.split)
+        with trial_gauges(assignment) as gauges:
+            run = TrainRun(assignment, rank, size, get_device(), gauges)
+            loop.train(assignment.trial, run, split=assignment.split)
     except Exception as error:
         if not _peer_was_lost(error):
             write_failure(assignment, cause_of(error), traceback.format_exc())

@@ -26,6 +26,7 @@ from ray.tune.search import Searcher
 from retable.cluster.connect import connected
 from retable.cluster.dispatch import Dispatch, Start
 from retable.cluster.launch import checked_slots, gang_for
+from retable.cluster.metrics import exported
 from retable.cluster.nodes import RayCluster
 from retable.cluster.pieces import do_pieces
 from retable.cluster.score import score
@@ -77,7 +78,7 @@ def run_plan(
 def _run(execution: Execution, dispatch: Dispatch, scratch: Path) -> None:
     searcher = PlanSearcher(dispatch)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # how a trial failed is told by what it left
-    with execution.leases_kept(), execution.watched(), _stopped_by_signals(execution):
+    with execution.leases_kept(), execution.watched(), exported(execution), _stopped_by_signals(execution):
         try:
             tune.Tuner(
                 tune.with_resources(partial(_trial, scratch=scratch), tune.PlacementGroupFactory(TUNE_SIDE)),

@@ -15,6 +15,7 @@ from retable.data.catalog import Catalog
 from retable.data.readers import Progress, Readers
 from retable.data.shards import open_shards
 from retable.data.spec import Spec, fingerprint
+from retable.data.waiting import BATCHES
 
 Pixels = npt.NDArray[np.uint8]
 S = TypeVar("S", bound=Spec)
@@ -96,7 +97,8 @@ class Split(ABC, Generic[S]):
 
     def batch(self, iteration: int, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Training samples: uint8, stacked along a first axis, and int64 labels (N,)."""
-        return _stacked([self.sample(iteration, index) for index in indices])
+        with BATCHES.counted():
+            return _stacked([self.sample(iteration, index) for index in indices])
 
     def evaluation_batch(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Test samples of the files of these numbers, shaped as `batch` does."""
