@@ -54,6 +54,16 @@ def test_a_legend_names_labels_that_its_query_keeps(panel: dict[str, Any]) -> No
         assert set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])) <= kept
 
 
+def test_the_document_lists_every_metric_with_its_labels() -> None:
+    text = (FILE.parents[2] / "docs" / "observability.md").read_text(encoding="utf-8")
+    told = {
+        name: {label.strip() for label in labels.split(",")}
+        for name, labels in re.findall(r"^\| `(ray_\w+)` \| ([^|]*) \|", text, re.MULTILINE)
+    }
+    trial = {"study", "scale", "trial", "cell"}
+    assert {name: labels | trial if "trial" in labels else labels for name, labels in told.items()} == LABELS
+
+
 def test_panels_have_numbers_of_their_own_and_do_not_cover_each_other() -> None:
     numbers = [panel["id"] for panel in DASHBOARD["panels"]]
     assert len(set(numbers)) == len(numbers)
