@@ -108,7 +108,9 @@ def place(gang: Gang, nodes: Sequence[Node], free: Sequence[Node]) -> Placement 
     counts = _spread(gang, [(node.name, node.holds(gang)) for node in free])
     if counts is None:
         return None
-    return Placement(counts, f"spread over {len(counts)} nodes: no node has {gang.needs}")
+    bare = replace(gang, memory_mb=0)
+    lacking = gang if any(node.holds(bare) >= gang.workers for node in nodes) else bare
+    return Placement(counts, f"spread over {len(counts)} nodes: no node has {lacking.needs}")
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class Machine:
         memory = 0.0 if cost is None else cost.memory_mb(micro_batch // workers, workers)
         gang = Gang(workers=workers, gpus=gpus, memory_mb=memory * gpus)
         placed = place(gang, self.nodes, self.nodes)
-        return f"without room: no nodes have {gang.needs}" if placed is None else placed.reason
+        return f"without room: they don't have {gang.needs}" if placed is None else placed.reason
 
 
 @dataclass(frozen=True)

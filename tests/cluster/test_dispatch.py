@@ -303,7 +303,7 @@ def test_more_gpus_are_taken_where_one_has_too_little_memory(study: Study) -> No
 
 
 def test_a_cluster_that_grows_is_asked_for_what_waits(study: Study) -> None:
-    shape = Gang(workers=4, cpus=2, gpus=1)
+    shape = Gang(workers=4, gpus=1)
     floor = study.on(Node("head", {"CPU": 2}), shape=shape, grows=True)
     assert floor.next() is None
     assert floor.machines.wanted == [shape]  # the judge; the others have to wait for it
@@ -313,12 +313,14 @@ def test_a_cluster_that_grows_is_asked_for_what_waits(study: Study) -> None:
     floor.machines.here.append(Node("gpu2", {"CPU": 8, "GPU": 2}))
     judge = floor.started()
     assert judge.placement.counts == {"gpu": 2, "gpu2": 2}
+    assert judge.gang.cpus == 4  # their share of what has come
     assert floor.next() is None
     assert floor.machines.wanted == []
     floor.finish(judge)
     first = floor.started()
     assert first.gang.workers == 4
     assert floor.next() is None
+    shape = replace(shape, cpus=4)
     assert floor.machines.wanted == [shape, replace(shape, workers=3)]
 
 

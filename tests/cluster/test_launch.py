@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from retable.cluster.launch import ImpossibleShapeError, checked_slots, slots
+from retable.cluster.launch import ImpossibleShapeError, checked_slots, gang_for, slots
 from retable.placement import Gang
 
 
@@ -57,3 +57,47 @@ def test_every_accepted_shape_fits_and_every_refused_one_does_not() -> None:
         else:
             assert fits
     assert 0 < accepted < len(shapes)
+
+
+GPUS = [{"CPU": 16.0, "GPU": 4.0}, {"CPU": 24.0, "GPU": 4.0}]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "workers", "gpus", "expected"),
+    [
+        ([{"CPU": 2}], None, None, Gang(workers=2)),
+        ([{"CPU": 1}], None, None, Gang(workers=1)),
+        (GPUS, None, None, Gang(workers=1, cpus=4, gpus=1)),
+        (GPUS, 8, 1, Gang(workers=8, cpus=4, gpus=1)),
+        (GPUS, None, 0, Gang(workers=2)),
+        (GPUS, None, 0.5, Gang(workers=1, cpus=2, gpus=0.5)),
+        (GPUS, None, 0.4, Gang(workers=1, cpus=2, gpus=0.5)),  # no worker is on two GPUs
+        (GPUS, 1, 0.125, Gang(workers=1, cpus=0.5, gpus=0.125)),
+        ([{"CPU": 2, "GPU": 4}], None, None, Gang(workers=1, cpus=1, gpus=1)),
+    ],
+)
+def test_a_gang_has_its_share_of_the_nodes(
+    nodes: list[dict[str, float]], workers: int | None, gpus: float | None, expected: Gang
+) -> None:
+    assert gang_for(nodes, workers, gpus) == expected
+
+
+def test_thirds_fit_three_times() -> None:
+    third = gang_for(GPUS, None, 1 / 3)
+    assert slots([{"CPU": 100, "GPU": 1}], third) == 3
+    assert slots([{"CPU": 100, "GPU": 16}], third) == 48
+
+
+def test_machines_that_are_yet_to_come_are_taken_to_have_gpus() -> None:
+    assert gang_for([{"CPU": 0}], None, grows=True) == Gang(workers=1, gpus=1)
+    assert gang_for([{"CPU": 4}], None, grows=True) == Gang(workers=2)
+    assert gang_for([{"CPU": 0}], None, 0, grows=True) == Gang(workers=2)
+
+
+@pytest.mark.parametrize(
+    ("workers", "gpus", "message"),
+    [(2, 0.5, "--gpus-per-worker 0.5 needs --workers 1, but got 2"), (1, 2, "must be at most 1")],
+)
+def test_a_gpu_that_gang_members_would_share_is_refused(workers: int, gpus: float, message: str) -> None:
+    with pytest.raises(ImpossibleShapeError, match=message):
+        gang_for(GPUS, workers, gpus)

@@ -80,12 +80,26 @@ def test_the_plan_at_paper_scale_starts_nothing(capsys: pytest.CaptureFixture[st
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["costs"]
 
 
+def test_the_plan_says_where_gangs_would_be(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--tables", "9", "--workers", "4", "--gpu-memory", "24", "--nodes", "2x2,1x8"]
+    assert main(["plan", str(STUDY), "--scale", "paper", *options]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "trials are packed on one node." in text
+    assert main(["plan", str(STUDY), "--scale", "paper", *options[:-1], "2x2"]) == 0
+    assert "spread over 2 nodes: no node has 4 GPUs with" in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--gpu-memory", "12,x"], "must be sizes in GB such as 12 or 12,24,80, but got '12,x'"),
         (["--gpu-memory", "-1"], "must be sizes in GB such as 12 or 12,24,80, but got '-1'"),
         (["--price-per-gpu-hour", "nan"], "must be a number of at least 0, but got 'nan'"),
+        (["--plan", "--nodes", "8"], "must be nodes x GPUs of each, such as 4x8 or 2x8,4x4, but got '8'"),
+        (["--plan", "--nodes", "0x8"], "must be nodes x GPUs of each, such as 4x8 or 2x8,4x4, but got '0x8'"),
+        (["--nodes", "4x8"], "--nodes goes with --plan"),
+        (["--gpus-per-worker", "2"], "must be from 0 to 1, such as 0.5, but got '2'"),
+        (["--wait-for-nodes", "-1"], "must be a number of at least 0, but got '-1'"),
         (["--json"], "--json goes with --plan"),
         (["--trial", "12ab"], "--trial goes with --status"),
         (["--plan", "--from-mlflow"], "--from-mlflow goes with --report"),

@@ -72,6 +72,8 @@ def test_a_gang_is_spread_only_over_gpus_that_hold_it() -> None:
     placement = found(gang, cards((2, 80), (8, 24), (2, 80)))
     assert placement.counts == {"g0": 2, "g2": 2}
     assert placement.reason == "spread over 2 nodes: no node has 4 GPUs with 21.4 GB for each worker"
+    few = found(gang, cards((2, 80), (3, 24), (2, 80)))
+    assert few.reason == "spread over 2 nodes: no node has 4 GPUs"
 
 
 def test_fractions_share_a_gpu_and_its_memory() -> None:

@@ -16,6 +16,7 @@ from retable.files import write_json
 from retable.forecast import MIB, Line, StepCost
 from retable.ledger import Ledger
 from retable.outlook import Outlook, Prospect
+from retable.placement import Node
 from retable.plan import Plan, make_plan
 from retable.planning import look_ahead
 from retable.pricing import Machine
@@ -277,6 +278,24 @@ def test_a_trial_goes_on_from_its_last_snapshot(tmp_path: Path) -> None:
     assert (running.state, running.left, running.basis) == ("running", 30, "measured on this trial")
     assert running.seconds == 0.25 * 2  # by one worker
     assert (failed.state, failed.left) == ("failed", 50)
+
+
+def test_gangs_are_placed_on_the_stated_nodes(tmp_path: Path) -> None:
+    plan = plan_of(replace(BASE, width=1))
+    cards = [Node(f"n{at}", {"CPU": 8, "GPU": gpus}, 24) for at, gpus in enumerate((1, 1, 4))]
+    for nodes, words in (
+        (cards, "packed on one node"),
+        (cards[:2], "spread over 2 nodes: no node has 2 GPUs"),
+        (cards[:1], "without room: they don't have 2 GPUs with 2.0 GB for each worker"),
+        ([Node("n", {"CPU": 8})], "packed on one node"),
+        ([], ""),
+    ):
+        outlook = outlook_of(plan, tmp_path=tmp_path, machine=Machine(workers=2, nodes=tuple(nodes)))
+        assert [one.placement for one in models(outlook)] == [words]
+        assert models(outlook)[0].to_json()["cost"]["placement"] == (words or None)
+        text = " ".join(printed(outlook).split())
+        assert "On these nodes" in text if words else "On these nodes" not in text
+        assert f"{words}." in text
 
 
 def test_the_words_for_programs(tmp_path: Path) -> None:

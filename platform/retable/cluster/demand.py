@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-import ray
 from ray.data._internal.cluster_autoscaler.default_autoscaling_coordinator import (
     DefaultAutoscalingCoordinator,
 )
@@ -75,5 +74,5 @@ class Demand:
 
     def withdraw(self) -> None:
         """Ask for nothing any more."""
-        if self._coordinator is not None and self._asked and ray.is_initialized():
+        if self._coordinator is not None and self._asked:
             self.ask(())

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from retable.cluster.launch import cpus_beside
 from retable.costs import CostBook
 from retable.execution import Execution
 from retable.forecast import StepCost
@@ -126,6 +127,9 @@ class Dispatch:
         if nodes != self._nodes:
             self._nodes, self._gangs = nodes, {}
             self._known.update((node.name, node) for node in nodes)
+            if self.shape.gpus:
+                cpus = cpus_beside([node.resources for node in nodes], self.shape.gpus)
+                self.shape = replace(self.shape, cpus=cpus)
         leaving = self.cluster.leaving()
         for signature, start in self.live.items():
             for name in start.placement.counts:

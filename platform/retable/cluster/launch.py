@@ -9,7 +9,13 @@ class ImpossibleShapeError(ValueError):
     """The cluster can never hold the gang that was asked for."""
 
 
-def gang_for(nodes: Sequence[Mapping[str, float]], workers: int | None, gpus: float | None = None) -> Gang:
+def gang_for(
+    nodes: Sequence[Mapping[str, float]],
+    workers: int | None,
+    gpus: float | None = None,
+    *,
+    grows: bool = False,
+) -> Gang:
     """The shape of gang that suits the nodes: a GPU for each worker where there are any, with its share of the CPUs.
 
     Args:
@@ -17,15 +23,17 @@ def gang_for(nodes: Sequence[Mapping[str, float]], workers: int | None, gpus: fl
             other core idle while it starts, and one on GPUs, where trials side by side need no communication.
         gpus: of each worker, up to 1; None for one where there are any, 0 for none. A fraction is taken as 1/2, 1/3,
             1/4 … of a GPU: no worker is on two.
+        grows: whether an autoscaler brings nodes; where nothing can train yet, they are taken to have GPUs.
 
     Raises:
         ImpossibleShapeError: a gang's workers would share a GPU, which NCCL can't.
     """
     if gpus is None:
-        gpus = float(any(node.get("GPU", 0) >= 1 for node in nodes))
+        nothing = not any(node.get("CPU", 0) >= 1 for node in nodes)
+        gpus = float(any(node.get("GPU", 0) >= 1 for node in nodes) or (grows and nothing))
     if gpus == 0:
         one = Gang(workers=1)
-        return Gang(workers=workers or max(1, min(2, slots(nodes, one))))
+        return Gang(workers=workers or max(1, min(2, slots(nodes, one) or 2 * grows)))
     if not 0 < gpus <= 1:
         raise ImpossibleShapeError(
             f"--gpus-per-worker must be at most 1, for a worker computes on one GPU, but got {gpus:g}; "
@@ -36,10 +44,18 @@ def gang_for(nodes: Sequence[Mapping[str, float]], workers: int | None, gpus: fl
             f"--gpus-per-worker {gpus:g} needs --workers 1, but got {workers}: a trial's workers can't talk to each other "
             "on one GPU"
         )
-    share = 1 / int(1 / gpus + 1e-6)
-    each = min((n.get("CPU", 1) * share / n["GPU"] for n in nodes if n.get("GPU", 0) >= 1), default=1.0)
-    cpus = each // 1 if each >= 1 else 1.0 if share == 1 else _rounded_down(each)
-    return Gang(workers=workers or 1, cpus=cpus, gpus=_rounded_down(share))
+    share = _rounded_down(1 / int(1 / gpus + 1e-6))
+    return Gang(workers=workers or 1, cpus=cpus_beside(nodes, share), gpus=share)
+
+
+def cpus_beside(nodes: Sequence[Mapping[str, float]], gpus: float) -> float:
+    """A worker's share of the CPUs, beside that share of a GPU, on every node that has GPUs; 1 where none has."""
+    each = min(
+        (node.get("CPU", 1) * gpus / node["GPU"] for node in nodes if node.get("GPU", 0) >= 1), default=1.0
+    )
+    if each >= 1:
+        return each // 1
+    return 1.0 if gpus == 1 else _rounded_down(each)
 
 
 def _rounded_down(share: float) -> float:

@@ -62,16 +62,14 @@ def run_plan(
         ConnectionError: nothing answers at the address.
     """
     scratch = execution.results.resolve() / "ray"
-    with connected(address, scratch) as resources:
-        shape = gang_for(resources, workers, gpus)
+    name, own = execution.plan.study.name, address is None
+    with connected(address, scratch) as resources, closing(RayCluster(name, own=own)) as cluster:
+        shape = gang_for(resources, workers, gpus, grows=cluster.grows)
         execution.hours = "GPU-hours" if shape.gpus else execution.hours
-        with closing(RayCluster(execution.plan.study.name, own=address is None)) as cluster:
-            if not cluster.grows:
-                checked_slots(resources, shape)
-            dispatch = Dispatch(
-                execution, shape, cluster, wait_seconds=60 * wait_minutes, stated=workers is not None
-            )
-            _run(execution, dispatch, scratch)
+        if not cluster.grows:
+            checked_slots(resources, shape)
+        stated = workers is not None
+        _run(execution, Dispatch(execution, shape, cluster, 60 * wait_minutes, stated), scratch)
     shutil.rmtree(scratch, ignore_errors=True)  # nothing is ever restored from it
 
 
