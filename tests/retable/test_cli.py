@@ -86,7 +86,7 @@ def test_the_plan_says_where_gangs_would_be(capsys: pytest.CaptureFixture[str]) 
     text = " ".join(capsys.readouterr().out.split())
     assert "trials are packed on one node." in text
     assert main(["plan", str(STUDY), "--scale", "paper", *options[:-1], "2x2"]) == 0
-    assert "spread over 2 nodes: no node has 4 GPUs with" in " ".join(capsys.readouterr().out.split())
+    assert "spread over 2 nodes: no node has 4 GPUs." in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(
