@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
+from pathlib import Path
 
 import torch
 
@@ -16,6 +17,7 @@ from trainables.video_gan.cost import Part, video_shapes
 from trainables.video_gan.networks import build_critic, build_generator, first_labels
 
 STEPS = 3
+STATUS = Path("/proc/self/status")
 
 
 @dataclass(frozen=True)
@@ -106,5 +108,9 @@ def _memory(on: torch.device) -> int:
 def _peak(on: torch.device) -> int:
     if on.type == "cuda":
         return torch.cuda.max_memory_allocated(on)
+    if STATUS.exists():
+        # Linux hands a parent's ru_maxrss down to a new program; this is the program's own.
+        (line,) = (line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
