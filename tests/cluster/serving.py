@@ -24,6 +24,7 @@ from retable.cluster.series import COUNTERS, GAUGES
 from retable.data.waiting import BATCHES
 from retable.ddp import Workers
 from retable.execution import Execution, Observer
+from retable.plan import PlannedTrial
 from retable.run import Assignment, Best, Pace, Run, Score
 from retable.trial import Trial, TrialConfig
 
@@ -69,6 +70,11 @@ class Walker:
 @dataclass
 class Named:
     name: str
+
+
+@dataclass
+class Signed:
+    signature: str
 
 
 @dataclass
@@ -120,8 +126,11 @@ def main(folder: str) -> None:
     running = Running()
     with exported(cast(Execution, running)):
         task = ray.remote(worker).remote(folder, 45.0)
+        tried, refused = (cast(PlannedTrial, Signed(name)) for name in ("a", "b"))
         for observer in running.observers:
-            observer.ended(None, "failed", "")  # type: ignore[arg-type]
+            observer.began(tried, cast(Assignment, None))
+            observer.ended(tried, "failed", "")
+            observer.ended(refused, "blocked", "")  # which is no attempt
         Counter(FILES.name, FILES.about, FILES.labels).inc(3, {"task": "decode", "outcome": "read"})
         first: list[str] = []
         end = time.monotonic() + DEADLINE

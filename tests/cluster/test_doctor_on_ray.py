@@ -75,12 +75,14 @@ def test_every_node_is_looked_at_and_so_is_what_lies_between(address: str, tmp_p
     assert sorted("MLflow" in checks for checks in by_node) == [False, True]  # from the head
     alone = {f["check"]: f for f in findings if f["node"] == ""}
     assert alone.keys() == {
+        "nodes",
         "cluster asks for the token",
         "same packages on all nodes",
         "same token on all nodes",
         "all-reduce, gloo",
     }
     assert "GB/s" in alone["all-reduce, gloo"]["found"]
+    assert alone["nodes"]["found"].startswith("2 nodes: ")
     assert "401" in alone["cluster asks for the token"]["found"]
     assert alone["same packages on all nodes"]["verdict"] == "ok"
     shared = [f for f in findings if f["check"] == "shared storage"]

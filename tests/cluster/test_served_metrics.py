@@ -67,6 +67,7 @@ def test_values_are_those_that_were_measured(told: dict[str, list[Sample]]) -> N
     assert values["ray_retable_trials", "running"] == 1
     assert values["ray_retable_trials", "failed"] == 0
     assert values[f"ray_{ATTEMPTS.name}_total", "failed"] == 1
+    assert (f"ray_{ATTEMPTS.name}_total", "blocked") not in values
     assert next(value for name, _, value in told["later"] if name == f"ray_{FILES.name}_total") == 3
     assert values["ray_retable_score", "is"] == 1.5
     assert values["ray_retable_evaluation_seconds", None] == 0.5

@@ -17,6 +17,7 @@ from retable.doctor import access, all_reduce, clock, packages, storage, tracker
 from retable.doctor.all_reduce import Timing
 from retable.doctor.examine import Machine, Subject, examine
 from retable.doctor.finding import Finding, failure, told
+from retable.doctor.membership import membership
 
 HEAD = "node:__internal_head__"
 SECONDS = 120.0
@@ -42,24 +43,26 @@ class Node:
     examiner: Any
 
 
-def examine_cluster(address: str, place: str) -> tuple[Finding, ...]:
+def examine_cluster(address: str, place: str, expected: Sequence[str] = ()) -> tuple[Finding, ...]:
     """Look at every node of a running cluster, and at the ways between nodes.
 
     Args:
         address: of the cluster, as ``ray.init`` takes it.
         place: folder or URL of the results, which all nodes are to share.
+        expected: addresses of nodes that must be there.
 
     Raises:
         ConnectionError: nothing answers at the address.
     """
     with _joined(address) as dashboard:
         nodes = _nodes()
+        there = membership(expected, [(node.address, node.name) for node in nodes])
         machines, findings = _machines(nodes, place)
         findings += [finding.on(name) for name, machine in machines.items() for finding in machine.findings]
         answering = [node for node in nodes if node.name in machines]
         findings += _driver(place, dashboard, machines)
         findings += [told("clock", partial(_clock, node)).on(node.name) for node in answering]
-        return (*findings, *_storage(answering, place), *_all_reduces(answering, machines))
+        return (there, *findings, *_storage(answering, place), *_all_reduces(answering, machines))
 
 
 @contextmanager

@@ -126,21 +126,21 @@ def trial_gauges(assignment: Assignment) -> Iterator[Gauges]:
         yield gauges
 
 
-@dataclass
 class _Ended:
-    """Counts the attempts that end."""
+    """Counts the attempts that end, and no trial that never began."""
 
-    labels: Mapping[str, str]
-
-    def __post_init__(self) -> None:
+    def __init__(self, labels: Mapping[str, str]) -> None:
+        self._labels = {name: spelt(value) for name, value in labels.items()}
         self._counter = Counter(ATTEMPTS.name, ATTEMPTS.about, ATTEMPTS.labels)
+        self._under_way: set[str] = set()
 
     def began(self, planned: PlannedTrial, assignment: Assignment) -> None:
-        """Nothing has ended."""
+        self._under_way.add(planned.signature)
 
     def ended(self, planned: PlannedTrial, state: str, message: str) -> None:
-        labels = {**self.labels, "state": state}
-        self._counter.inc(1, {name: spelt(value) for name, value in labels.items()})
+        if planned.signature in self._under_way:
+            self._under_way.remove(planned.signature)
+            self._counter.inc(1, {**self._labels, "state": state})
 
 
 @contextmanager
@@ -151,7 +151,7 @@ def exported(execution: Execution) -> Iterator[None]:
 
     def look() -> None:
         counts = Count(list(execution.states.values()))
-        for state in STATES:
+        for state in dict.fromkeys((*STATES, *counts)):
             gauges.set(TRIALS, counts[state], {"state": state})
 
     execution.observers = (*before, _Ended(labels))

@@ -9,6 +9,7 @@ import pytest
 from retable.doctor import all_reduce, clock, storage
 from retable.doctor.all_reduce import Timing
 from retable.doctor.clock import Skew
+from retable.doctor.membership import membership
 
 
 def test_a_skew_is_taken_from_the_quickest_trip() -> None:
@@ -66,6 +67,14 @@ def test_storage_below_a_file_can_not_be_written(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="file"):
         storage.write(str(tmp_path / "file" / "results"))
     assert storage.unwritable("/shared", "PermissionError: no").verdict == "failure"
+
+
+def test_nodes_that_did_not_join_fail() -> None:
+    there = [("10.0.0.1", "head"), ("10.0.0.2", "worker")]
+    assert membership([], there).found == "2 nodes: head (10.0.0.1), worker (10.0.0.2)"
+    assert membership(["10.0.0.2", "10.0.0.1"], there).verdict == "ok"
+    found = membership(["10.0.0.1", "10.0.0.3"], there)
+    assert (found.verdict, found.found.startswith("10.0.0.3 did not join")) == ("failure", True)
 
 
 def test_two_processes_add_up_ones() -> None:
