@@ -12,3 +12,12 @@ mkdir -p "$run"
 ray start --address="$RAY_HEAD_IP:6379" --node-ip-address="$node_ip" --metrics-export-port=8080 --disable-usage-stats \
   > "$run/start.log" 2>&1 || { cat "$run/start.log"; exit 1; }
 setsid "$here/watch.sh" "$RAY_HEAD_IP" > "$run/watch.log" 2>&1 < /dev/null &
+
+# A cloud warns its spot machines before it takes them back; Ray itself does not ask.
+case $(cat /sys/class/dmi/id/sys_vendor 2> /dev/null || true) in
+  "Amazon EC2") cloud=aws ;;
+  Google) cloud=gcp ;;
+  *) exit 0 ;;
+esac
+setsid python -m retable.cluster.notice "$cloud" > "$run/notice.log" 2>&1 < /dev/null &
+echo $! > "$run/notice.pid"
