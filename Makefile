@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/
 READY := $(VENV)/.ready
 
-.PHONY: study test test-slow check bench clean
+.PHONY: study test test-slow test-cluster check bench clean
 
 study: $(READY)
 	$(RUN)python studies/subsampling_ablation.py
@@ -14,6 +14,10 @@ test: $(READY)
 
 test-slow: $(READY)
 	$(RUN)python -m pytest -m slow
+
+# As root, with openssh-server, rsync and iproute2: hosts of their own, with networks and processes of their own.
+test-cluster: $(READY)
+	$(RUN)python -m pytest -m cluster -rs
 
 check: $(READY)
 	$(RUN)ruff check .

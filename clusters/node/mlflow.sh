@@ -13,6 +13,7 @@ case ${1:-} in
     # SQLite's locks don't hold on NFS.
     export MLFLOW_BACKEND_STORE_URI=${RETABLE_POSTGRES_URL:-sqlite:///$root/mlflow.db}
     setsid mlflow server --host 127.0.0.1 --port 5000 --workers 2 --allowed-hosts '127.0.0.1:*,localhost:*' \
+      --uvicorn-opts '--log-level warning' \
       --serve-artifacts --artifacts-destination "$RETABLE_STORAGE/mlflow-artifacts" > "$run/mlflow.log" 2>&1 < /dev/null &
     echo $! > "$run/mlflow.pid" ;;
   wait)

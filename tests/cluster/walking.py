@@ -2,11 +2,14 @@
 
 What goes wrong is told by files in the folder that WALKING_FAULTS names, each taken away by the worker that obeys it:
 ``kill-<s_t>`` kills one rank; ``error-<s_t>``, ``memory-<s_t>`` and ``data-<s_t>`` raise. Ray's workers import this module by name.
+With WALKING_PAUSE each step takes that many seconds; in the folder WALKING_SEEN each worker says where it is, by an empty
+file ``<s_t>-<rank>-<host>``.
 """
 
 import importlib
 import os
 import signal
+import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -70,6 +73,8 @@ class Walker:
     def __init__(self, config: Judge, seed: int, workers: Workers) -> None:
         self.config, self.seed, self.workers = config, seed, workers
         self.place = torch.zeros((), dtype=torch.float64)
+        if seen := os.environ.get("WALKING_SEEN"):
+            (Path(seen) / f"{config.s_t}-{workers.rank}-{socket.gethostname()}").touch()
 
     def step(self, iteration: int) -> Mapping[str, torch.Tensor]:
         self._obey(iteration)
@@ -80,7 +85,7 @@ class Walker:
         return {"place": self.place}
 
     def _obey(self, iteration: int) -> None:
-        time.sleep(getattr(self.config, "pause", 0.0))
+        time.sleep(float(os.environ.get("WALKING_PAUSE", getattr(self.config, "pause", 0.0))))
         faults = os.environ.get("WALKING_FAULTS")
         if faults is None or iteration != 25 or self.workers.rank != self.workers.size - 1:
             return
