@@ -302,6 +302,16 @@ def test_more_gpus_are_taken_where_one_has_too_little_memory(study: Study) -> No
     assert [floor.started().gang.workers for _ in range(3)] == [2, 1, 1]
 
 
+def test_a_cost_that_can_not_be_counted_keeps_no_trial_from_starting(study: Study) -> None:
+    floor = study.on(Node("gpu", {"CPU": 8, "GPU": 1}, 24), shape=Gang(gpus=1))
+
+    def refuse(config: TrialConfig) -> StepCost | None:
+        raise RuntimeError("an operator has no meta kernel")
+
+    floor.dispatch.cost_of = refuse
+    assert floor.started().gang.memory_mb == 0
+
+
 def test_a_cluster_that_grows_is_asked_for_what_waits(study: Study) -> None:
     shape = Gang(workers=4, gpus=1)
     floor = study.on(Node("head", {"CPU": 2}), shape=shape, grows=True)

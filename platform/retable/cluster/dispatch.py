@@ -17,6 +17,9 @@ from retable.trial import TrialConfig
 LOOK_SECONDS = 1.0
 """Between two looks at the cluster."""
 
+FRESH = 20
+"""Most trials whose gangs are worked out at one look."""
+
 
 class Cluster(Protocol):
     """What there is to place trials on."""
@@ -140,14 +143,15 @@ class Dispatch:
         free = self._free()
         one = replace(self.shape, workers=1)
         room = any(node.holds(one) for node in free) or not any(node.holds(one) for node in self._nodes)
-        if not room and not self.cluster.grows:
-            return Choice(
-                None, self._reservation
-            )  # nobody is asked for a trial: a search then knows the most
-        wishes, wanted, missing = [], {}, {}
+        if not room and not self.cluster.grows:  # nobody is asked for a trial: a search then knows the most
+            return Choice(None, self._reservation)
+        wishes, wanted, missing, fresh = [], {}, {}, 0
         for planned in list(self.execution.ready()):
             signature = planned.signature
             if signature not in self._gangs:
+                fresh += 1
+                if fresh > FRESH:
+                    break  # a cost that was never counted takes a second or two: the rest come at the next look
                 self._gangs[signature] = self._best_and_possible(planned)
             best, possible = self._gangs[signature]
             if best is None:
@@ -202,7 +206,7 @@ class Dispatch:
         most = self.shape.workers
         if awaited and (self.shape.gpus == 0 or self.shape.gpus == 1):
             most = max([most, *(node.holds(replace(self.shape, workers=1)) for node in self._nodes)])
-        cost = self.cost_of(config) if self.shape.gpus else None
+        cost = self._cost(config)
         micro = config.batch_size // config.accumulate
         sizes: Sequence[int] = range(most, 0, -1)
         if self.shape.gpus and not self.stated and not awaited:
@@ -213,6 +217,17 @@ class Dispatch:
                 samples = max(micro // (size * split), 1)
                 memory = 0.0 if cost is None else cost.memory_mb(samples, size)
                 yield replace(self.shape, workers=size, memory_mb=memory)
+
+    def _cost(self, config: TrialConfig) -> StepCost | None:
+        if not self.shape.gpus:
+            return None
+        try:
+            return self.cost_of(config)
+        except (
+            RuntimeError,
+            ValueError,
+        ):  # it can't be counted, or not be built: the trial itself will say so
+            return None
 
     def _tell(self, missing: Mapping[str, PlannedTrial], now: float) -> None:
         """Say which trials no present node can hold; give up those that waited too long, or in vain."""
