@@ -18,7 +18,7 @@ from retable.data.embedded import ensure_embedded
 from retable.ledger import Ledger
 
 SCRIPT = Path(__file__).with_name("walking.py")
-DEADLINE = 300
+DEADLINE = 600
 
 
 @dataclass
