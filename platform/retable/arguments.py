@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from retable.failures import CAUSES, Retries
-from retable.options import gigabytes, limits, machines, positive, price, seeds, share, words
+from retable.options import classes, gigabytes, limits, machines, positive, price, seeds, share, words
 
 CLASSES = f"classes of failures, such as code,lost: all, {', '.join(CAUSES)} (default: all)"
 TRIAL = "print all attempts at one trial, with their tracebacks"
@@ -96,6 +96,77 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_script(parser: argparse.ArgumentParser) -> None:
+    """All that a study's file takes when it is run as a script."""
+    add_choices(parser)
+    add_data(parser)
+    add_training(parser)
+    verbs = parser.add_mutually_exclusive_group()
+    verbs.add_argument(
+        "--plan", dest="act", action="store_const", const="plan", help="print what would run; stop"
+    )
+    verbs.add_argument(
+        "--report", dest="act", action="store_const", const="table", help="print the tables only"
+    )
+    verbs.add_argument(
+        "--status", dest="act", action="store_const", const="status", help="print each trial's state"
+    )
+    verbs.add_argument(
+        "--extend",
+        dest="act",
+        action="store_const",
+        const="extend",
+        help="train only what more --seeds or --iterations add, from the last checkpoints",
+    )
+    verbs.add_argument(
+        "--retry",
+        dest="asked",
+        type=classes,
+        nargs="?",
+        const="all",
+        metavar="CLASSES",
+        help=f"train again what failed; {CLASSES}",
+    )
+    parser.add_argument("--trial", metavar="SIGNATURE", help=f"with --status: {TRIAL}")
+    add_from_mlflow(parser)
+    add_plan_options(parser)
+
+
+def check_script(given: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Refuse options of `add_script` that do not go together."""
+    if given.trial is not None and given.act != "status":
+        parser.error("--trial goes with --status")
+    if given.from_mlflow is not None and given.act not in (None, "table"):
+        parser.error("--from-mlflow goes with --report")
+    for option in ("json", "gpu_memory", "nodes", "price_per_gpu_hour"):
+        if given.act != "plan" and getattr(given, option):
+            parser.error(f"--{option.replace('_', '-')} goes with --plan")
+
+
+def add_remote(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The commands for a study on a cluster from another machine."""
+    submit = verbs.add_parser(
+        "submit",
+        allow_abbrev=False,
+        help="run a study on a cluster's head, which goes on without this machine; takes the options of the study's file",
+    )
+    logs = verbs.add_parser("logs", help="print what a study's job on a cluster says")
+    stop = verbs.add_parser("stop", help="ask a study's job on a cluster to save and end")
+    for command in (submit, logs, stop):
+        command.add_argument("study", type=Path, help="the study's file")
+        add_cluster(command, required=True)
+    for command in (submit, logs):
+        command.add_argument("--follow", action="store_true", help="print what it says until it ends")
+    add_script(submit)
+
+
+def is_elsewhere(address: str | None) -> bool:
+    """Whether a study with that --address runs on the head of a cluster, and not in this process."""
+    return address is not None and address.startswith(("http://", "https://")) | address.endswith(
+        (".yaml", ".yml")
+    )
+
+
 def add_workers(group: argparse._ArgumentGroup) -> None:
     """How many workers share a trial."""
     group.add_argument(
@@ -118,7 +189,11 @@ def add_doctor(parser: argparse.ArgumentParser) -> None:
 
 def add_address(group: argparse._ArgumentGroup) -> None:
     """Which cluster."""
-    group.add_argument("--address", help="a running Ray cluster, such as auto or ray://host:10001")
+    group.add_argument(
+        "--address",
+        help="a running Ray cluster: auto on one of its nodes; elsewhere its file, such as ray_cluster.yaml, or its job "
+        "server's URL, and the study runs on its head (default: Ray on this machine alone)",
+    )
 
 
 def add_figures(parser: argparse.ArgumentParser) -> None:
@@ -146,6 +221,39 @@ def add_from_mlflow(parser: argparse.ArgumentParser) -> None:
         metavar="URI",
         help="tables from MLflow alone, without the folder of results (default: MLFLOW_TRACKING_URI, or its mlflow.db)",
     )
+
+
+def add_exports(parser: argparse.ArgumentParser) -> None:
+    """Where tables go."""
+    parser.add_argument(
+        "--export",
+        type=Path,
+        metavar="DIR",
+        help="folder to export tables to (default: the folder of results)",
+    )
+
+
+def add_cluster(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    """The cluster on whose head a command runs."""
+    parser.add_argument(
+        "--cluster",
+        metavar="FILE",
+        required=required,
+        help="run on the head of this cluster: the file that `ray up` takes, or its job server's URL"
+        + ("" if required else " (default: here)"),
+    )
+
+
+def chosen(given: argparse.Namespace) -> list[str]:
+    """The words by which a user says what `add_choices` and `add_data` were told, but for the folder of results."""
+    words = [] if given.scale == "smoke" else ["--scale", given.scale]
+    for name in ("tables", "seeds"):
+        if getattr(given, name) is not None:
+            words += [f"--{name}", ",".join(map(str, getattr(given, name)))]
+    for name in ("iterations", "classifier", "encoder", "data"):
+        if getattr(given, name) is not None:
+            words += [f"--{name}", str(getattr(given, name))]
+    return words
 
 
 def add_plan_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
@@ -209,7 +317,7 @@ def add_prepare(parser: argparse.ArgumentParser) -> None:
         name.add_argument(
             "--workers", type=positive, help="files decoded at a time (default: one on every CPU)"
         )
-        name.add_argument("--address", help="a running Ray cluster, such as auto or ray://host:10001")
+        name.add_argument("--address", help="a running Ray cluster of which this machine is a node: auto")
         name.add_argument(
             "--local", action="store_true", help="decode in processes of this machine, without Ray"
         )

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.util
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,17 +17,25 @@ from retable.arguments import (
     TRIAL,
     add_address,
     add_choices,
+    add_cluster,
     add_data,
     add_doctor,
+    add_exports,
     add_figures,
     add_from_mlflow,
     add_plan_options,
     add_prepare,
+    add_remote,
     add_results,
+    add_script,
     add_training,
     add_workers,
+    check_script,
+    is_elsewhere,
 )
+from retable.commands import named_scale
 from retable.console import open_console
+from retable.elsewhere import on_cluster, run_elsewhere
 from retable.failures import Retries
 from retable.options import classes, positive
 from retable.placement import Node
@@ -67,6 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command.set_defaults(workers=None, address=None, local=False, retries=Retries(), storage=None)
         if verb == "table":
             add_from_mlflow(command)
+            add_exports(command)
+        if verb in ("status", "table"):
+            add_cluster(command)
         if verb == "plan":
             plan = add_plan_options(command)
             add_workers(plan)
@@ -77,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command.add_argument(
                 "--class", dest="asked", type=classes, default="all", metavar="CLASSES", help=CLASSES
             )
+    add_remote(verbs)
     add_figures(verbs.add_parser("figures", help="draw the figures of a finished trial, or of a study's"))
     add_results(
         verbs.add_parser("ship", help="deliver to MLflow what earlier runs could not, of every study")
@@ -93,6 +106,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.verb == "doctor":
         return _guarded(lambda console: _doctor(given, console))
+    typed = sys.argv[1:] if arguments is None else arguments
+    if given.verb == "submit":
+        check_script(given, parser)
+    if getattr(given, "cluster", None):
+        return _guarded(lambda console: on_cluster(load_study(given.study), given, typed, console))
     if given.verb == "figures":
         return _guarded(lambda console: _figures(given, console))
     if given.verb == "ship":
@@ -103,55 +121,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _guarded(lambda console: commands.check_data(given.folder, given.frames, given.size, console))
     if given.verb == "plan":
         return _guarded(lambda console: _plan([load_study(path) for path in given.study], given, console))
+    if is_elsewhere(given.address):
+        words = [word if Path(word) != given.study else "{study}" for word in typed]
+        return _guarded(
+            lambda console: run_elsewhere(load_study(given.study), given.study, given, words, None, console)
+        )
     return _guarded(lambda console: _dispatch(load_study(given.study), given.verb, given, console))
 
 
 def main_study(study: Study[Any], arguments: Sequence[str] | None = None) -> int:
     """A study's file run as a script: train what is missing and print the tables, or what the options say."""
     parser = argparse.ArgumentParser(description=f"{study.paper}. Running the same command again resumes.")
-    add_choices(parser)
-    add_data(parser)
-    add_training(parser)
-    verbs = parser.add_mutually_exclusive_group()
-    verbs.add_argument(
-        "--plan", dest="verb", action="store_const", const="plan", help="print what would run; stop"
-    )
-    verbs.add_argument(
-        "--report", dest="verb", action="store_const", const="table", help="print the tables only"
-    )
-    verbs.add_argument(
-        "--status", dest="verb", action="store_const", const="status", help="print each trial's state"
-    )
-    verbs.add_argument(
-        "--extend",
-        dest="verb",
-        action="store_const",
-        const="extend",
-        help="train only what more --seeds or --iterations add, from the last checkpoints",
-    )
-    verbs.add_argument(
-        "--retry",
-        dest="asked",
-        type=classes,
-        nargs="?",
-        const="all",
-        metavar="CLASSES",
-        help=f"train again what failed; {CLASSES}",
-    )
-    parser.add_argument("--trial", metavar="SIGNATURE", help=f"with --status: {TRIAL}")
-    add_from_mlflow(parser)
-    add_plan_options(parser)
+    add_script(parser)
     given = parser.parse_args(arguments)
-    if given.trial is not None and given.verb != "status":
-        parser.error("--trial goes with --status")
-    if given.from_mlflow is not None and given.verb not in (None, "table"):
-        parser.error("--from-mlflow goes with --report")
-    if given.verb == "plan":
+    check_script(given, parser)
+    if is_elsewhere(given.address):
+        file = Path(getattr(sys.modules["__main__"], "__file__", None) or sys.argv[0])
+        words = ["script", "{study}", *(sys.argv[1:] if arguments is None else arguments)]
+        return _guarded(lambda console: run_elsewhere(study, file, given, words, given.act, console))
+    if given.act == "plan":
         return _guarded(lambda console: _plan([study], given, console))
-    for option in ("json", "gpu_memory", "nodes", "price_per_gpu_hour"):
-        if getattr(given, option):
-            parser.error(f"--{option.replace('_', '-')} goes with --plan")
-    verb = given.verb or ("run" if given.from_mlflow is None else "table")
+    verb = given.act or ("run" if given.from_mlflow is None else "table")
     verb = verb if given.asked is None else "retry"
     return _guarded(lambda console: _dispatch(study, verb, given, console))
 
@@ -281,6 +271,7 @@ def _request(study: Study[Any], given: argparse.Namespace) -> commands.Request:
         storage=given.storage,
         gpus=getattr(given, "gpus_per_worker", None),
         wait_minutes=getattr(given, "wait_for_nodes", 30.0),
+        exports=getattr(given, "export", None),
     )
 
 
@@ -299,9 +290,7 @@ def _dispatch(study: Study[Any], verb: str, given: argparse.Namespace, console: 
 
 def _scale(study: Study[Any], given: argparse.Namespace) -> Scale[Any]:
     """The scale that was asked for, as long as was asked, with the networks that were brought, if any."""
-    if given.scale not in study.scales:
-        raise ValueError(f"--scale must be one of {', '.join(study.scales)}, but got {given.scale!r}")
-    scale: Scale[Any] = study.scales[given.scale]
+    scale = named_scale(study, given.scale)
     if given.iterations is not None:
         scale = scale.lasting(given.iterations)
     scale = scale.encoded_by(given.encoder) if given.encoder else scale

@@ -50,6 +50,7 @@ class Request:
         storage: URL of Optuna's storage; None for a file in the folder of results.
         gpus: of each worker; None for one where there are any.
         wait_minutes: how long a trial waits for a node that can hold it.
+        exports: folder that tables are exported to; None for that of the results.
     """
 
     study: Study[Any]
@@ -68,6 +69,7 @@ class Request:
     storage: str | None = None
     gpus: float | None = None
     wait_minutes: float = 30.0
+    exports: Path | None = None
 
     def plan(self, data: str, *, winners: bool = True) -> Plan[Any]:
         """The plan over a data set of that fingerprint; with its searches' points, and their winners if asked for."""
@@ -92,6 +94,18 @@ class Request:
         from retable.searched import tunings
 
         return tunings(self.study, self.scale, data, self.results, tables=self.tables, seeds=self.seeds)
+
+
+def named_scale(study: Study[Any], name: str) -> Scale[Any]:
+    """The study's scale of that name.
+
+    Raises:
+        ValueError: it has none of that name.
+    """
+    if name not in study.scales:
+        raise ValueError(f"--scale must be one of {', '.join(study.scales)}, but got {name!r}")
+    scale: Scale[Any] = study.scales[name]
+    return scale
 
 
 def show_plan(
@@ -145,7 +159,7 @@ def show_tables(request: Request, console: Console) -> int:
 
     found = remembered(request.study.name, request.scale.name, request.results, request.from_mlflow)
     plan = request.plan(found.data)
-    return _print_and_export(plan, found.outcomes, request.results, console)
+    return _print_and_export(plan, found.outcomes, request.exports or request.results, console)
 
 
 def check_data(folder: Path, frames: int, size: int, console: Console) -> int:
@@ -168,21 +182,21 @@ def report(request: Request, plan: Plan[Any], console: Console) -> int:
 
         for searched in reports(request.tunings(plan.data), states, messages):
             console.print(searched.rendered(), "")
-            written = searched.export(request.results / "search" / request.study.name)
+            written = searched.export((request.exports or request.results) / "search" / request.study.name)
             console.print(f"{len(written)} files are in {written[0].parent}.\n")
     runs = Parcel.runs(request.results, request.study.name, request.scale.name)
     load = partial(load_results, request.results, states=states, messages=messages, runs=runs)
-    return _print_and_export(plan, load, request.results, console)
+    return _print_and_export(plan, load, request.exports or request.results, console)
 
 
-def _print_and_export(plan: Plan[Any], load: Load, results: Path, console: Console) -> int:
+def _print_and_export(plan: Plan[Any], load: Load, folder: Path, console: Console) -> int:
     tables = report_tables(plan, load)
     print_tables(tables, console)
     if len(plan.seeds) == 1 and any(plan.study.table(number).reference for number in plan.tables):
         console.print(
             "Differences between rows are inconclusive with 1 seed; --seeds 0,1,2 trains the missing."
         )
-    folder = results / "tables" / plan.study.name  # several studies have a Table 4
+    folder = folder / "tables" / plan.study.name  # several studies have a Table 4
     written = export(tables, folder) + draw_figures(plan, load, folder)
     console.print(f"{len(written)} files are in {folder}.")
     return 0

@@ -1,6 +1,7 @@
 """Which code made a result: commit, versions. Nothing of the machine: no host, path or environment variable."""
 
 import importlib.metadata
+import os
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -9,6 +10,8 @@ from pathlib import Path
 
 PACKAGES = ("torch", "ray", "optuna", "mlflow", "numpy")
 GIT_SECONDS = 10
+COMMIT = "RETABLE_COMMIT"
+"""The variable that holds the commit of code that travelled to a cluster without git, as `Provenance.code` has it."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,15 @@ def provenance(source: Path = Path(__file__)) -> Provenance:
     A file that git does not track has no commit: a virtual environment inside someone's checkout is not theirs.
     """
     tracked = _git(source, "ls-files", "--error-unmatch", source.name) is not None
-    commit = _git(source, "rev-parse", "HEAD") if tracked else None
-    status = _git(source, "status", "--porcelain") if tracked else None
+    if tracked:
+        commit, status = _git(source, "rev-parse", "HEAD"), _git(source, "status", "--porcelain")
+        dirty = None if status is None else bool(status)
+    else:
+        commit, _, changed = os.environ.get(COMMIT, "").partition("-")
+        commit, dirty = commit or None, bool(changed) if commit else None
     return Provenance(
         commit=commit,
-        dirty=None if status is None else bool(status),
+        dirty=dirty,
         python=platform.python_version(),
         packages={name: version for name in PACKAGES if (version := _version(name))},
     )

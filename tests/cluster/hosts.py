@@ -103,7 +103,9 @@ def hosts(folder: Path, size: int) -> Iterator[Hosts]:
     """Hosts for the length of the block."""
     made = Hosts(folder, size)
     (folder / "hosts").mkdir(parents=True)
-    made._script("down", str(folder / "hosts"))  # what a killed run may have left: there is room for one set of hosts
+    made._script(
+        "down", str(folder / "hosts")
+    )  # what a killed run may have left: there is room for one set of hosts
     try:
         made._up()
         yield made

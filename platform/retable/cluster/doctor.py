@@ -2,8 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 
-from retable.cluster.connect import _checkout_environment
+from retable.cluster.connect import joined
 from retable.cluster.examiner import Examiner
 from retable.doctor import access, all_reduce, clock, packages, storage, tracker
 from retable.doctor.all_reduce import Timing
@@ -54,7 +53,7 @@ def examine_cluster(address: str, place: str, expected: Sequence[str] = ()) -> t
     Raises:
         ConnectionError: nothing answers at the address.
     """
-    with _joined(address) as dashboard:
+    with joined(address) as dashboard:
         nodes = _nodes()
         there = membership(expected, [(node.address, node.name) for node in nodes])
         machines, findings = _machines(nodes, place)
@@ -63,24 +62,6 @@ def examine_cluster(address: str, place: str, expected: Sequence[str] = ()) -> t
         findings += _driver(place, dashboard, machines)
         findings += [told("clock", partial(_clock, node)).on(node.name) for node in answering]
         return (there, *findings, *_storage(answering, place), *_all_reduces(answering, machines))
-
-
-@contextmanager
-def _joined(address: str) -> Iterator[str]:
-    """The running cluster for the length of the block; its nodes may be as they are. Yields its dashboard's address."""
-    try:
-        context = ray.init(
-            address=address, runtime_env=_checkout_environment(), log_to_driver=False, logging_level="ERROR"
-        )
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise ConnectionError(
-            f"no Ray cluster answers at {address}: {error}\nStart one with `ray up ray_cluster.yaml`, see that its token is on "
-            "this machine, or leave out --address to look at this machine only"
-        ) from error
-    try:
-        yield context.dashboard_url or ""
-    finally:
-        ray.shutdown()
 
 
 def _driver(place: str, dashboard: str, machines: Mapping[str, Machine]) -> list[Finding]:

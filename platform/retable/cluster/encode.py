@@ -2,20 +2,18 @@
 
 import json
 import logging
-import secrets
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import ray
 import ray.data
 from ray.util.metrics import Counter
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from retable.cluster.connect import connected
 from retable.cluster.launch import checked_slots, slots
+from retable.cluster.roll_call import unseen
 from retable.cluster.series import FILES
 from retable.data.errors import DataError
 from retable.data.readers import READER, Readers, Request, SteadyReader
@@ -101,23 +99,8 @@ def _reader(readers: Readers) -> SteadyReader:
 
 def _check_shared(folders: Sequence[Path]) -> None:
     """See that every node has the folders, before files there are taken for missing."""
-    token = folders[-1] / f".{secrets.token_hex(8)}"
-    token.touch()
-    try:
-        paths = [str(path.resolve()) for path in (*folders, token)]
-        for node in ray.nodes():
-            if node["Alive"]:
-                strategy = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-                absent = ray.get(_absent.options(scheduling_strategy=strategy).remote(paths))
-                if absent:
-                    raise DataError(
-                        f"the node {node['NodeManagerHostname']} does not see {absent[0]}; --source and --out must be "
-                        "on a file system that all nodes share, under the same path"
-                    )
-    finally:
-        token.unlink()
-
-
-@ray.remote(num_cpus=0)  # type: ignore[untyped-decorator]  # Ray has no types
-def _absent(paths: Sequence[str]) -> list[str]:
-    return [path for path in paths if not Path(path).exists()]
+    for node, absent in unseen(folders).items():
+        raise DataError(
+            f"the node {node} does not see {absent}; --source and --out must be on a file system that all nodes share, "
+            "under the same path"
+        )

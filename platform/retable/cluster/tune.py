@@ -63,7 +63,11 @@ def run_plan(
     """
     scratch = execution.results.resolve() / "ray"
     name, own = execution.plan.study.name, address is None
-    with connected(address, scratch) as resources, closing(RayCluster(name, own=own)) as cluster:
+    shared = (execution.data, execution.results)
+    with (
+        connected(address, scratch, shared) as resources,
+        closing(RayCluster(name, own=own)) as cluster,
+    ):
         shape = gang_for(resources, workers, gpus, grows=cluster.grows)
         execution.hours = "GPU-hours" if shape.gpus else execution.hours
         if not cluster.grows:

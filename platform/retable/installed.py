@@ -1,0 +1,110 @@
+"""What is installed where this runs: Python, the packages that matter, and a hash of our own code.
+
+Nothing here imports anything of ours: its functions also run on a cluster's nodes that lack our code, or have other.
+"""
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+PACKAGES = (
+    "ray",
+    "torch",
+    "numpy",
+    "scipy",
+    "decord",
+    "av",
+    "pillow",
+    "pyarrow",
+    "pandas",
+    "safetensors",
+    "optuna",
+    "mlflow",
+)
+"""What constraints.txt pins and a trial, its data or its record goes through."""
+
+CODE = ("retable", "trainables", "studies")
+SUFFIXES = (".py", ".csv")
+
+MUST_AGREE = ("python", "code", "ray", "torch")
+"""What must be the same everywhere: else workers can't read what the driver sends, or one gang computes two things."""
+
+
+def installed() -> dict[str, str]:
+    """Name -> version, of what is installed; ``python`` and ``code`` (a hash of our sources) among them."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    code = code_hash(_folders())
+    return found | ({"code": code} if code else {})
+
+
+def code_hash(folders: Sequence[Path]) -> str:
+    """Twelve hex digits that change with any source file's name or content; empty where there is none.
+
+    Args:
+        folders: packages; their own names count, the paths to them do not.
+    """
+    digest, files = hashlib.sha256(), 0
+    for folder in sorted(folders, key=lambda folder: folder.name):
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in SUFFIXES and path.is_file():
+                name = f"{folder.name}/{path.relative_to(folder).as_posix()}".encode()
+                content = path.read_bytes()
+                digest.update(b"%d %s %d " % (len(name), name, len(content)) + content)
+                files += 1
+    return digest.hexdigest()[:12] if files else ""
+
+
+@dataclass(frozen=True)
+class Differences:
+    """How what is installed on a node differs from what the driver has.
+
+    Attributes:
+        errors: sentences on what must agree.
+        warnings: sentences on what had better agree.
+    """
+
+    errors: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> Differences:
+    """Compare a driver's `installed` with a node's.
+
+    Patch versions of Python and builds of a package, such as torch's ``+cpu`` and ``+cu128``, may differ: a head without
+    GPUs is no mistake.
+    """
+    errors: list[str] = []
+    warnings: list[str] = []
+    for name in dict.fromkeys(("python", "code", *PACKAGES)):
+        here, there = ours.get(name), theirs.get(name)
+        if name in ours and _comparable(name, here) != _comparable(name, there):
+            sentence = f"{_WORDS.get(name, name)} {there or 'missing'}, but {here} here"
+            (errors if name in MUST_AGREE else warnings).append(sentence)
+    return Differences(tuple(errors), tuple(warnings))
+
+
+_WORDS = {"python": "Python", "code": "our code is"}
+
+
+def _comparable(name: str, version: str | None) -> str | None:
+    if version is None or name == "code":
+        return version
+    return ".".join(version.split(".")[:2]) if name == "python" else version.partition("+")[0]
+
+
+def _folders() -> list[Path]:
+    """The folders of our packages that would be imported here."""
+    found = []
+    for name in CODE:
+        spec = importlib.util.find_spec(name)
+        found += [Path(place) for place in (spec.submodule_search_locations or () if spec else ())]
+    return found

@@ -1,0 +1,117 @@
+"""The source files that travel to a cluster, as one archive: the checkout without data, results and git."""
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+MOST_MB = 100
+"""More than this is no source code. Ray itself takes 512 MiB, keeps all of it in the head's memory, and copies it to
+every node."""
+
+LEFT_BEHIND = frozenset({"data", "dist", "results", "venv"})
+"""Folders at the top that never travel; nor do those whose name begins with a dot."""
+
+EPOCH = (1980, 1, 1, 0, 0, 0)
+GIT_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Sources:
+    """A folder of source code, and what of it travels.
+
+    Attributes:
+        root: the checkout; for an installed wheel, the folder of the study's file.
+        checkout: whether our own code is among it.
+    """
+
+    root: Path
+    checkout: bool
+
+    def files(self) -> list[Path]:
+        """What travels, relative to the root: what git knows or would add, or all that is there where git is absent."""
+        paths = set(_known_to_git(self.root) or _found(self.root))
+        return sorted(path for path in paths if _travels(path) and (self.root / path).is_file())
+
+    def pack(self, archive: Path) -> None:
+        """Write the zip archive. The same files give the same bytes, so that a cluster that has them keeps them.
+
+        Raises:
+            ValueError: they are too large to be source code; the largest are named.
+        """
+        files = self.files()
+        self._weigh(files)
+        with ZipFile(archive, "w", ZIP_DEFLATED) as zipped:
+            for path in files:
+                entry = ZipInfo(path.as_posix(), EPOCH)
+                entry.compress_type = ZIP_DEFLATED
+                mode = 0o755 if (self.root / path).stat().st_mode & 0o100 else 0o644
+                entry.external_attr = mode << 16
+                zipped.writestr(entry, (self.root / path).read_bytes())
+
+    def relative(self, file: Path) -> str:
+        """Where a file is once it has travelled.
+
+        Raises:
+            ValueError: it does not travel.
+        """
+        file = file.resolve()
+        if not file.is_relative_to(self.root):
+            raise ValueError(
+                f"{file} is not in the checkout {self.root}, which is what travels to the cluster; move it there"
+            )
+        path = file.relative_to(self.root)
+        if path not in self.files():
+            raise ValueError(
+                f"{path} does not travel to the cluster: git ignores it, or it lies in a folder of data or results; "
+                f"move it, such as to {self.root / 'studies'}"
+            )
+        return path.as_posix()
+
+    def _weigh(self, files: Sequence[Path]) -> None:
+        sizes = {path: (self.root / path).stat().st_size for path in files}
+        total = sum(sizes.values())
+        if total > MOST_MB * 2**20:
+            largest = sorted(sizes, key=lambda path: -sizes[path])[:5]
+            told = "; ".join(f"{path} {sizes[path] / 2**20:.1f} MB" for path in largest)
+            raise ValueError(
+                f"{self.root} has {total / 2**20:.0f} MB of files that would travel to the cluster, expected source "
+                f"code of at most {MOST_MB} MB. The largest: {told}. Name what is none in .gitignore, or move it away"
+            )
+
+
+def checkout() -> Sources | None:
+    """The checkout that this code is run from; None where it is installed as a wheel."""
+    root = Path(__file__).resolve().parents[2]
+    return Sources(root, checkout=True) if (root / "pyproject.toml").is_file() else None
+
+
+def sources_of(study: Path) -> Sources:
+    """What has to travel for a study's file to run elsewhere: our checkout, or its own folder beside a wheel."""
+    return checkout() or Sources(study.resolve().parent, checkout=False)
+
+
+def _travels(path: Path) -> bool:
+    first = path.parts[0] if len(path.parts) > 1 else ""
+    hidden = first.startswith(".")
+    return not hidden and first not in LEFT_BEHIND and "__pycache__" not in path.parts
+
+
+def _known_to_git(root: Path) -> list[Path]:
+    """What git has of that folder or would add; nothing where git has nothing to say."""
+    command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, timeout=GIT_SECONDS)
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return []
+    return [Path(name) for name in done.stdout.decode(errors="surrogateescape").split("\0") if name]
+
+
+def _found(root: Path) -> Iterator[Path]:
+    """What is in that folder, without looking into what stays behind: a virtual environment has many files."""
+    for top in root.iterdir():
+        if top.is_dir() and _travels(Path(top.name, "file")):
+            yield from (path.relative_to(root) for path in top.rglob("*"))
+        elif top.is_file():
+            yield Path(top.name)
