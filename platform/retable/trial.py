@@ -216,6 +216,10 @@ class ScoringConfig(TrialConfig):
         """This config, and what was trained, scored by a classifier that the user brings."""
         return replace(self, of=self.of.judged_by(file))
 
+    def encoded_by(self, file: Path) -> Self:
+        """This config over what was trained on the codes of an autoencoder that the user brings."""
+        return replace(self, of=self.of.encoded_by(file))
+
     def follows(self) -> tuple[TrialConfig, ...]:
         """What was trained."""
         return (self.of,)

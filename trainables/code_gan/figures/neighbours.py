@@ -25,11 +25,10 @@ RANKS = 5
 """Neighbours measured."""
 SHOWN = 3
 """Neighbours shown of each kind."""
-SAMPLES, HELD_OUT = 7, 3
-"""Rows of samples, and of held-out images."""
 SIDE = 32
 """Pixels are compared at this size at most: finer ones differ wherever something has moved a little."""
 BATCH = 16
+"""Images held at once: at 1024 × 1024 they are 200 MB."""
 SUSPECT = 0.05
 """The part of held-out images that is nearer to a training image than the rest: what a sample is held against."""
 
@@ -47,6 +46,22 @@ class Neighbours:
     numbers_MK: Tensor
 
 
+@dataclass(frozen=True)
+class Queries:
+    """Images whose neighbours are asked for, made when they are needed.
+
+    Attributes:
+        count: how many there are.
+        images: numbers -> images (N, 3, S, S) in [-1, 1] on the CPU, always the same ones.
+        rows: of them shown.
+    """
+
+    name: str
+    count: int
+    images: Callable[[Sequence[int]], Tensor]
+    rows: int
+
+
 class TrainingImages:
     """What samples are compared with: every training image, and its mirror image if training mirrors them.
 
@@ -57,29 +72,35 @@ class TrainingImages:
     def __init__(self, images: Images, judge: Finished) -> None:
         self.real = RealImages(images, 2 if images.spec.flip else 1)
         self.extractor = FeatureExtractor.load(judge.folder, judge.trial.config, judge.device)
-        self.features_ND = real_features(
-            self.extractor, self.real, judge.folder, Workers(0, 1, judge.device), BATCH
+        workers = Workers(0, 1, judge.device)
+        self.features_ND = real_features(self.extractor, self.real, judge.folder, workers, BATCH)
+
+    def nearest_to(
+        self, queries: Queries, told: Callable[[int], None] = lambda _: None
+    ) -> tuple[Neighbours, Neighbours]:
+        """By the root mean square of differences of values in [0, 1], and by the Euclidean distance of features.
+
+        Args:
+            told: how many queries have been looked at.
+        """
+        pixels, features = [], []
+        for numbers in _batches(queries.count):
+            x_NCHW = queries.images(numbers)
+            pixels.append(small(x_NCHW))
+            features.append(self.extractor.features(x_NCHW)[1].cpu())
+            told(numbers.stop)
+        count = min(RANKS, len(self.real))
+        rows_MD = torch.cat(pixels)
+        reals = (small(self.real.batch(numbers)) for numbers in _batches(len(self.real)))
+        distances_MK, numbers_MK = nearest(rows_MD, reals, count)
+        by_pixels = Neighbours(distances_MK / rows_MD.shape[1] ** 0.5, numbers_MK)
+        return by_pixels, Neighbours(
+            *nearest(torch.cat(features), torch.split(self.features_ND, 1024), count)
         )
-
-    def in_pixels(self, x_MCHW: Tensor) -> Neighbours:
-        """By the root mean square of differences of values in [0, 1]."""
-        batches = (small(self.real.batch(numbers)) for numbers in _batches(len(self.real)))
-        queries_MD = small(x_MCHW)
-        distances_MK, numbers_MK = nearest(queries_MD, batches, self._ranks)
-        return Neighbours(distances_MK / queries_MD.shape[1] ** 0.5, numbers_MK)
-
-    def in_features(self, x_MCHW: Tensor) -> Neighbours:
-        """By the Euclidean distance of features."""
-        parts = [self.extractor.features(part)[1].cpu() for part in torch.split(x_MCHW, BATCH)]
-        return Neighbours(*nearest(torch.cat(parts), torch.split(self.features_ND, 1024), self._ranks))
 
     def shown(self, numbers: Sequence[int]) -> Pixels:
         """Those images to look at."""
         return np.asarray(to_uint8(self.real.batch(numbers)))
-
-    @property
-    def _ranks(self) -> int:
-        return min(RANKS, len(self.real))
 
 
 def small(x_NCHW: Tensor) -> Tensor:
@@ -101,6 +122,7 @@ def neighbours(
 
     Args:
         samples: generated samples that are measured; of held-out images as many, or all if there are fewer.
+        progress: told (images looked at, in all).
 
     Raises:
         NothingToDraw: the data set or the classifier is not here.
@@ -111,73 +133,80 @@ def neighbours(
     )
     train, test = (Images(root, config.data, split, 0) for split in ("train", "test"))
     training = TrainingImages(train, judge)
-    count = min(samples, len(test))
-    chosen = [number * len(test) // count for number in range(count)]
-    queries = {
-        "samples": sampler.images(sampler.noise(range(samples))),
-        "held-out images": to_model(test.evaluation_batch(chosen)[0]),
-    }
-    pixels, features = {}, {}
-    for done, (whose, x_NCHW) in enumerate(queries.items(), start=1):
-        pixels[whose], features[whose] = training.in_pixels(x_NCHW), training.in_features(x_NCHW)
-        progress(done, len(queries))
-    yield _sheet(training, queries, pixels, features)
-    yield Curves(
-        "memorisation",
-        "Distances to the nearest training images, mirrored ones too, by rank, beside those of held-out images; means "
-        "with 95% intervals.",
-        [
-            LinePanel(
-                title, unit, "nearest", range(1, RANKS + 1), {whose: _line(of) for whose, of in found.items()}
-            )
-            for title, unit, found in (
-                (f"pixels, at most {SIDE} × {SIDE}", "RMS of values in [0, 1]", pixels),
-                (f"features of {training.extractor.name}", "Euclidean distance", features),
-            )
-        ],
-    )
+    held_out = min(samples, len(test))
+
+    def drawn(numbers: Sequence[int]) -> Tensor:
+        return sampler.images(sampler.noise(numbers))
+
+    def tested(numbers: Sequence[int]) -> Tensor:
+        return to_model(test.evaluation_batch([number * len(test) // held_out for number in numbers])[0])
+
+    asked = (Queries("samples", samples, drawn, 7), Queries("held-out images", held_out, tested, 3))
+    found: dict[str, tuple[Neighbours, Neighbours]] = {}
+    for queries, before in zip(asked, (0, samples), strict=True):
+
+        def told(count: int, before: int = before) -> None:
+            progress(before + count, samples + held_out)
+
+        found[queries.name] = training.nearest_to(queries, told)
+    yield _sheet(training, asked, found)
+    yield _curves(training, found)
 
 
 def _sheet(
-    training: TrainingImages,
-    queries: dict[str, Tensor],
-    pixels: dict[str, Neighbours],
-    features: dict[str, Neighbours],
+    training: TrainingImages, asked: Sequence[Queries], found: dict[str, tuple[Neighbours, Neighbours]]
 ) -> Sheet:
     """The samples nearest to a training image by features, then such held-out images, with their neighbours."""
     rows, texts = [], []
-    for (whose, x_NCHW), count in zip(queries.items(), (SAMPLES, HELD_OUT), strict=True):
-        nearest_first = features[whose].distances_MK[:, 0].argsort(stable=True).tolist()
-        for number in nearest_first[:count]:
-            near, alike = (found[whose].numbers_MK[number, :SHOWN].tolist() for found in (pixels, features))
-            own = np.asarray(to_uint8(x_NCHW[number : number + 1]))
+    for queries in asked:
+        by_pixels, by_features = found[queries.name]
+        nearest_first = by_features.distances_MK[:, 0].argsort(stable=True).tolist()
+        for number in nearest_first[: queries.rows]:
+            near, alike = (by.numbers_MK[number, :SHOWN].tolist() for by in (by_pixels, by_features))
+            own = np.asarray(to_uint8(queries.images([number])))
             gap = np.zeros_like(own)
             rows.append(np.concatenate([own, gap, training.shown(near), gap, training.shown(alike)]))
-            distances = (found[whose].distances_MK[number, 0].item() for found in (pixels, features))
-            kind = "sample" if whose == "samples" else "held out"
-            texts.append("{} {}: {:.3f} | {:.3g}".format(kind, number, *distances))
+            distances = (by.distances_MK[number, 0].item() for by in (by_pixels, by_features))
+            texts.append("{} {}: {:.3f} | {:.3g}".format(queries.name.split()[0], number, *distances))
+    samples, held_out = asked
     caption = (
-        f"Those {SAMPLES} of {len(queries['samples'])} samples that are nearest to a training image by features, and the "
-        f"{HELD_OUT} nearest of {len(queries['held-out images'])} held-out images. From left to right: the image, the "
-        f"{SHOWN} nearest training images by pixels, the {SHOWN} nearest by the classifier's features. Before each row: "
-        f"the distances to the nearest of each kind. {_verdict('pixels', pixels)} {_verdict('features', features)}"
+        f"Those {samples.rows} of {samples.count} samples that are nearest to a training image by features, and the "
+        f"{held_out.rows} nearest of {held_out.count} held-out images. From left to right: the image, the {SHOWN} nearest "
+        f"training images by pixels, the {SHOWN} nearest by the classifier's features. Before each row: the distances to "
+        f"the nearest of each kind. {_verdicts(found)}"
     )
     return Sheet("neighbours", caption, np.stack(rows), texts)
 
 
-def _verdict(what: str, found: dict[str, Neighbours]) -> str:
+def _verdicts(found: dict[str, tuple[Neighbours, Neighbours]]) -> str:
     """How many samples are suspiciously near."""
-    samples, held_out = (found[whose].distances_MK[:, 0] for whose in ("samples", "held-out images"))
-    part = (samples < held_out.quantile(SUSPECT)).double().mean().item()
+    parts = []
+    for samples, held_out in zip(*found.values(), strict=True):
+        near = held_out.distances_MK[:, 0].quantile(SUSPECT)
+        parts.append((samples.distances_MK[:, 0] < near).double().mean().item())
     return (
-        f"By {what} {part:.1%} of the samples are nearer to a training image than the nearest {SUSPECT:.0%} of held-out "
-        "images are."
+        f"Nearer to a training image than the nearest {SUSPECT:.0%} of held-out images are {parts[0]:.1%} of the samples "
+        f"by pixels and {parts[1]:.1%} by features."
     )
 
 
-def _line(found: Neighbours) -> Line:
-    return Line.of(found.distances_MK.numpy())
+def _curves(training: TrainingImages, found: dict[str, tuple[Neighbours, Neighbours]]) -> Curves:
+    places = (
+        (f"pixels, at most {SIDE} × {SIDE}", "RMS of values in [0, 1]"),
+        (f"features of {training.extractor.name}", "Euclidean distance"),
+    )
+    panels = []
+    for at, (title, unit) in enumerate(places):
+        lines = {name: Line.of(both[at].distances_MK.numpy()) for name, both in found.items()}
+        ranks = range(1, 1 + min(len(line.mean) for line in lines.values()))
+        panels.append(LinePanel(title, unit, "nearest", ranks, lines))
+    return Curves(
+        "memorisation",
+        "Distances to the nearest training images, mirrored ones too, by rank, beside those of held-out images; means "
+        "with 95% intervals.",
+        panels,
+    )
 
 
 def _batches(count: int) -> list[range]:
-    return [range(start, min(start + 256, count)) for start in range(0, count, 256)]
+    return [range(start, min(start + BATCH, count)) for start in range(0, count, BATCH)]

@@ -21,7 +21,7 @@ from retable.streams import stream
 from retable.trained import Moment, learnt, moments
 from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
 from trainables.code_gan.figures.before_after import at_equal_iterations, at_equal_time
-from trainables.code_gan.figures.neighbours import TrainingImages, small
+from trainables.code_gan.figures.neighbours import Queries, TrainingImages, small
 from trainables.code_gan.figures.sampler import Sampler
 
 if TYPE_CHECKING:
@@ -163,12 +163,16 @@ def test_before_stands_above_after_on_the_same_noise(place: "Place", drawn: Path
         np.testing.assert_array_equal(stills(path, row, 8), sampler.shown(range(8)))
 
 
+def queries(x_NCHW: torch.Tensor) -> Queries:
+    return Queries("given", len(x_NCHW), lambda numbers: x_NCHW[list(numbers)], 1)
+
+
 def test_a_copied_training_image_is_found_by_pixels_and_by_features(place: "Place") -> None:
     train = Images(place.data, ImageSpec(size=16), "train", 0)
     training = TrainingImages(train, finished(place, "cnn"))
     x_NCHW = to_model(train.evaluation_batch([3, 7])[0])
     x_NCHW = torch.cat([x_NCHW[:1], x_NCHW[1:].flip(-1)])
-    for found in (training.in_pixels(x_NCHW), training.in_features(x_NCHW)):
+    for found in training.nearest_to(queries(x_NCHW)):
         assert found.numbers_MK[:, 0].tolist() == [3, len(train) + 7]  # the second is a mirror image
         assert found.distances_MK[:, 0].max() < 1e-4
         assert found.distances_MK.shape == (2, 5)
@@ -185,7 +189,7 @@ def test_pixels_are_compared_as_root_mean_squares_of_small_images(place: "Place"
     white = torch.ones(1, 3, 16, 16)
     values = train.evaluation_batch(range(len(train)))[0].double() / 255
     expected = (1 - values).square().mean(dim=(1, 2, 3)).sqrt().sort().values
-    found = training.in_pixels(white)
+    found, _ = training.nearest_to(queries(white))
     torch.testing.assert_close(found.distances_MK[0], expected[:5], rtol=1e-5, atol=1e-6)
 
 
