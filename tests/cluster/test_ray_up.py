@@ -115,13 +115,19 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         yield Cluster(made, tmp_path)
 
 
-def _check_out(to: Path, hosts: Hosts) -> None:
-    """A copy of this checkout with the study of walks, whose ray_cluster.yaml is edited as its user is told to."""
-    text = (ROOT / "ray_cluster.yaml").read_text()
-    for name in [*yaml.safe_load(text)["file_mounts"].values(), "ray_cluster.yaml", "LICENSE"]:
+def _copy(to: Path) -> None:
+    """What of this checkout travels to the nodes."""
+    config = yaml.safe_load((ROOT / "ray_cluster.yaml").read_text())
+    for name in [*config["file_mounts"].values(), "ray_cluster.yaml", "LICENSE"]:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         (to / name).parent.mkdir(parents=True, exist_ok=True)
         copy(ROOT / name, to / name)
+
+
+def _check_out(to: Path, hosts: Hosts) -> None:
+    """A copy of this checkout with the study of walks, whose ray_cluster.yaml is edited as its user is told to."""
+    _copy(to)
+    text = (to / "ray_cluster.yaml").read_text()
     workers = ", ".join(hosts.ip(host) for host in range(HEAD + 1, hosts.size + 1))
     edited = text.replace("head_ip: 127.0.0.1", f"head_ip: {hosts.ip(HEAD)}")
     edited = edited.replace("worker_ips: []", f"worker_ips: [{workers}]")
@@ -188,6 +194,24 @@ def test_a_study_outlives_a_host_and_a_cut_and_nothing_is_left(cluster: Cluster)
     cluster.here("ray", "down", "-y", "ray_cluster.yaml")
     for host in {1, 2, 3} - {dead}:
         _until(lambda host=host: not cluster.hosts.processes(host), 120, f"nothing left on host {host}")  # type: ignore[misc]
+
+
+def test_unedited_it_is_this_machine_alone(tmp_path: Path) -> None:
+    """What a user's own machine needs is there: sshd on loopback, and a key that it lets in."""
+    with hosts(tmp_path, 1) as made:
+        install(home := made.home(1))
+        _copy(home / "checkout")
+        (home / ".ssh").mkdir(mode=0o700)
+        shutil.copy(made.key, home / ".ssh" / "id_ed25519")
+        loopback = tmp_path / "loopback.conf"
+        loopback.write_text((tmp_path / "hosts" / "sshd1.conf").read_text().replace(made.ip(1), "127.0.0.1"))
+        made.run(1, f"/usr/sbin/sshd -f {loopback}")
+        here = "cd ~/checkout && PATH=$PATH:~/retable/.venv/bin"
+        made.run(1, f"{here} ray up -y ray_cluster.yaml", timeout=600)
+        status = made.run(1, f"{here} RAY_AUTH_MODE=token ray status")
+        assert "1 local.cluster.node" in status
+        made.run(1, f"{here} ray down -y ray_cluster.yaml", timeout=300)
+        _until(lambda: not made.processes(1), 120, "nothing left")
 
 
 def _nobody_gets_in(cluster: Cluster) -> None:
