@@ -35,7 +35,7 @@ class Curve:
         snapshots: in the order of training; at least one.
         protocol: of their scores.
         machine: device and workers, such as ``CPU, 1 worker``.
-        own: training seconds of what it requires and the others do not, such as an encoder; None if not known.
+        own: seconds of what it requires and the others do not, such as an encoder; None if not known.
         note: such as ``collapsed at 400``.
     """
 
@@ -108,7 +108,7 @@ def _curves(
         needed = {label: _needed(trial) for label, trial in trials.items()}
         shared = frozenset.intersection(*needed.values())
         curves = [
-            _curve(label, seed, metric, one.outcomes[number], _training(needed[label] - shared, results))
+            _curve(label, seed, metric, one.outcomes[number], _taken(needed[label] - shared, results))
             for label, one in compared.items()
         ]
         if all(curves):
@@ -138,12 +138,13 @@ def _needed(trial: Trial) -> frozenset[str]:
     return frozenset(one.signature for one in required).union(*(_needed(one) for one in required))
 
 
-def _training(signatures: frozenset[str], results: Mapping[str, Result]) -> float | None:
-    """Seconds that those trials were trained for; None where one does not say."""
+def _taken(signatures: frozenset[str], results: Mapping[str, Result]) -> float | None:
+    """Seconds that those trials were trained for, or took where they train nothing; None where one does not say."""
     seconds = 0.0
     for signature in signatures:
-        speed = results[signature].speed if signature in results else None
-        if speed is None or speed.seconds is None:
+        result = results.get(signature)
+        if result is None or result.speed is None or result.wall_seconds is None:
             return None
-        seconds += speed.seconds * speed.iteration
+        trained = result.speed.seconds is not None
+        seconds += (result.speed.seconds or 0.0) * result.speed.iteration if trained else result.wall_seconds
     return seconds

@@ -169,7 +169,7 @@ def _notes(found: Sequence[Group]) -> tuple[str, ...]:
         return ("No seed has snapshots of all of them yet.",)
     machines = "; ".join(sorted({curve.machine for curve in curves}))
     own = max((curve.own or 0.0 for curve in curves), default=0.0)
-    required = f" What only one of them requires was trained for {duration(own)}." if own else ""
+    required = f" What only some of them require took up to {duration(own)}." if own else ""
     return (
         f"Time is that of training steps on {machines}, with whatever else ran there; evaluation is not in it.{required}",
         "At equal time each trial shows the last snapshot that it had when the first was at its end.",
