@@ -20,7 +20,7 @@ from retable.plan import PlannedTrial
 from retable.run import Assignment
 from retable.time_left import Spent, time_left
 
-STYLES = {"done": "green", "collapsed": "yellow", "stopped": "yellow", "pruned": "yellow"}
+STYLES = {"done": "green", "again": "yellow", "collapsed": "yellow", "stopped": "yellow", "pruned": "yellow"}
 
 
 @dataclass
@@ -90,6 +90,8 @@ class Board:
                 bar.refresh()
                 self._ended.append(bar.spent(ended=True))
         took = "" if bar is None else f" in {_duration(time.monotonic() - bar.started)}, {bar.words}"
+        if self._execution is not None and self._execution.states[planned.signature] == "waiting":
+            state = "again"  # it goes on with another gang
         self.console.print(Text(f"{state:>9}  {planned.name}{took}", style=STYLES.get(state, "red")))
         if message:
             self.console.print(Text(message.strip().splitlines()[-1], style="dim"))

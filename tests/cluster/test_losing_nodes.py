@@ -51,6 +51,7 @@ def test_a_study_outlives_its_nodes(outcome: tuple[Path, Mapping[str, Any]]) -> 
     first, second = result["attempts"]["s_t=1"], result["attempts"]["s_t=2"]
     assert [attempt[:3] for attempt in first] == [["failed", "lost", 2], ["done", None, 1]], output
     assert [attempt[:3] for attempt in second] == [["stopped", "preempted", 2], ["done", None, 1]], output
+    assert "again  s_t=1" in output
     assert "is being taken away" in second[0][3]
     # There was no snapshot to go on from; what was warned has saved where it was.
     assert result["resumed"]["s_t=1"] == 0

@@ -113,7 +113,9 @@ def _trial(config: Mapping[str, Any], *, scratch: Path) -> dict[str, int]:
             train_gang(assignment, start.gang, start.placement, scratch)
     except Exception as error:
         if not failure_file(assignment).exists():
-            write_failure(assignment, _cause(error), traceback.format_exc())
+            cause = _cause(error)
+            last = {"lost": "a worker was lost", "preempted": "a worker's node was taken away"}.get(cause, "")
+            write_failure(assignment, cause, f"{traceback.format_exc()}{last}")
         raise
     return {"iteration": assignment.trial.config.iterations}
 
