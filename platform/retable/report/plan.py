@@ -1,9 +1,8 @@
 """What would run and what it would take, for people to read before they pay for it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import groupby
 
 from rich.console import Console
 from rich.table import Table
@@ -14,6 +13,7 @@ from retable.plan import differing_labels
 from retable.published import Label
 from retable.record import FINISHED
 from retable.report.text import counted
+from retable.report.waiting import for_all, stages, waiting
 
 SHORT = 8
 """Digits of a signature that are shown: a prefix tells a plan's trials apart, and `--json` has all 16."""
@@ -22,24 +22,32 @@ STYLES = {"done": "green", "failed": "red", "collapsed": "yellow", "running": "c
 
 
 def print_outlook(outlook: Outlook, console: Console) -> None:
-    """Print a table for each model family, the cells that can't run, and what it comes to."""
-    by_family = sorted(outlook.trials, key=_family)
-    for name, trials in groupby(by_family, key=_family):
-        console.print(_table(name, list(trials)), "")
+    """Print a table for each model family, what is waited for first, the cells that can't run, and what it comes to."""
+    waits, families = waiting(outlook.trials), stages(outlook.trials)
+    names = {one.planned.signature: name for name, trials in families.items() for one in trials}
+    for name, trials in families.items():
+        console.print(_table(name, trials, waits, names), "")
     if outlook.invalid:
         console.print(_invalid(outlook), "")
     for line in (*outlook.notes, *_sums(outlook)):
         console.print(Text(line))
 
 
-def _family(prospect: Prospect) -> str:
-    return prospect.planned.trial.config.trainable
-
-
-def _table(name: str, trials: Sequence[Prospect]) -> Table:
+def _table(
+    name: str, trials: Sequence[Prospect], waits: Mapping[str, Sequence[str]], names: Mapping[str, str]
+) -> Table:
+    """A family's trials. What all of them wait for is told once, in the title."""
     title = f"{name}: {counted(len(trials), 'trial')}"
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, caption_justify="left")
-    columns = list(_columns(trials))
+    if shared := for_all(trials, waits):
+        each = "it waits" if len(trials) == 1 else "each waits"
+        title += f"; {each} for {' and '.join(f'{names[one]} {one[:SHORT]}' for one in shared)}"
+    own = {
+        signature: [one[:SHORT] for one in needed if one not in shared]
+        for signature, needed in waits.items()
+        if names[signature] == name
+    }
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    columns = list(_columns(trials, own))
     for heading, right, _ in columns:
         table.add_column(
             heading,
@@ -56,7 +64,7 @@ Column = tuple[str, bool, Callable[[Prospect], Text | str]]
 """Heading, whether its numbers stand to the right, and what it says of a trial."""
 
 
-def _columns(trials: Sequence[Prospect]) -> Iterator[Column]:
+def _columns(trials: Sequence[Prospect], own: Mapping[str, Sequence[str]]) -> Iterator[Column]:
     yield "trial", False, lambda one: one.planned.signature[:SHORT]
     for label in telling_labels(trials):
         yield _heading(label), False, partial(_label, label)
@@ -72,6 +80,8 @@ def _columns(trials: Sequence[Prospect]) -> Iterator[Column]:
         yield f"GPUs of\n{_cards(trials)} GB", True, _gpus
     if any(one.hours is not None for one in trials):
         yield "hours", True, lambda one: "" if one.hours is None else _significant(one.hours)
+    if any(own.values()):
+        yield "waits\nfor", False, lambda one: " ".join(own[one.planned.signature])
     yield "tables", False, lambda one: ", ".join(one.tables) or "(required)"
 
 

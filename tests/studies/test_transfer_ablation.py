@@ -1,0 +1,106 @@
+"""Table 5: an encoder of some images, GANs of others, told apart by configs alone."""
+
+import subprocess
+import sys
+from collections import Counter
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from retable.data.image_spec import ImageSpec
+from retable.data.stills import CLASSES
+from retable.plan import make_plan
+from retable.planning import look_ahead
+from retable.pricing import Machine
+from retable.report.paper_check import check_paper
+from retable.report.plan import print_outlook
+from studies.transfer_ablation import CATEGORIES, CLAIM, EMBEDDED, FACES, STUDY
+from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
+from trainables.code_gan.encoding import CodesConfig
+
+DATA = "0123456789abcdef"
+ROOT = Path(__file__).parents[2]
+
+
+def test_an_encoder_never_sees_what_its_gans_learn() -> None:
+    together = [name for names in EMBEDDED.values() for name in names]
+    assert sorted(together) == sorted(CLASSES)
+    assert EMBEDDED.keys() == {*FACES, *CATEGORIES.values()}
+    for scale in STUDY.scales.values():
+        for cell in STUDY.cells(STUDY.table("5"), scale):
+            config = cell.config
+            assert isinstance(config, CodeGANConfig)
+            assert isinstance(config.encoder, AutoencoderConfig)
+            assert config.data.classes
+            assert not set(config.data.classes) & set(config.encoder.data.classes)
+
+
+@pytest.mark.parametrize(("scale", "categories"), [("smoke", 2), ("toy", 2), ("paper", 6)])
+def test_one_encoder_serves_all_categories(scale: str, categories: int) -> None:
+    plan = make_plan(STUDY, STUDY.scales[scale], DATA)
+    kinds = Counter(planned.trial.config.trainable for planned in plan.trials)
+    assert kinds == {
+        "cnn": 1,
+        "code_autoencoder": 1,
+        "codes": categories,
+        "code_gan": 2 * categories,
+    }
+    order = [planned.signature for planned in plan.trials]
+    (encoder,) = (p for p in plan.trials if isinstance(p.trial.config, AutoencoderConfig))
+    for planned in plan.trials:
+        if isinstance(planned.trial.config, CodesConfig):
+            assert planned.requires == (encoder.signature,)
+        assert all(order.index(needed) < order.index(planned.signature) for needed in planned.requires)
+
+
+def test_the_plan_shows_the_chain() -> None:
+    plan = make_plan(STUDY, STUDY.scales["smoke"], DATA)
+    outlook = look_ahead([plan], Path("nowhere"), {}, Machine())
+    console = Console(file=StringIO(), width=100)
+    print_outlook(outlook, console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    lines = text.splitlines()
+    titles = [line.split(":")[0] for line in lines if " trial" in line and line[:3] in ("cnn", "cod")]
+    assert titles == ["cnn", "code_autoencoder", "codes", "code_gan"]
+    trials = {planned.signature[:8]: planned.trial.config for planned in plan.trials}
+    words = [line.split() for line in lines]
+    (judge,), (encoder,) = (
+        [s for s, config in trials.items() if config.trainable == kind]
+        for kind in ("cnn", "code_autoencoder")
+    )
+    assert f"code_gan: 4 trials; each waits for cnn {judge}" in text
+    assert f"codes: 2 trials; each waits for code_autoencoder {encoder}" in " ".join(text.split())
+    for signature, config in trials.items():
+        if isinstance(config, CodeGANConfig) and config.codes:
+            (row,) = (one for one in words if one and one[0] == signature)
+            (codes,) = (s for s, other in trials.items() if other == config.codes)
+            assert row[-2:] == [codes, "5"]
+
+
+def test_the_papers_numbers_stand_beside_and_bear_its_claim_out() -> None:
+    cells = STUDY.cells(STUDY.table("5"), STUDY.scales["smoke"])
+    found = [cell.published and cell.published.value for cell in cells if cell.metric == "fid"]
+    assert found == [66.90, 34.25, 72.53, 25.78, 25.75, 15.29, 62.44, 28.42, 38.32, 17.90, 30.99, 21.91]
+    check = check_paper(STUDY, CLAIM)
+    assert (check.holds, check.held, check.unstated) == (True, 6, 0)
+
+
+def test_at_paper_scale_an_encoder_may_be_brought_instead() -> None:
+    config = next(iter(STUDY.cells(STUDY.table("5"), STUDY.scales["paper"]))).config
+    assert isinstance(config, CodeGANConfig)
+    assert config.encoder is not None
+    assert config.encoder.data == ImageSpec(size=128, classes=("celeba_hq",))
+    assert config.data == ImageSpec(size=256, classes=("cat",))
+    with pytest.raises(FileNotFoundError, match="nowhere.*trainables.code_gan.export"):
+        list(make_plan(STUDY, STUDY.scales["paper"].encoded_by(Path("nowhere")), DATA).trials)
+
+
+def test_the_study_is_declared_without_torch() -> None:
+    program = (
+        "import sys, studies.transfer_ablation\n"
+        "heavy = {'torch', 'ray', 'mlflow', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, f'declaring a study imports {heavy}'"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=120)
