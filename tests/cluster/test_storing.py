@@ -20,7 +20,7 @@ from retable.trial import Trial
 from trainables.code_gan.config import AutoencoderConfig
 from trainables.code_gan.encoding import CodesConfig
 
-DEADLINE = 600  # seconds, on a busy machine; alone it takes one minute
+DEADLINE = 900  # seconds, on a busy machine; alone it takes one minute
 
 
 @pytest.fixture(scope="module")
