@@ -61,8 +61,14 @@ class CodeWriter:
         self.store = code_store(config, run.folder, self.images, self.codec)
 
     def missing(self) -> list[int]:
-        """The shards that are still to be encoded."""
-        return self.store.missing()
+        """The shards that are still to be encoded.
+
+        Raises:
+            DiskFull: there is no room for them.
+        """
+        missing = self.store.missing()
+        self.store.require_room(missing)
+        return missing
 
     def write(self, piece: int) -> None:
         """Encode a shard, in batches that are always the same ones."""

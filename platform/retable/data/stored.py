@@ -68,6 +68,16 @@ class ArrayStore:
         """The shards that are still to be written; those made from something else are among them."""
         return [shard for shard in range(self.shards) if not self._is_ours(shard)]
 
+    def require_room(self, shards: Sequence[int]) -> None:
+        """See that the disk holds these shards, before hours are spent on them.
+
+        Raises:
+            DiskFull: it does not.
+        """
+        make_folder(self.folder)
+        with room_for(sum(len(self.rows(shard)) for shard in shards) * self.array_bytes, self.folder):
+            pass
+
     def write(self, shard: int, arrays: Array) -> None:
         """Write a shard, whole or not at all.
 
@@ -135,7 +145,7 @@ class ArrayStore:
         if found != expected:
             raise DataError(
                 f"{self.folder} must hold {_told(expected, found)}, but holds {_told(found, expected)}: it was made from "
-                "something else"
+                "something else; store them anew, in another folder of results"
             )
         return StoredArrays(self)
 

@@ -13,6 +13,7 @@ import pytest
 from retable.data import stored
 from retable.data.errors import DataError
 from retable.data.stored import MANIFEST, Array, ArrayStore
+from retable.files import DiskFull
 
 KEY = {"autoencoder": "ab" * 32, "images": "0123456789abcdef"}
 
@@ -120,6 +121,14 @@ def test_what_does_not_fit_is_refused(store: ArrayStore) -> None:
         store.write(2, values(store)[:4])
     with pytest.raises(ValueError, match="must have finite values in float16"):
         store.write(0, values(store)[:4] * 1e6)
+    assert not list(store.folder.glob("*"))
+
+
+def test_room_is_looked_for_before_anything_is_made(store: ArrayStore) -> None:
+    store.require_room(store.missing())
+    vast = replace(store, count=1000, shape=(10**5, 10**5))
+    with pytest.raises(DiskFull, match="bytes are needed"):
+        vast.require_room(range(1000))
     assert not list(store.folder.glob("*"))
 
 
