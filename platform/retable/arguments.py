@@ -176,7 +176,12 @@ def add_workers(group: argparse._ArgumentGroup) -> None:
 
 def add_doctor(parser: argparse.ArgumentParser) -> None:
     """What `retable doctor` looks at."""
-    parser.add_argument("--address", help="a running Ray cluster, such as auto or ray://host:10001")
+    where = parser.add_mutually_exclusive_group()
+    add_cluster(where)
+    where.add_argument("--address", help="a running Ray cluster of which this machine is a node: auto")
+    parser.add_argument(
+        "--expect", type=words, default=(), metavar="IP,…", help="nodes that must be in the cluster"
+    )
     parser.add_argument(
         "--out",
         type=Path,
@@ -233,7 +238,7 @@ def add_exports(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_cluster(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+def add_cluster(parser: argparse._ActionsContainer, *, required: bool = False) -> None:
     """The cluster on whose head a command runs."""
     parser.add_argument(
         "--cluster",

@@ -163,9 +163,10 @@ def load_study(path: Path) -> Study[Any]:
 
 
 def _doctor(given: argparse.Namespace, console: Console) -> int:
-    from retable.diagnosis import diagnose
+    from retable.diagnosis import Place, diagnose
 
-    return diagnose(given.out, console, address=given.address, as_json=given.json)
+    place = Place(given.out, given.address, given.cluster, tuple(given.expect))
+    return diagnose(place, console, as_json=given.json)
 
 
 def _figures(given: argparse.Namespace, console: Console) -> int:

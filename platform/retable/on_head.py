@@ -42,8 +42,8 @@ def main(words: Sequence[str]) -> int:
             for line in carried(Path(folder)):
                 console.out(line, highlight=False)
         return code
-    training = ("--address", "auto") if verb in ("run", "retry", "extend") else ()
-    return cli.main([*words, *training, "--out", storage])
+    on_ray = ("--address", "auto") if verb in ("run", "retry", "extend", "doctor") else ()
+    return cli.main([*words, *on_ray, "--out", storage])
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from rich.console import Console
 
 from retable.cluster.head import head_of
 from retable.cluster.jobs import jobs_on
+from retable.diagnosis import Place, diagnose
 from retable.remote import Remote
 
 CLUSTER = """
@@ -127,6 +128,7 @@ def main() -> dict[str, object]:
         result["table"] = (walking.table(FOLDER / "here"), said())
         result["status"] = (saying.status(), said())
         result["wrong"] = (walking.table(FOLDER / "here", "--seeds", "x"), said())
+        result["doctor"] = (diagnose(Place(FOLDER, cluster=str(place)), console, as_json=True), said())
         with jobs_on(head_of(str(place))) as jobs:
             result["jobs"] = [
                 details.submission_id for details in jobs.client.list_jobs() if details.submission_id

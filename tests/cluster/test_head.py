@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from retable.cluster.head import Head, head_of, reached
+from retable.cluster.head import Head, head_of, nodes_of, reached
 from retable.cluster.token import NoTokenError, known_token, protect
 
 FAKE = Path(__file__).with_name("fake_ssh.py")
@@ -28,6 +28,16 @@ def _own_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def cluster(folder: Path, text: str) -> str:
     (folder / "cluster.yaml").write_text(text)
     return str(folder / "cluster.yaml")
+
+
+def test_a_file_names_all_nodes_or_leaves_them_to_come_and_go(tmp_path: Path) -> None:
+    local = "provider: {type: local, head_ip: 10.0.0.1, worker_ips: [10.0.0.2, 10.0.0.3]}"
+    assert nodes_of(cluster(tmp_path, local)) == ("10.0.0.1", "10.0.0.2", "10.0.0.3")
+    assert nodes_of(cluster(tmp_path, "provider: {type: local, head_ip: 10.0.0.1}")) == ("10.0.0.1",)
+    assert nodes_of(cluster(tmp_path, "provider: {type: aws, region: us-west-2}")) == ()
+    assert nodes_of("http://10.0.0.1:8265") == ()
+    with pytest.raises(ValueError, match="is no such file"):
+        nodes_of(str(tmp_path / "absent.yaml"))
 
 
 def test_a_head_is_reached_as_the_file_says(tmp_path: Path) -> None:

@@ -71,6 +71,18 @@ def test_what_the_head_refuses_is_told_as_it_says_it(outcome: dict[str, Any]) ->
     assert "must be different whole numbers such as 0,1,2, but got 'x'" in outcome["wrong"][1]
 
 
+def test_the_doctor_looks_from_the_head_at_the_nodes_that_the_file_names(
+    folder: Path, outcome: dict[str, Any]
+) -> None:
+    code, said = outcome["doctor"]
+    findings = json.loads(said)["findings"]
+    bad = {finding["check"]: finding["found"] for finding in findings if finding["verdict"] == "failure"}
+    assert (code, bad.keys()) == (1, {"nodes"})
+    assert bad["nodes"].startswith("10.1.2.3 did not join")
+    stored = next(finding for finding in findings if finding["check"] == "shared storage")
+    assert str(folder / "storage") in stored["found"]
+
+
 def test_the_token_is_read_on_the_head_and_a_wrong_one_is_refused(outcome: dict[str, Any]) -> None:
     assert outcome["ssh"][-2] == "ann@10.1.2.3"
     assert "refuses the token: it is another cluster's" in outcome["refused"]

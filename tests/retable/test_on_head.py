@@ -64,12 +64,14 @@ def test_words_of_the_command_line_get_the_clusters_results(
     monkeypatch.setenv("RETABLE_STORAGE", "s3://bucket/lab")
     assert on_head.main(["status", STUDY, "--trial", "12"]) == 0
     assert on_head.main(["retry", STUDY, "--class", "lost"]) == 0
+    assert on_head.main(["doctor", "--json"]) == 0
     assert ran == [
         ["status", STUDY, "--trial", "12", "--out", "s3://bucket/lab"],
         ["retry", STUDY, "--class", "lost", "--address", "auto", "--out", "s3://bucket/lab"],
+        ["doctor", "--json", "--address", "auto", "--out", "s3://bucket/lab"],
     ]
     assert "RETABLE_CACHE" not in os.environ
-    assert capsys.readouterr().out == f"{ANSWER}\n" * 2
+    assert capsys.readouterr().out == f"{ANSWER}\n" * 3
 
 
 def test_tables_come_with_their_files(

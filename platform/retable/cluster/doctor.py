@@ -1,5 +1,6 @@
 """The doctor's checks on every node of a cluster, by an actor that is pinned to each, and those between nodes."""
 
+import socket
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -48,20 +49,30 @@ def examine_cluster(address: str, place: str, expected: Sequence[str] = ()) -> t
     Args:
         address: of the cluster, as ``ray.init`` takes it.
         place: folder or URL of the results, which all nodes are to share.
-        expected: addresses of nodes that must be there.
+        expected: addresses or names of hosts that must be there.
 
     Raises:
         ConnectionError: nothing answers at the address.
     """
     with joined(address) as dashboard:
         nodes = _nodes()
-        there = membership(expected, [(node.address, node.name) for node in nodes])
+        there = membership(
+            [_address(name) for name in expected], [(node.address, node.name) for node in nodes]
+        )
         machines, findings = _machines(nodes, place)
         findings += [finding.on(name) for name, machine in machines.items() for finding in machine.findings]
         answering = [node for node in nodes if node.name in machines]
         findings += _driver(place, dashboard, machines)
         findings += [told("clock", partial(_clock, node)).on(node.name) for node in answering]
         return (there, *findings, *_storage(answering, place), *_all_reduces(answering, machines))
+
+
+def _address(name: str) -> str:
+    """The IP address of a host, as far as it has one here."""
+    try:
+        return socket.gethostbyname(name)
+    except OSError:
+        return name
 
 
 def _driver(place: str, dashboard: str, machines: Mapping[str, Machine]) -> list[Finding]:

@@ -80,15 +80,7 @@ def head_of(place: str) -> Head:
     if place.startswith(("http://", "https://")):
         return Head(name=place, url=place.rstrip("/"))
     file = Path(place)
-    if not file.is_file():
-        raise ValueError(
-            f"a cluster is the file that `ray up` takes, such as ray_cluster.yaml, or its job server's URL, such as "
-            f"http://127.0.0.1:{DASHBOARD}, but {place} is no such file"
-        )
-    try:
-        config = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{file} is no YAML file: {error}") from error
+    config = _config(file)
     provider, auth = _part(config, "provider"), _part(config, "auth")
     host = provider.get("head_ip")
     if not isinstance(host, str):
@@ -153,6 +145,31 @@ def _by_hand(head: Head) -> list[str]:
     """A command by which the user can try it."""
     key = ["-i", str(head.key)] if head.key else []
     return ["ssh", *key, f"{head.user}@{head.host}" if head.user else head.host]
+
+
+def nodes_of(place: str) -> tuple[str, ...]:
+    """The addresses of all nodes that a cluster's file names; none where they come and go, or the place is a URL.
+
+    Raises:
+        ValueError: there is no such file.
+    """
+    if place.startswith(("http://", "https://")):
+        return ()
+    provider = _part(_config(Path(place)), "provider")
+    named = [provider.get("head_ip"), *(provider.get("worker_ips") or ())]
+    return tuple(map(str, named)) if provider.get("type") == "local" else ()
+
+
+def _config(file: Path) -> Any:
+    if not file.is_file():
+        raise ValueError(
+            f"a cluster is the file that `ray up` takes, such as ray_cluster.yaml, or its job server's URL, such as "
+            f"http://127.0.0.1:{DASHBOARD}, but {file} is no such file"
+        )
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{file} is no YAML file: {error}") from error
 
 
 def _part(config: Any, name: str) -> dict[str, Any]:

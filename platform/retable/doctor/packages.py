@@ -21,9 +21,9 @@ def constraints_file() -> Path | None:
 
 
 def pinned(constraints: Path) -> dict[str, str]:
-    """Package -> version of a file of ``name==version`` lines."""
+    """Package, by its one spelling, -> version of a file of ``name==version`` lines."""
     lines = (line.partition("#")[0].strip() for line in constraints.read_text(encoding="utf-8").splitlines())
-    return {name: version for name, _, version in (line.partition("==") for line in lines) if version}
+    return {_one(name): version for name, _, version in (line.partition("==") for line in lines) if version}
 
 
 def needed(constraints: Path) -> frozenset[str]:
@@ -33,7 +33,7 @@ def needed(constraints: Path) -> frozenset[str]:
         return frozenset()
     asked = tomllib.loads(path.read_text(encoding="utf-8")).get("project", {}).get("dependencies", [])
     names = (re.match(r"[\w.-]+", requirement) for requirement in asked)
-    return frozenset(name.group() for name in names if name)
+    return frozenset(_one(name.group()) for name in names if name)
 
 
 def installed(names: Sequence[str]) -> dict[str, str]:
@@ -90,6 +90,11 @@ def same_everywhere(versions: Mapping[str, Mapping[str, str]]) -> Finding:
     advice = "install every node from the same constraints.txt and restart Ray on it"
     kind = failure if set(different) & set(EXCHANGED) else warning
     return kind(check, "; ".join(told[:SHOWN]), advice)
+
+
+def _one(name: str) -> str:
+    """The one spelling of a package's name: ``PyYAML`` is ``pyyaml``, ``ast_serialize`` is ``ast-serialize``."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _some(words: Sequence[str]) -> str:

@@ -1,8 +1,9 @@
 """Findings as a table for people and as data for programs."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -48,3 +49,8 @@ def summary(findings: Sequence[Finding]) -> Text:
 def to_json(findings: Sequence[Finding]) -> dict[str, object]:
     """``verdict`` of all, and ``findings`` with check, verdict, found, advice and node."""
     return {"verdict": worst(findings), "findings": [asdict(finding) for finding in findings]}
+
+
+def from_json(told: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """The findings that `to_json` told of."""
+    return tuple(Finding(**finding) for finding in told["findings"])

@@ -12,7 +12,7 @@ from retable import diagnosis
 from retable.cli import main
 from retable.doctor import examine
 from retable.doctor.finding import Finding, failure, ok, warning
-from retable.doctor.report import rendered, to_json
+from retable.doctor.report import from_json, rendered, to_json
 
 CHECKS = {
     "Python",
@@ -84,7 +84,9 @@ def test_markup_in_a_finding_stays_text() -> None:
 
 
 def test_json_says_all_of_a_finding() -> None:
-    told = to_json([warning("clock", "2 s ahead", "use NTP").on("host1")])
+    finding = warning("clock", "2 s ahead", "use NTP").on("host1")
+    told = to_json([finding])
+    assert from_json(told) == (finding,)
     assert told == {
         "verdict": "warning",
         "findings": [

@@ -6,20 +6,22 @@ from retable.doctor import packages
 
 
 def test_a_file_of_pins_and_the_needed_among_them(tmp_path: Path) -> None:
-    (tmp_path / "constraints.txt").write_text("# tested\nnumpy==2.4.6\ntorch==2.13.0+cpu # or not\n\n")
+    (tmp_path / "constraints.txt").write_text(
+        "# tested\nnumpy==2.4.6\ntorch==2.13.0+cpu # or not\n\nPyYAML==6.0.3\n"
+    )
     (tmp_path / "pyproject.toml").write_text(
-        '[project]\ndependencies = ["numpy>=2", "ray[default,tune]>=2.60"]\n'
+        '[project]\ndependencies = ["numpy>=2", "ray[default,tune]>=2.60", "pyyaml"]\n'
     )
     file = tmp_path / "constraints.txt"
-    assert packages.pinned(file) == {"numpy": "2.4.6", "torch": "2.13.0+cpu"}
-    assert packages.needed(file) == {"numpy", "ray"}
+    assert packages.pinned(file) == {"numpy": "2.4.6", "torch": "2.13.0+cpu", "pyyaml": "6.0.3"}
+    assert packages.needed(file) == {"numpy", "ray", "pyyaml"}
 
 
 def test_this_checkout_names_what_it_needs() -> None:
     file = packages.constraints_file()
     assert file is not None
     assert {"torch", "ray", "mlflow", "decord", "av"} <= packages.needed(file)
-    assert packages.needed(file) <= {name.lower() for name in packages.pinned(file)}
+    assert packages.needed(file) <= packages.pinned(file).keys()
 
 
 def test_installed_leaves_out_what_is_not() -> None:
