@@ -6,7 +6,6 @@ address too, it is the study alone, on that cluster.
 
 import importlib
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -135,7 +134,6 @@ def resumed_at(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
     if len(sys.argv) == 3:
         raise SystemExit(run(Path(sys.argv[1]), "results", "--workers", "2", "--address", sys.argv[2]))
     told = main(Path(sys.argv[1]))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -22,6 +23,9 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Mapping[str
     """The folder, and what losing.py printed."""
     folder = tmp_path_factory.mktemp("losing")
     (folder / "data").symlink_to(ensure_embedded(folder / "cache", 2))
+    token = folder / "token"
+    token.write_text(secrets.token_hex(32))
+    token.chmod(0o600)
     paths = (str(SCRIPT.parent), *sys.path)
     done = subprocess.run(
         [sys.executable, str(SCRIPT), str(folder)],
@@ -29,6 +33,8 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Mapping[str
             **{name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"},
             "RETABLE_CACHE": str(folder / "cache"),
             "OMP_NUM_THREADS": "1",
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN_PATH": str(token),
             "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         },
         capture_output=True,
