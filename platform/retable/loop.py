@@ -27,6 +27,9 @@ V = TypeVar("V")
 LOG_EVERY = 10
 """Iterations between two looks at the losses; each look waits for the device."""
 
+SLOW_SECONDS = 0.5
+"""A step that takes longer is followed by a look at whether to stop: some clouds give half a minute's notice."""
+
 
 @dataclass
 class Progress:
@@ -122,6 +125,7 @@ class _Loop:
         self.learner: Learner = self.config.build(trial.seed, run, self.workers)
         self.progress = Progress()
         self.outbox = Outbox(run.folder, run.attempt) if run.rank == 0 else None
+        self.slow = False
 
     def train(self) -> str:
         try:
@@ -132,15 +136,13 @@ class _Loop:
             if iteration == 0:
                 self._log(0, self._evaluate(0, final=False), "evaluation")  # what an untrained one scores
             while iteration < self.config.iterations:
-                until = self._next_stop(iteration)
-                finite = self._steps(iteration, until)
-                iteration = until
+                iteration, finite = self._steps(iteration, self._next_stop(iteration))
                 if not finite:
                     return self._end(iteration, "collapsed")
                 snapshot = iteration % self.config.snapshot_every == 0 or iteration == self.config.iterations
                 if snapshot and not self._snapshot(iteration):
                     return self._end(iteration, "collapsed")
-                if iteration < self.config.iterations and self.workers.agree(self.run.should_stop()):
+                if iteration < self.config.iterations and self._stopping():
                     self._save(iteration)
                     return "stopped"
             return self._end(iteration, "done")
@@ -157,14 +159,25 @@ class _Loop:
             self.config.iterations,
         )
 
-    def _steps(self, iteration: int, until: int) -> bool:
-        """Iterations iteration..until-1, then their last losses; False if one of those is not finite."""
+    def _stopping(self) -> bool:
+        return self.workers.agree(self.run.should_stop())
+
+    def _steps(self, iteration: int, until: int) -> tuple[int, bool]:
+        """Iterations iteration..until-1, or fewer if asked to stop, then their last losses.
+
+        Returns:
+            The iteration that comes next, and whether all of those losses are finite.
+        """
         with self.progress.timed("train_seconds"):
             started, waited = time.monotonic(), BATCHES.seconds
             for at in range(iteration, until):
                 losses = self.learner.step(at)
+                if self.slow and at + 1 < until and self._stopping():
+                    until = at + 1
+                    break
             values = self.workers.mean(losses)
         steps, seconds = until - iteration, max(time.monotonic() - started, 1e-9)
+        self.slow = self.workers.agree(seconds > SLOW_SECONDS * steps)
         self._log(until, {**values, "iterations_per_second": steps / seconds}, "train")
         pace = Pace(
             step_seconds=seconds / steps,
@@ -173,7 +186,7 @@ class _Loop:
             memory_mb=_peak_memory_mb(self.run.device),
         )
         self.run.paced(until, pace)
-        return all(map(math.isfinite, values.values()))
+        return until, all(map(math.isfinite, values.values()))
 
     def _snapshot(self, iteration: int) -> bool:
         """Evaluate and save; False, with nothing saved, if a weight or what it generates is not finite."""

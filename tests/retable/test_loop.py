@@ -246,6 +246,26 @@ def test_a_stop_is_obeyed_where_every_look_at_the_losses_is_a_snapshot(tmp_path:
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["00000010"]
 
 
+def test_slow_steps_are_stopped_between_two_looks_at_the_losses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Walk(snapshot_every=25)
+    run = run_of(tmp_path / "stopped", config)
+    asked = iter(range(100))
+    monkeypatch.setattr(type(run), "should_stop", lambda self: next(asked) >= 4)
+    monkeypatch.setattr(loop, "SLOW_SECONDS", 0.0)
+    assert loop.train(Trial(config, 3, "data"), run) == "stopped"
+    # Ten steps before anybody knows that they are slow and one look; then a look after each.
+    assert [path.name for path in (tmp_path / "stopped" / "checkpoints").iterdir()] == ["00000014"]
+    monkeypatch.undo()
+    assert train(tmp_path / "stopped", config, attempt=2) == "done"
+    assert train(tmp_path / "whole", config) == "done"
+    ours, whole = (
+        json.loads((tmp_path / name / "result.json").read_text())["history"] for name in ("stopped", "whole")
+    )
+    assert ours == whole
+
+
 def test_a_batch_that_cannot_be_shared_is_refused_before_any_compute(tmp_path: Path) -> None:
     run = replace(run_of(tmp_path), world_size=3)
     with pytest.raises(
