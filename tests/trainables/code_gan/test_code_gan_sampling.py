@@ -158,5 +158,12 @@ def test_what_changes_nothing_is_one_trial() -> None:
     assert signature(RealImagesConfig(of=OF)) == signature(
         RealImagesConfig(of=replace(OF, lam=1.0, accelerate=False, z_dim=9))
     )
+
+
+def test_what_scores_follows_what_was_trained() -> None:
     longer = AS_TRAINED.lasting(9)
     assert (longer.iterations, longer.of.iterations) == (0, 9)
+    with pytest.raises(FileNotFoundError, match="is no file"):
+        AS_TRAINED.encoded_by(Path("autoencoder.safetensors"))
+    before = CodeSamplingConfig(of=replace(OF, accelerate=False))
+    assert before.encoded_by(Path("autoencoder.safetensors")) == before

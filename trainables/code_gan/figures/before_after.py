@@ -32,7 +32,9 @@ def _rows(several: Sequence[Finished], size: int) -> Sheet:
     stills = np.stack([Sampler.of(_config(one), one).shown(range(COLUMNS)) for one in several])
     trials = ", ".join(f"{one.trial.signature} at iteration {one.iteration:,}" for one in several)
     caption = f"{COLUMNS} samples of each GAN of {size} × {size} images at its best snapshot, not selected: {trials}."
-    return Sheet(f"gans_{size}", caption, stills, [_name(one) for one in several])
+    names = [_name(one) for one in several]
+    alike = len(set(names)) < len(names)
+    return Sheet(f"gans_{size}", caption, stills, [one.name for one in several] if alike else names)
 
 
 def _pair(before: Finished, after: Finished) -> Iterator[Figure]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from retable.data.errors import DataError
+from retable.data.image_spec import ImageSpec
 from retable.data.images import Images
 from retable.data.pixels import to_model, to_uint8
 from retable.figures.finished import Finished
@@ -42,19 +43,17 @@ def reconstructions(finished: Finished) -> Iterator[Figure]:
 
 
 def by_code_size(finished: Sequence[Finished]) -> Iterator[Figure]:
-    """Of several autoencoders, from large codes to small ones, a figure for each seed; in the paper they have one.
+    """Of several autoencoders of the same images and seed, from large codes to small ones.
 
     Images are four times as large as in training, as the paper's, or as in training where the files are too small.
 
     Raises:
         NothingToDraw: the data set is not here.
     """
-    for seed in dict.fromkeys(one.trial.seed for one in finished):
-        several = sorted(
-            (one for one in finished if one.trial.seed == seed), key=lambda one: _config(one).code_divisor
-        )
-        if len(several) < 2:
-            continue
+    groups: dict[tuple[ImageSpec, int], list[Finished]] = {}
+    for one in sorted(finished, key=lambda one: _config(one).code_divisor):
+        groups.setdefault((_config(one).data, one.trial.seed), []).append(one)
+    for number, several in enumerate((group for group in groups.values() if len(group) > 1), start=1):
         trained = _config(several[0]).data.size
         size = trained * LARGER
         try:
@@ -71,7 +70,7 @@ def by_code_size(finished: Sequence[Finished]) -> Iterator[Figure]:
             f"{name} is {one.trial.signature} at iteration {one.iteration:,}" for name, one in codes.items()
         )
         yield Sheet(
-            "reconstructions" if seed == 0 else f"reconstructions_seed_{seed}",
+            "reconstructions" if number == 1 else f"reconstructions_{number}",
             f"Figure 4: {size} × {size} images through codes of several sizes, learnt at {trained} × {trained}. {ERRORS} "
             f"Trials: {trials}.",
             *_rows(x_NCHW, codes),
