@@ -94,8 +94,8 @@ def sources_of(study: Path) -> Sources:
 
 def _travels(path: Path) -> bool:
     first = path.parts[0] if len(path.parts) > 1 else ""
-    hidden = first.startswith(".")
-    return not hidden and first not in LEFT_BEHIND and "__pycache__" not in path.parts
+    left = first.startswith(".") or first in LEFT_BEHIND or "__pycache__" in path.parts
+    return not left and not path.suffix.startswith(".db")  # a head's MLflow, which changes all the time
 
 
 def _known_to_git(root: Path) -> list[Path]:

@@ -26,6 +26,8 @@ def root(tmp_path: Path) -> Path:
         ".github/x.yml",
         "notes/large.bin",
         ".gitignore",
+        "mlflow.db",
+        "mlflow.db-wal",
     ):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
