@@ -117,6 +117,7 @@ class Outlook:
         cells: number of cells that take a trial, those that can't run among them.
         trials: each before those that require it.
         price: of an hour of one worker, in whatever currency.
+        hours_on_nodes: wall time of those whose hours are known, on the stated nodes; None if none are stated.
         notes: what else the user should know.
     """
 
@@ -127,6 +128,7 @@ class Outlook:
     trials: tuple[Prospect, ...]
     invalid: tuple[Invalid, ...]
     price: float | None = None
+    hours_on_nodes: float | None = None
     notes: tuple[str, ...] = ()
 
     def count(self, *states: str) -> int:
@@ -169,6 +171,7 @@ class Outlook:
                 "gflops": sum((p.gflops or 0.0) * p.left for p in self.unfinished),
                 "worker_hours": self.worker_hours if known else None,
                 "trials_without_hours": self.unknown,
+                "hours_on_nodes": self.hours_on_nodes,
                 "price": None if self.price is None or not known else self.price * self.worker_hours,
             },
             "notes": list(self.notes),

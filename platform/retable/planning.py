@@ -48,14 +48,16 @@ def look_ahead(
         known.append(Known(planned, tables, state, cost, speed))
         if progress is not None:
             progress(done, len(merged))
+    trials = prospects(_possible(known, judge.reasons), machine)
     return Outlook(
         scale=plans[0].scale.name,
         data=plans[0].data,
         tables=sum(len(plan.tables) for plan in plans),
         cells=sum(cell.config is not None or bool(cell.obstacle) for plan in plans for cell in plan.cells()),
-        trials=prospects(_possible(known, judge.reasons), machine),
+        trials=trials,
         invalid=tuple(_invalid(plans, judge.reasons)),
         price=machine.price,
+        hours_on_nodes=machine.hours_of(trials),
         notes=tuple(judge.notes),
     )
 

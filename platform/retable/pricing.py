@@ -11,6 +11,7 @@ from retable.placement import Gang, Node, place
 from retable.plan import PlannedTrial
 from retable.record import FINISHED
 from retable.speed import Speed, most_common_device
+from retable.timetable import Work, hours_on
 
 CARDS = 12.0, 24.0, 80.0
 """GB of the cards that GPUs are counted for where none is stated."""
@@ -39,15 +40,35 @@ class Machine:
         needed = [gpus_for(cost, micro_batch, card) for card in self.cards or () if cost is not None]
         return next((gpus for gpus in needed if gpus is not None), 1)
 
+    def gang(self, cost: StepCost | None, workers: int, micro_batch: int) -> Gang:
+        """A trial's gang on the stated nodes."""
+        gpus = float(any(node.resources.get("GPU") for node in self.nodes))
+        memory = 0.0 if cost is None else cost.memory_mb(micro_batch // workers, workers)
+        return Gang(workers=workers, gpus=gpus, memory_mb=memory * gpus)
+
     def placement(self, cost: StepCost | None, workers: int, micro_batch: int) -> str:
         """Where a trial's gang would be, in words; empty where no nodes are stated."""
         if not self.nodes:
             return ""
-        gpus = float(any(node.resources.get("GPU") for node in self.nodes))
-        memory = 0.0 if cost is None else cost.memory_mb(micro_batch // workers, workers)
-        gang = Gang(workers=workers, gpus=gpus, memory_mb=memory * gpus)
+        gang = self.gang(cost, workers, micro_batch)
         placed = place(gang, self.nodes, self.nodes)
         return f"without room: they don't have {gang.needs}" if placed is None else placed.reason
+
+    def hours_of(self, trials: Sequence[Prospect]) -> float | None:
+        """Hours until all that is known of is done on the stated nodes; None if none are stated, or nothing is known."""
+        known = [one for one in trials if one.hours is not None and one.state not in FINISHED]
+        if not self.nodes or not known:
+            return None
+        works = [
+            Work(
+                one.planned.signature,
+                self.gang(one.cost, one.workers, one.micro_batch),
+                one.hours or 0.0,
+                one.planned.requires,
+            )
+            for one in known
+        ]
+        return hours_on(works, self.nodes)
 
 
 @dataclass(frozen=True)

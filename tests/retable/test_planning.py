@@ -230,6 +230,13 @@ def test_hours_are_those_of_trials_like_it(tmp_path: Path) -> None:
         ledger.finish(attempt, "done")
         result(tmp_path / "trials" / done.signature, seconds=20.0, workers=2)
         outlook = outlook_of(plan, tmp_path=tmp_path, ledger=ledger, machine=Machine(workers=4, price=3.0))
+        nodes = tuple(Node(name, {"CPU": 4}) for name in ("n0", "n1"))
+        one, two = (
+            outlook_of(
+                plan, tmp_path=tmp_path, ledger=ledger, machine=Machine(workers=4, nodes=nodes[:count])
+            )
+            for count in (1, 2)
+        )
     first, second, third = models(outlook)
     assert (first.state, first.left, first.hours) == ("done", 0, 0.0)
     # 0.2 s an update of two workers: 0.4 s of one, 0.8 s at twice the operations, 0.2 s of four workers.
@@ -248,6 +255,10 @@ def test_hours_are_those_of_trials_like_it(tmp_path: Path) -> None:
     text = printed(outlook)
     assert "worker-hours are left, which costs" in text
     assert text.count("At least") == 1
+    assert outlook.hours_on_nodes is None
+    assert one.hours_on_nodes == pytest.approx((second.hours or 0) + (third.hours or 0))
+    assert two.to_json()["total"]["hours_on_nodes"] == third.hours
+    assert "hours pass until all are done on these nodes." in printed(two)
     assert judge.signature[:8] in text
 
 

@@ -180,6 +180,8 @@ def _hours(outlook: Outlook) -> Iterator[str]:
     if outlook.price is not None:
         price = f", which costs {outlook.price * outlook.worker_hours:,.2f} at {outlook.price:g} an hour"
     yield f"{least}{_significant(outlook.worker_hours)} worker-hours are left{price}."
+    if outlook.hours_on_nodes is not None:
+        yield f"{least}{_significant(outlook.hours_on_nodes)} hours pass until all are done on these nodes."
     if unknown:
         yield f"{unknown} of {todo} trials are not in that: nothing of their kind has been measured in this folder yet."
     for basis in sorted({one.basis for one in outlook.unfinished if one.basis}):
