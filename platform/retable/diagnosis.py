@@ -42,10 +42,12 @@ def diagnose(place: Place, console: Console, *, as_json: bool = False) -> int:
         ConnectionError: the cluster can't be reached, or does not run what it is asked to.
         ValueError: the cluster's file or token won't do.
     """
-    findings = _findings(place)
     if as_json:
+        findings = _findings(place)
         console.print_json(data=to_json(findings), indent=2)
     else:
+        with console.status("Looking at what training needs"):
+            findings = _findings(place)
         console.print(rendered(findings))
     return int(worst(findings) == "failure")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from retable.data.cache import cache_folder
 from retable.doctor import access, all_reduce, devices, machine, packages, storage, tracker
-from retable.doctor.finding import Finding, failure, ok, told
+from retable.doctor.finding import Finding, failure, ok, told, warning
 from retable.doctor.video import decoders
 from retable.tracking import default_uri
 
@@ -67,8 +67,7 @@ def examine(subject: Subject) -> Machine:
         *_disks(subject.storage),
     ]
     if subject.tracker:
-        uri = default_uri(Path(subject.storage))
-        findings.append(told(tracker.CHECK, lambda: tracker.tracker(uri, here.get("mlflow", ""))))
+        findings.append(told(tracker.CHECK, lambda: _tracker(subject.storage, here.get("mlflow", ""))))
     return Machine(
         host=platform.node(),
         findings=tuple(findings),
@@ -118,6 +117,15 @@ def _hardware(offered: float) -> tuple[list[Finding], int]:
     except (ImportError, OSError, RuntimeError) as error:
         return [failure("CUDA", f"torch can't be used: {error}", "install the torch of constraints.txt")], 0
     return [devices.cuda(seen, offered), devices.backends(seen)], len(seen.devices)
+
+
+def _tracker(storage: str, version: str) -> Finding:
+    if "://" in storage and not os.environ.get("MLFLOW_TRACKING_URI"):
+        advice = "set MLFLOW_TRACKING_URI to a server's, as `ray up` does, or runs are seen on the driver's machine only"
+        return warning(
+            tracker.CHECK, f"MLFLOW_TRACKING_URI is not set, and {storage} holds no database", advice
+        )
+    return tracker.tracker(default_uri(Path(storage)), version)
 
 
 def _disks(storage: str) -> list[Finding]:

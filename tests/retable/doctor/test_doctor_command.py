@@ -70,6 +70,14 @@ def test_storage_elsewhere_is_not_looked_for_on_this_disk(
     ]
 
 
+def test_a_url_holds_no_database_of_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert examine._tracker("s3://bucket/folder", "").verdict == "warning"
+    assert examine._tracker(str(tmp_path), "").verdict == "ok"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    assert examine._tracker("s3://bucket/folder", "").verdict == "ok"
+
+
 def test_what_nodes_have_in_common_is_one_row() -> None:
     good = ok("open files", "65,536 now")
     text = printed([good.on("host1"), good.on("host2"), replace(good, found="1,024 now").on("host3")])
