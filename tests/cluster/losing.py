@@ -21,7 +21,6 @@ import ray
 from ray.cluster_utils import Cluster
 from ray.core.generated import autoscaler_pb2
 
-from retable import outbox
 from retable.cli import main_study
 from retable.cluster import connect
 from retable.following import Following
@@ -127,10 +126,9 @@ def main(folder: Path) -> dict[str, object]:
 
 
 def resumed_at(folder: Path) -> int:
-    """The first iteration that the last attempt wrote."""
-    points, _ = outbox.read(folder, None)
-    last = max(point.attempt for point in points)
-    return min(point.iteration for point in points if point.attempt == last)
+    """The first iteration that the last attempt wrote, also where an earlier one had written it."""
+    with max(folder.glob("outbox/*.jsonl")).open() as lines:
+        return int(json.loads(next(lines))["iteration"])
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def test_a_study_outlives_its_nodes(outcome: tuple[Path, Mapping[str, Any]]) -> 
     assert [attempt[:3] for attempt in second] == [["stopped", "preempted", 2], ["done", None, 1]], output
     assert "again  s_t=1" in output
     assert "is being taken away" in second[0][3]
-    # There was no snapshot to go on from; what was warned has saved where it was.
+    # There was no snapshot to go on from; what was warned saved where it was, and the next one writes ten later.
     assert result["resumed"]["s_t=1"] == 0
     assert result["resumed"]["s_t=2"] in (30, 40)
     ours, local = (pd.read_csv(next((folder / name).rglob("table_1.csv"))) for name in ("results", "local"))
