@@ -18,8 +18,8 @@ from retable.report.bars import COLOURS
 from retable.report.figures import save_figure
 
 LEVEL = 0.95
-INSIDE = 4
-"""Names that a legend has room for inside the axes; more stand above all panels."""
+INSIDE, SHORT = 4, 30
+"""Names, and characters of each, that a legend has room for inside the axes; others stand above all panels."""
 ACROSS = 95
 """Characters of a text below that a panel is wide."""
 
@@ -86,15 +86,16 @@ def draw_lines(panels: Sequence[LinePanel], path: Path, below: str = "") -> tupl
         OSError: the folder cannot be written.
     """
     names = list(dict.fromkeys(name for panel in panels for name in panel.lines))
+    colours = dict(zip(names, cycle(COLOURS), strict=False))
     text = textwrap.fill(below, ACROSS * len(panels))
-    outside = len(names) > INSIDE
+    outside = len(names) > INSIDE or any(len(name) > SHORT for name in names)
     height = 3.4 + 0.13 * text.count("\n") + (0.2 * len(names) if outside else 0)
     figure = Figure(figsize=(5 * len(panels), height), layout="constrained")
     if below:
         figure.supxlabel(text, fontsize=7)
     for panel, axis in zip(panels, figure.subplots(1, len(panels), squeeze=False).flat, strict=True):
-        for (name, line), colour in zip(panel.lines.items(), cycle(COLOURS), strict=False):
-            mean, half = np.array(line.mean), np.array(line.half)
+        for name, line in panel.lines.items():
+            mean, half, colour = np.array(line.mean), np.array(line.half), colours[name]
             axis.plot(panel.x, mean, color=colour, marker=".", label=name)
             axis.fill_between(panel.x, mean - half, mean + half, color=colour, alpha=0.25, linewidth=0)
         axis.set_title(panel.title, fontsize=10)

@@ -47,10 +47,28 @@ def test_the_same_lines_are_drawn_as_the_same_files(tmp_path: Path) -> None:
     first = [path.read_bytes() for path in draw_lines([panel(), panel(9)], tmp_path / "a" / "lines")]
     second = [path.read_bytes() for path in draw_lines([panel(), panel(9)], tmp_path / "b" / "lines")]
     assert first == second
-    with Image.open(tmp_path / "a" / "lines.png") as picture:
-        assert picture.size == (1500, 510)
     svg = (tmp_path / "a" / "lines.svg").read_text()
     assert all(f"line {at}" in svg for at in range(9))
+
+
+def test_a_legend_too_large_for_the_axes_stands_above_them(tmp_path: Path) -> None:
+    def drawn(name: str, *panels: LinePanel, below: str = "") -> tuple[tuple[int, int], str]:
+        draw_lines(panels, tmp_path / name, below)
+        with Image.open(tmp_path / f"{name}.png") as picture:
+            return picture.size, (tmp_path / f"{name}.svg").read_text()
+
+    size, svg = drawn("few", panel(), panel(3))
+    assert size == (1500, 510)
+    assert svg.count(">line 0<") == 2  # in either panel
+    size, svg = drawn("many", panel(), panel(9))
+    assert size == (1500, 780)
+    assert svg.count(">line 0<") == 1
+    line = panel().lines["line 0"]
+    size, svg = drawn("long", LinePanel("", "", "", range(1, 5), {"a" * 31: line, "b": line}))
+    assert size == (750, 570)
+    size, svg = drawn("told", panel(), below="what this is " * 12)
+    assert size[1] > 510
+    assert "what this is what" in svg
 
 
 def test_infinite_values_are_told_and_drawn_around(tmp_path: Path) -> None:

@@ -167,7 +167,9 @@ def _sheet(
             gap = np.zeros_like(own)
             rows.append(np.concatenate([own, gap, training.shown(near), gap, training.shown(alike)]))
             distances = (by.distances_MK[number, 0].item() for by in (by_pixels, by_features))
-            texts.append("{} {}: {:.3f} | {:.3g}".format(queries.name.split()[0], number, *distances))
+            texts.append(
+                "{} {}: {:.3f} | {:.3g}".format(queries.name.split()[0].removesuffix("s"), number, *distances)
+            )
     samples, held_out = asked
     caption = (
         f"Those {samples.rows} of {samples.count} samples that are nearest to a training image by features, and the "
@@ -186,7 +188,7 @@ def _verdicts(found: dict[str, tuple[Neighbours, Neighbours]]) -> str:
         parts.append((samples.distances_MK[:, 0] < near).double().mean().item())
     return (
         f"Nearer to a training image than the nearest {SUSPECT:.0%} of held-out images are {parts[0]:.1%} of the samples "
-        f"by pixels and {parts[1]:.1%} by features."
+        f"by pixels, where blurred ones are near whatever they show, and {parts[1]:.1%} by features."
     )
 
 
