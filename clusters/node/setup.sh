@@ -13,11 +13,13 @@ grep -qxF "$on_path" ~/.bashrc 2> /dev/null || echo "$on_path" >> ~/.bashrc
 
 exec 9> .setup.lock  # nodes may share a home folder
 flock 9
-stamp=$(cat pyproject.toml constraints.txt | sha256sum)
+what=.
+[ -z "${RETABLE_POSTGRES_URL:-}" ] || what='.[postgres]'
+stamp=$({ cat pyproject.toml constraints.txt; echo "$what"; } | sha256sum)
 [ "$(cat .venv/.ready 2> /dev/null)" != "$stamp" ] || exit 0
 
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Retable needs Python 3.11 or newer, but {sys.executable} is {sys.version.split()[0]}; name another by RETABLE_PYTHON in clusters/node/settings.env")'
 echo "Installing Retable on $(hostname): minutes the first time."
 "$python" -m venv .venv
-.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e "$what"
 echo "$stamp" > .venv/.ready

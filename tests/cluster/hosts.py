@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,6 +84,15 @@ class Hosts:
             stdin=subprocess.DEVNULL,
         )
 
+    def _down(self) -> None:
+        self._script("down", str(self.folder / "hosts"))
+        end = time.monotonic() + 30
+        while self._cables() and time.monotonic() < end:  # they go some time after their networks
+            time.sleep(0.5)
+
+    def _cables(self) -> bool:
+        return any(entry.name.startswith("rtveth") for entry in Path("/sys/class/net").iterdir())
+
     def _up(self) -> None:
         up = self._script("up", str(self.size), str(self.folder / "hosts"))
         assert up.returncode == 0, up.stdout + up.stderr
@@ -103,14 +113,12 @@ def hosts(folder: Path, size: int) -> Iterator[Hosts]:
     """Hosts for the length of the block."""
     made = Hosts(folder, size)
     (folder / "hosts").mkdir(parents=True)
-    made._script(
-        "down", str(folder / "hosts")
-    )  # what a killed run may have left: there is room for one set of hosts
+    made._down()  # what a killed run may have left: there is room for one set of hosts
     try:
         made._up()
         yield made
     finally:
-        made._script("down", str(folder / "hosts"))
+        made._down()
 
 
 def install(home: Path) -> None:
@@ -126,5 +134,5 @@ def install(home: Path) -> None:
         script = root / ".venv" / "bin" / command
         script.write_text(f'#!/bin/sh\nexec {seen}/.venv/bin/python -m {module} "$@"\n')
         script.chmod(0o755)
-    locked = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
+    locked = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt")) + b".\n"
     (root / ".venv" / ".ready").write_text(hashlib.sha256(locked).hexdigest() + "  -\n")

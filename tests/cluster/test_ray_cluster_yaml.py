@@ -77,12 +77,15 @@ def test_a_node_installs_in_the_lock_s_versions_once_and_again_when_they_change(
     assert venv == "-m venv .venv"
     assert pip == "-m pip install --quiet --disable-pip-version-check -c constraints.txt -e ."
     assert _run(node, "setup.sh") == []
-    locked = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
+    locked = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt")) + b".\n"
     stamp = (node / "retable" / ".venv" / ".ready").read_text()
     assert stamp == f"{hashlib.sha256(locked).hexdigest()}  -\n"
     with (node / "retable" / "constraints.txt").open("a") as file:
         file.write("another==1.0\n")
     assert len(_run(node, "setup.sh")) == 3
+    settings = node / "retable" / "clusters" / "node" / "settings.env"
+    settings.write_text("RETABLE_POSTGRES_URL=postgresql://retable:secret@db.example/mlflow\n")
+    assert _run(node, "setup.sh")[-1].endswith("-c constraints.txt -e .[postgres]")
     assert (node / ".bashrc").read_text().count("retable/.venv/bin") == 1
 
 
