@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,9 +72,12 @@ class Hosts:
         return [line for line in lines if not any(word in line for word in mine)]
 
     def _script(self, *arguments: str, timeout: float = 120) -> "subprocess.CompletedProcess[str]":
+        return self._command("bash", str(SCRIPT), *arguments, timeout=timeout)
+
+    def _command(self, *command: str, timeout: float = 120) -> "subprocess.CompletedProcess[str]":
         environment = {**os.environ, "PATH": f"{os.environ['PATH']}:{PLACES}"}
         return subprocess.run(
-            ["bash", str(SCRIPT), *arguments],
+            command,
             check=False,
             env=environment,
             capture_output=True,
@@ -86,12 +88,10 @@ class Hosts:
 
     def _down(self) -> None:
         self._script("down", str(self.folder / "hosts"))
-        end = time.monotonic() + 30
-        while self._cables() and time.monotonic() < end:  # they go some time after their networks
-            time.sleep(0.5)
-
-    def _cables(self) -> bool:
-        return any(entry.name.startswith("rtveth") for entry in Path("/sys/class/net").iterdir())
+        for cable in Path("/sys/class/net").glob(
+            "rtveth*"
+        ):  # connections that still end keep a network for minutes
+            self._command("ip", "link", "del", cable.name)
 
     def _up(self) -> None:
         up = self._script("up", str(self.size), str(self.folder / "hosts"))
