@@ -52,7 +52,6 @@ def connected(
     """
     scratch.mkdir(parents=True, exist_ok=True)
     if address is None:
-        os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")  # nobody preempts us here
         # "local", for without an address Ray joins whatever cluster it finds on this machine.
         ray.init(address="local", include_dashboard=True, dashboard_host="127.0.0.1", **QUIETLY)
         protect(token_file())
