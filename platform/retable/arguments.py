@@ -46,11 +46,23 @@ def add_results(parser: argparse.ArgumentParser) -> None:
     """Where the results are."""
     parser.add_argument(
         "--out",
-        type=Path,
+        type=results,
         default=Path("results"),
         metavar="DIR",
-        help="folder of results (default: results)",
+        help="folder of results, or a URL such as s3://BUCKET/FOLDER (default: results)",
     )
+
+
+def results(text: str) -> Path:
+    """A folder of results; for a URL, its copy on this host."""
+    if "://" not in text:
+        return Path(text)
+    from retable.storage import results_folder
+
+    try:
+        return results_folder(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:

@@ -174,6 +174,7 @@ def _figures(given: argparse.Namespace, console: Console) -> int:
 
     if given.samples < 2:
         raise ValueError(f"--samples must be at least 2, or there is no interval, but got {given.samples}")
+    _refresh(given.out, checkpoints=True)
     if not given.what.endswith(".py"):
         return draw_trial(given.out, given.what, given.samples, console, data=given.data)
     study = load_study(Path(given.what))
@@ -192,6 +193,7 @@ def _figures(given: argparse.Namespace, console: Console) -> int:
 def _ship(given: argparse.Namespace, console: Console) -> int:
     from retable.shipping import ship
 
+    _refresh(given.out)
     return ship(given.out, console)
 
 
@@ -255,6 +257,7 @@ def _nodes(given: argparse.Namespace) -> tuple[Node, ...]:
 
 
 def _request(study: Study[Any], given: argparse.Namespace) -> commands.Request:
+    _refresh(given.out, checkpoints=given.verb == "extend")
     return commands.Request(
         study=study,
         scale=_scale(study, given),
@@ -274,6 +277,14 @@ def _request(study: Study[Any], given: argparse.Namespace) -> commands.Request:
         wait_minutes=getattr(given, "wait_for_nodes", 30.0),
         exports=getattr(given, "export", None),
     )
+
+
+def _refresh(results: Path, *, checkpoints: bool = False) -> None:
+    """Bring the results to this host, where they live under a URL."""
+    from retable.storage import Storage
+
+    if (storage := Storage.of(results)) is not None:
+        storage.refresh(checkpoints=checkpoints)
 
 
 def _dispatch(study: Study[Any], verb: str, given: argparse.Namespace, console: Console) -> int:

@@ -5,7 +5,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from retable.files import DiskFull, make_folder
@@ -66,6 +66,11 @@ class Database:
         with self.guarded(), self._connection:
             self.execute("BEGIN IMMEDIATE")
             yield self
+
+    def copy(self, path: Path) -> None:
+        """Write all of it, as it stands, into another file."""
+        with self.guarded(), closing(sqlite3.connect(path)) as other:
+            self._connection.backup(other)
 
     def close(self) -> None:
         """Close the file."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from retable import checkpoint, extension
 from retable.failures import Cause, Retries, split_for
@@ -21,6 +21,9 @@ from retable.plan import Plan, PlannedTrial
 from retable.provenance import provenance
 from retable.record import End
 from retable.run import Assignment
+
+if TYPE_CHECKING:
+    from retable.storage import Storage
 
 RENEW_SECONDS = 10.0
 LOOK_SECONDS = 1.0
@@ -66,6 +69,7 @@ class Execution:
         messages: signature -> why a trial is failed, held or blocked.
         hours: what a worker's hours are called; its runner knows whether a worker is a GPU.
         proposer: asked for more trials once none is waiting.
+        storage: what `results` is a copy of, where nodes share no file system.
         notice: what holds its runner up now, such as ``waiting for a node: needs 2 CPUs, 1 there``; for people.
     """
 
@@ -81,6 +85,7 @@ class Execution:
     stopping: bool = False
     hours: str = "worker-hours"
     proposer: Proposer | None = None
+    storage: "Storage | None" = None
     notice: str = ""
     _planned: dict[str, PlannedTrial] = field(default_factory=dict)
     _attempts: dict[str, Attempt] = field(default_factory=dict)
@@ -216,7 +221,20 @@ class Execution:
         planned = self._planned[signature]
         required = {needed: self.folder(needed) for needed in planned.requires}
         labels = {"study": self.plan.study.name, "scale": self.plan.scale.name, "cell": planned.cell}
-        return Assignment(planned.trial, self.folder(signature), self.data, attempt, required, labels=labels)
+        return Assignment(
+            planned.trial,
+            self.folder(signature),
+            self.data,
+            attempt,
+            required,
+            labels=labels,
+            storage=self.storage.url if self.storage else None,
+        )
+
+    def gather(self, signature: str) -> None:
+        """See what an attempt left: where nodes have folders of their own, it is brought here."""
+        if self.storage is not None:
+            self.storage.gather(signature)
 
     def end(
         self, assignment: Assignment, state: str | None, message: str = "", cause: Cause = "code"

@@ -95,6 +95,10 @@ class Ledger:
         self.path, self.lease_seconds = path, lease_seconds
         self._db = Database(path, MIGRATIONS)
 
+    def copy(self, path: Path) -> None:
+        """Write the ledger, as it stands, into another file."""
+        self._db.copy(path)
+
     def declare(
         self, study: str, scale: str, trials: Iterable[tuple[str, Mapping[str, object], str]]
     ) -> None:

@@ -9,6 +9,7 @@ import torch
 from retable import loop
 from retable.execution import Execution
 from retable.failures import cause_of
+from retable.mirror import attended
 from retable.run import AssignedRun
 
 
@@ -32,8 +33,9 @@ def run_plan(execution: Execution) -> None:
             if assignment is None:
                 continue
             try:
-                run = LocalRun(assignment, 0, 1, device, execution)
-                state = loop.train(assignment.trial, run, split=assignment.split)
+                with attended(assignment, 0) as (here, mirror):
+                    run = LocalRun(here, 0, 1, device, execution, mirror=mirror)
+                    state = loop.train(here.trial, run, split=here.split)
             except KeyboardInterrupt:
                 execution.stopping = True
                 execution.end(assignment, "stopped", "interrupted")

@@ -229,6 +229,7 @@ class _Loop:
         )
         kept = {*self.config.landmarks(), *(() if best is None else (best,))}
         checkpoint.prune(self.run.folder, keep=2, keep_iterations=kept)
+        self.run.saved()
 
     def _restore(self) -> int:
         """Take up the newest sound checkpoint; rank 0 chooses it for all."""
@@ -243,6 +244,7 @@ class _Loop:
         return iteration
 
     def _load(self, iteration: int) -> None:
+        self.run.fetch()
         saved = checkpoint.at(self.run.folder, iteration, self.trial.signature)
         state = checkpoint.load(saved, self.run.device)
         self.learner.load_state(state["learner"])

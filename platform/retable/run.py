@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from retable.mirror import Mirror
     from retable.trial import Trial
 
 
@@ -103,6 +104,14 @@ class Run(Protocol):
         """Whether the orchestrator asked this trial to save and return."""
         ...
 
+    def saved(self) -> None:
+        """Rank 0 has saved a checkpoint: other nodes are to see it."""
+        ...
+
+    def fetch(self) -> None:
+        """A checkpoint that rank 0 saved is to be read: it is brought to this node."""
+        ...
+
 
 class Learner(Protocol):
     """One model family in training. It knows no files, ranks or trackers, and its step never syncs."""
@@ -142,6 +151,7 @@ class Assignment:
         data: root of the data set.
         required: signature -> folder of each finished trial that this one requires.
         split: parts that this attempt cuts each micro-batch into, for want of memory (`retable.failures`).
+        storage: URL that the folders are copies of (`retable.mirror`); None where all nodes share them.
         where: its workers are, for people.
         labels: what people know the trial by: its ``study``, ``scale`` and ``cell``, the first table row that it fills.
     """
@@ -152,6 +162,7 @@ class Assignment:
     attempt: int
     required: Mapping[str, Path]
     split: int = 1
+    storage: str | None = None
     where: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
 
@@ -169,6 +180,7 @@ class AssignedRun:
     rank: int
     world_size: int
     device: "torch.device"
+    mirror: "Mirror | None" = field(default=None, kw_only=True)
 
     @property
     def folder(self) -> Path:
@@ -206,4 +218,14 @@ class AssignedRun:
         """Nobody watches."""
 
     def should_stop(self) -> bool:
+        if self.mirror is not None and self.rank == 0:
+            self.mirror.exchange(self.attempt)
         return self.assignment.stop_request.exists()
+
+    def saved(self) -> None:
+        if self.mirror is not None:
+            self.mirror.push(self.attempt)
+
+    def fetch(self) -> None:
+        if self.mirror is not None and self.rank != 0:
+            self.mirror.fetch()

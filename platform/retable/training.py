@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -148,12 +148,15 @@ def _train(request: Request, plan: Plan[Any], root: Path, console: Console) -> d
     from retable.board import Board
     from retable.execution import Execution
     from retable.showing import Showing
+    from retable.storage import Storage
 
     request.results.mkdir(parents=True, exist_ok=True)
     board = Board(console)
     with Ledger(request.results / "ledger.db") as ledger, Showing(request.results, plan, console) as showing:
+        storage = Storage.of(request.results)
+        observers = (board, showing) if storage is None else (storage, board, showing)
         execution = Execution(
-            plan, request.results.resolve(), root, ledger, (board, showing), request.retries
+            plan, request.results.resolve(), root, ledger, observers, request.retries, storage=storage
         )
         _bring(request, execution)
         if request.study.searches:
@@ -162,7 +165,7 @@ def _train(request: Request, plan: Plan[Any], root: Path, console: Console) -> d
         else:
             _announce(plan, execution, console)
         showing.catch_up({record.signature: record.state for record in ledger.trials()})
-        with _searching(request, execution, console):
+        with storage.driving(ledger) if storage else nullcontext(), _searching(request, execution, console):
             if execution.waiting:
                 with board.watching(execution):
                     _runner(request)(execution)

@@ -10,6 +10,7 @@ from retable import loop
 from retable.cluster.metrics import WatchedRun, trial_gauges
 from retable.cluster.train import write_failure
 from retable.failures import cause_of
+from retable.mirror import attended
 from retable.placement import Gang, Placement
 from retable.run import Assignment
 
@@ -30,8 +31,9 @@ def score(assignment: Assignment, gang: Gang, placement: Placement) -> None:
 
 def _work(assignment: Assignment) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        with trial_gauges(assignment) as gauges:
-            loop.train(assignment.trial, WatchedRun(assignment, 0, 1, device, gauges))
-    except Exception as error:  # noqa: BLE001  (whatever it is, a retry would only repeat it)
-        write_failure(assignment, cause_of(error), traceback.format_exc())
+    with attended(assignment, 0) as (here, mirror):
+        try:
+            with trial_gauges(here) as gauges:
+                loop.train(here.trial, WatchedRun(here, 0, 1, device, gauges, mirror=mirror))
+        except Exception as error:  # noqa: BLE001  (whatever it is, a retry would only repeat it)
+            write_failure(here, cause_of(error), traceback.format_exc())

@@ -17,6 +17,7 @@ from retable.cluster.group import GroupConfig
 from retable.cluster.metrics import WatchedRun, trial_gauges
 from retable.failures import Cause, cause_of
 from retable.files import write_json
+from retable.mirror import attended
 from retable.placement import Gang, Placement
 from retable.run import Assignment
 
@@ -67,17 +68,17 @@ def train_gang(assignment: Assignment, gang: Gang, placement: Placement, scratch
 
 def work(config: Mapping[str, Any]) -> None:
     """What each worker of the gang does."""
-    assignment: Assignment = config["assignment"]
     context = ray_train.get_context()
     rank, size = context.get_world_rank(), context.get_world_size()
-    try:
-        with trial_gauges(assignment) as gauges:
-            run = TrainRun(assignment, rank, size, get_device(), gauges)
-            loop.train(assignment.trial, run, split=assignment.split)
-    except Exception as error:
-        if not _peer_was_lost(error):
-            write_failure(assignment, cause_of(error), traceback.format_exc())
-        raise
+    with attended(config["assignment"], rank) as (assignment, mirror):
+        try:
+            with trial_gauges(assignment) as gauges:
+                run = TrainRun(assignment, rank, size, get_device(), gauges, mirror=mirror)
+                loop.train(assignment.trial, run, split=assignment.split)
+        except Exception as error:
+            if not _peer_was_lost(error):
+                write_failure(assignment, cause_of(error), traceback.format_exc())
+            raise
 
 
 def failure_file(assignment: Assignment) -> Path:

@@ -104,7 +104,8 @@ def _trial(config: Mapping[str, Any], *, scratch: Path) -> dict[str, int]:
     start: Start = config["start"]
     assignment = start.assignment
     try:
-        divided = isinstance(assignment.trial.config, InPieces)
+        # Pieces are written into one folder by many nodes; where they share none, the scoring below does them all.
+        divided = isinstance(assignment.trial.config, InPieces) and assignment.storage is None
         if divided and not do_pieces(assignment, start.gang, start.placement):
             return {"iteration": 0}  # why not is in the trial's folder
         if assignment.trial.config.iterations == 0:
@@ -155,6 +156,7 @@ class PlanSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
         """Record the attempt by what it left in its folder."""
         if trial_id in self._live:
             assignment = self._live.pop(trial_id).assignment
+            self.execution.gather(assignment.trial.signature)
             failure = failure_file(assignment)
             cause: Cause | None = None
             if failure.exists():
