@@ -16,6 +16,7 @@ import torch.distributed as dist
 
 from retable import checkpoint, local, loop, outbox
 from retable.cli import main
+from retable.data.embedded import ensure_embedded
 from retable.ddp import Workers
 from retable.execution import Execution
 from retable.fence import fence
@@ -219,11 +220,11 @@ def test_a_gang_over_nodes_that_share_no_folder_is_stopped_and_goes_on(gang: Any
 @pytest.mark.slow
 def test_a_study_by_the_command_line_with_results_under_a_url(tmp_path: Path) -> None:
     study = Path(__file__).parents[1] / "cluster" / "walking.py"
-    url = (tmp_path / "far").as_uri()
+    url, data = (tmp_path / "far").as_uri(), ensure_embedded(tmp_path / "data", 2)
 
     def run(host: str) -> str:
         environment = {**os.environ, "RETABLE_CACHE": str(tmp_path / host), "MLFLOW_TRACKING_URI": ""}
-        command = [sys.executable, str(study), "--local", "--out", url]
+        command = [sys.executable, str(study), "--local", "--out", url, "--data", str(data)]
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=300, check=False
         )
