@@ -219,6 +219,7 @@ def _prepare(given: argparse.Namespace, console: Console) -> int:
 
 def _plan(studies: Sequence[Study[Any]], given: argparse.Namespace, console: Console) -> int:
     """One plan over several studies. A table that only some of them declare is taken from those."""
+    _refresh(given.out)
     requests = [_request(study, given) for study in studies]
     if len(studies) > 1 and given.tables is not None:
         known = [{table.number for table in study.tables} for study in studies]
@@ -257,7 +258,6 @@ def _nodes(given: argparse.Namespace) -> tuple[Node, ...]:
 
 
 def _request(study: Study[Any], given: argparse.Namespace) -> commands.Request:
-    _refresh(given.out, checkpoints=given.verb == "extend")
     return commands.Request(
         study=study,
         scale=_scale(study, given),
@@ -288,6 +288,7 @@ def _refresh(results: Path, *, checkpoints: bool = False) -> None:
 
 
 def _dispatch(study: Study[Any], verb: str, given: argparse.Namespace, console: Console) -> int:
+    _refresh(given.out, checkpoints=verb == "extend")
     request = _request(study, given)
     if verb == "table":
         return commands.show_tables(request, console)

@@ -63,7 +63,7 @@ def run_plan(
     """
     scratch = execution.results.resolve() / "ray"
     name, own = execution.plan.study.name, address is None
-    shared = (execution.data, execution.results)
+    shared = () if execution.storage else (execution.data, execution.results)
     with (
         connected(address, scratch, shared) as resources,
         closing(RayCluster(name, own=own)) as cluster,
