@@ -5,8 +5,7 @@ decided in one place from the ledger and the trials' folders.
 """
 
 import json
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from retable.ledger import FINISHED, AlreadyDone, Attempt, Fenced, LeaseHeld, Le
 from retable.plan import Plan, PlannedTrial
 from retable.provenance import provenance
 from retable.record import End
+from retable.repeated import repeated
 from retable.run import Assignment
 
 if TYPE_CHECKING:
@@ -324,7 +324,7 @@ class Execution:
                 with suppress(Fenced):  # `end` will find it so and say it
                     self.ledger.progress(attempt, self._iteration(signature))
 
-        with _repeated(renew, RENEW_SECONDS, "leases"):
+        with repeated(renew, RENEW_SECONDS, "leases"):
             yield
 
     @contextmanager
@@ -335,7 +335,7 @@ class Execution:
             for signature in self.running:
                 self.reported(signature)
 
-        with _repeated(look, LOOK_SECONDS, "looks") if self.proposer is not None else nullcontext():
+        with repeated(look, LOOK_SECONDS, "looks") if self.proposer is not None else nullcontext():
             yield
 
     def _try_again(self, signature: str) -> bool:
@@ -393,21 +393,3 @@ class Execution:
                 "move the folder away and run again"
             )
         return result
-
-
-@contextmanager
-def _repeated(action: Callable[[], None], seconds: float, name: str) -> Iterator[None]:
-    """Do something every so many seconds while the body runs, in a thread."""
-    over = threading.Event()
-
-    def repeat() -> None:
-        while not over.wait(seconds):
-            action()
-
-    thread = threading.Thread(target=repeat, name=name, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()

@@ -18,6 +18,7 @@ from retable.files import write_bytes, write_text
 from retable.ledger import Ledger
 from retable.mirror import Mirror, local_results
 from retable.plan import PlannedTrial
+from retable.repeated import repeated
 from retable.run import Assignment
 
 MARK = ".storage-url"
@@ -104,19 +105,15 @@ class Storage:
         Raises:
             StorageBusy: another driver on this host has these results.
         """
-        over = threading.Event()
-        thread = threading.Thread(target=self._follow, args=(over,), name="storage", daemon=True)
         with self._alone():
             self._ledger = ledger
-            thread.start()
             try:
-                yield
+                with repeated(self._follow, FOLLOW_SECONDS, "storage"):
+                    yield
             finally:
-                over.set()
-                thread.join()
                 self._save()
-                for signature in self._mirrors:
-                    self.mirror(signature).publish()
+                for mirror in self._mirrors.values():
+                    mirror.publish()
                 self._ledger = None
 
     def began(self, planned: PlannedTrial, assignment: Assignment) -> None:
@@ -137,13 +134,12 @@ class Storage:
             self.mirror(planned.signature).retract_stop(attempt)
             self._save()
 
-    def _follow(self, over: threading.Event) -> None:
-        while not over.wait(FOLLOW_SECONDS):
-            for signature, attempt in list(self._running.items()):
-                try:
-                    self.mirror(signature).follow(attempt)
-                except OSError as error:
-                    log.warning("%s does not answer; what is there comes later: %s", self.url, error)
+    def _follow(self) -> None:
+        for signature, attempt in list(self._running.items()):
+            try:
+                self.mirror(signature).follow(attempt)
+            except OSError as error:
+                log.warning("%s does not answer; what is there comes later: %s", self.url, error)
 
     def _save(self) -> None:
         """Copy the ledger to the URL."""
