@@ -2,7 +2,10 @@
 
 import json
 import logging
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -145,3 +148,23 @@ def test_nodes_that_do_not_see_what_is_shared_are_named(
     assert "RETABLE_STORAGE" in lines[4]
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
     assert Path(seen[0][-1]).parent == tmp_path
+
+
+@pytest.mark.slow
+def test_a_node_with_other_code_is_named_unless_the_code_travels(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("0123456789abcdef" * 4)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "RETABLE_"))}
+    script = Path(__file__).with_name("differing.py")
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path)],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["checkout"] == "2 nodes"
+    assert "these nodes can't run what this driver would send them; nothing was started" in told["wheel"]
+    assert told["wheel"].count("our code is") == 1
