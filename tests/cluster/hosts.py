@@ -23,8 +23,16 @@ def why_not() -> str | None:
     if not SCRIPT.exists():
         return f"needs {SCRIPT}"
     path = f"{os.environ['PATH']}:{PLACES}"
-    missing = [tool for tool in NEEDED if shutil.which(tool, path=path) is None]
-    return f"needs {', '.join(missing)}" if missing else None
+    if missing := [tool for tool in NEEDED if shutil.which(tool, path=path) is None]:
+        return f"needs {', '.join(missing)}"
+    allowed = subprocess.run(
+        ["unshare", "--net", "--mount", "--pid", "--fork", "ip", "link", "add", "probe0", "type", "bridge"],
+        check=False,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+    )
+    return f"may not make networks here: {allowed.stderr.strip()}" if allowed.returncode else None
 
 
 @dataclass

@@ -19,10 +19,7 @@ import yaml
 from retable.data.embedded import ensure_embedded
 from tests.cluster.hosts import ROOT, Hosts, hosts, install, why_not
 
-pytestmark = [
-    pytest.mark.cluster,
-    pytest.mark.skipif(why_not() is not None, reason=why_not() or ""),
-]
+pytestmark = pytest.mark.cluster
 HEAD = 1
 PAUSE = 1.0
 """Seconds that a step takes on the hosts: an iteration of 40 is something that one can disturb."""
@@ -102,6 +99,13 @@ class Cluster:
         }
         environment.pop("MLFLOW_TRACKING_URI", None)
         return environment
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _possible() -> None:
+    """Skips, and says why, where no hosts can be made."""
+    if why := why_not():
+        pytest.skip(why)
 
 
 @pytest.fixture
