@@ -59,7 +59,8 @@ def started(checkout: Path, *arguments: str, **changed: str) -> subprocess.Popen
         **changed,
     }
     return subprocess.Popen(
-        ["bash", str(SCRIPT), *arguments],
+        # A shell's job in the background ignores SIGINT, and so does all that it starts; Slurm's does not.
+        ["env", "--default-signal=INT", "bash", str(SCRIPT), *arguments],
         env=environment,
         stdout=-1,
         stderr=-1,

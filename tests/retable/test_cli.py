@@ -35,7 +35,7 @@ def test_a_wrong_option_is_told_with_what_would_be_right(
     options: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main_study(load_study(STUDY), options) == 2
-    assert message in capsys.readouterr().out.replace("\n", " ")
+    assert message in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_tables_of_nothing_say_that_nothing_was_run(capsys: pytest.CaptureFixtur
 
 def test_status_reads_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", str(STUDY), "--out", "new"]) == 0
-    assert "does not exist: nothing was run with --out new" in capsys.readouterr().out.replace("\n", " ")
+    assert "does not exist: nothing was run with --out new" in " ".join(capsys.readouterr().out.split())
 
 
 def test_data_check_lists_bad_files_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
