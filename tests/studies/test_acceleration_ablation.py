@@ -43,7 +43,8 @@ def test_the_trials_are_the_other_studys_too(scale: str, kinds: dict[str, int]) 
     plan = make_plan(STUDY, STUDY.scales[scale], DATA, seeds=[0])
     assert Counter(planned.trial.config.trainable for planned in plan.trials) == kinds
     other = code_size_ablation.STUDY
-    trained = {planned.signature for planned in make_plan(other, other.scales[scale], DATA).trials}
+    plans = make_plan(other, other.scales[scale], DATA, tables=("1", "4", "6"))
+    trained = {planned.signature for planned in plans.trials}
     assert {planned.signature for planned in plan.trials} <= trained
 
 
