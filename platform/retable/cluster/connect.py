@@ -1,5 +1,6 @@
 """Connecting to Ray: a cluster of our own on this machine, or the running one of which this machine is a node."""
 
+import gc
 import json
 import logging
 import os
@@ -58,7 +59,7 @@ def connected(
         try:
             yield _resources()
         finally:
-            ray.shutdown()
+            _disconnect()
         return
     with joined(address):
         check_nodes(shared)
@@ -86,7 +87,21 @@ def joined(address: str) -> Iterator[str]:
     try:
         yield context.dashboard_url or ""
     finally:
+        _disconnect()
+
+
+def _disconnect() -> None:
+    """End the connection while no other thread lets go of Ray's objects.
+
+    Ray ends the whole process, before its tables are printed, where an object's last reference goes while it shuts
+    down; a thread that happens to collect garbage then, such as the shipper's, does just that.
+    """
+    gc.collect()
+    gc.disable()
+    try:
         ray.shutdown()
+    finally:
+        gc.enable()
 
 
 def _resources() -> list[dict[str, float]]:
