@@ -17,6 +17,7 @@ from retable.execution import Execution
 from retable.following import Following
 from retable.ledger import FINISHED
 from retable.plan import PlannedTrial
+from retable.repeated import repeated
 from retable.run import Assignment
 from retable.time_left import Spent, time_left
 
@@ -104,19 +105,8 @@ class Board:
             with Live(get_renderable=self._table, console=self.console, refresh_per_second=1, transient=True):
                 yield
             return
-        over = threading.Event()
-
-        def speak() -> None:
-            while not over.wait(LINE_SECONDS):
-                self.console.print(self._line(), highlight=False, soft_wrap=True)  # one line of a log
-
-        thread = threading.Thread(target=speak, name="board", daemon=True)
-        thread.start()
-        try:
+        with repeated(self._speak, LINE_SECONDS, "board"):
             yield
-        finally:
-            over.set()
-            thread.join()
 
     def _refreshed(self) -> list[_Bar]:
         with self._lock:
@@ -130,6 +120,9 @@ class Board:
             progress = ProgressBar(total=bar.total or None, completed=bar.following.iteration, width=24)
             table.add_row(bar.planned.name, progress, bar.place, bar.words)
         return Group(table, Text(self._summary(), style="bold"))
+
+    def _speak(self) -> None:
+        self.console.print(self._line(), highlight=False, soft_wrap=True)  # one line of a log
 
     def _line(self) -> str:
         bars = [" ".join(filter(None, (bar.planned.name, bar.place, bar.words))) for bar in self._refreshed()]

@@ -5,7 +5,6 @@ from it. Of a checkpoint the payload goes first and the manifest last: without i
 has one side that writes it: the driver, or rank 0 of the attempt (a failure: the rank that failed).
 """
 
-import fcntl
 import hashlib
 import json
 import logging
@@ -22,6 +21,7 @@ from retable.bucket import Bucket
 from retable.data.cache import cache_folder
 from retable.fence import OUTBOX, Fence, Fenced, check
 from retable.files import make_folder, new_folder, write_bytes
+from retable.locks import locked
 from retable.run import Assignment
 
 DRIVERS = ("fence.json", "config.json", "stop-*", "tracking/*")
@@ -60,9 +60,7 @@ class Mirror:
         Raises:
             OSError: the place does not answer; what came is whole, and fetching again goes on.
         """
-        make_folder(self.folder)
-        with (self.folder / ".fetching").open("a") as file:  # for the gang's other ranks on this node
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with locked(self.folder / ".fetching"):  # for the gang's other ranks on this node
             there = self._there()
             for folder, names in _checkpoints(there).items():
                 if not (self.folder / folder).exists():

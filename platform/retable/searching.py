@@ -4,17 +4,16 @@ What was asked and decided is written down before it takes effect (`retable.poin
 points without a result are handed out again, finished ones are told, and nothing is asked twice.
 """
 
-import fcntl
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
 from retable.asking import Storage, StorageError
 from retable.execution import Execution
-from retable.files import make_folder
 from retable.ledger import Fenced, LeaseHeld
+from retable.locks import held
 from retable.plan import PlannedTrial
 from retable.record import FINISHED, UnknownTrial
 from retable.report.search import FoundPoint
@@ -145,19 +144,13 @@ class Searching:
             self._behind = True
 
 
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Be the only process that searches in a folder; the kernel ends it with the process.
+def alone(folder: Path) -> AbstractContextManager[None]:
+    """Be the only process that searches in a folder.
 
     Raises:
         BlockingIOError: another one does.
     """
-    make_folder(folder)
-    with (folder / "lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BlockingIOError(
-                f"another process is searching in {folder}; wait for it, or stop it and run the same command again"
-            ) from error
-        yield
+    return held(
+        folder / "lock",
+        f"another process is searching in {folder}; wait for it, or stop it and run the same command again",
+    )

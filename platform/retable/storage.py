@@ -4,18 +4,18 @@ The ledger stays a file of the driver's own host, and is copied to the URL whene
 head that is gone takes nothing with it. One driver at a time: nothing under a URL can be locked.
 """
 
-import fcntl
 import hashlib
 import logging
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from retable.atomic import replacing
 from retable.bucket import Bucket
 from retable.files import write_bytes, write_text
 from retable.ledger import Ledger
+from retable.locks import held
 from retable.mirror import Mirror, local_results
 from retable.plan import PlannedTrial
 from retable.repeated import repeated
@@ -41,10 +41,6 @@ def results_folder(url: str) -> Path:
     folder = local_results(url)
     write_text(folder / MARK, url.rstrip("/") + "\n")
     return folder
-
-
-class StorageBusy(RuntimeError):
-    """Another driver on this host works on the same results."""
 
 
 class Storage:
@@ -84,7 +80,7 @@ class Storage:
         Raises:
             OSError: the place does not answer.
         """
-        with suppress(StorageBusy), self._alone():
+        with suppress(BlockingIOError), self._alone():
             self._take_ledger()
         if not (self.results / TRACKING_ID).exists() and self.bucket.size(TRACKING_ID) is not None:
             with replacing(self.results / TRACKING_ID) as temporary:
@@ -103,7 +99,7 @@ class Storage:
         """For as long as a driver runs: its ledger is kept under the URL, and running attempts are followed.
 
         Raises:
-            StorageBusy: another driver on this host has these results.
+            BlockingIOError: another driver on this host has these results.
         """
         with self._alone():
             self._ledger = ledger
@@ -166,18 +162,12 @@ class Storage:
             write_bytes(self.results / LEDGER, copy.read_bytes())
             write_text(self.results / SEEN, digest)
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self) -> AbstractContextManager[None]:
         """Hold these results on this host, as a driver does."""
-        self.results.mkdir(parents=True, exist_ok=True)
-        with (self.results / LOCK).open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise StorageBusy(
-                    f"another process works on {self.url} from {self.results}; wait for it or end it"
-                ) from error
-            yield
+        return held(
+            self.results / LOCK,
+            f"another process works on {self.url} from {self.results}; wait for it or end it",
+        )
 
 
 def _digest(path: Path) -> str:

@@ -5,14 +5,13 @@ before they are made, and a point that was delivered before is not stored twice.
 the server pleases (see DEFAULTS) or raise; retable/shipper.py calls from a thread of its own, and training never.
 """
 
-import fcntl
 import hashlib
 import logging
 import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from retable.files import write_text
+from retable.locks import locked
 from retable.outbox import Point
 from retable.published import Label
 
@@ -373,13 +373,9 @@ class Tracker:
                 write_text(path, secrets.token_hex(8))
             return path.read_text(encoding="utf-8").strip()
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self) -> AbstractContextManager[None]:
         """A block that one process at a time executes for these results."""
-        self.results.mkdir(parents=True, exist_ok=True)
-        with (self.results / ".tracking.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        return locked(self.results / ".tracking.lock")
 
 
 def _status(state: str) -> str:

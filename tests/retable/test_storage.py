@@ -24,7 +24,7 @@ from retable.ledger import Ledger
 from retable.mirror import Mirror, attended, local_results
 from retable.plan import Plan, make_plan
 from retable.run import AssignedRun, Assignment
-from retable.storage import Storage, StorageBusy, results_folder
+from retable.storage import Storage, results_folder
 
 Host = Callable[[str], Path]
 
@@ -156,7 +156,7 @@ def test_two_drivers_on_one_host_are_refused(host: Host) -> None:
     assert two is not None
     with Ledger(results / "ledger.db") as ledger, one.driving(ledger):
         two.refresh()  # looking is allowed, and leaves the driver's ledger alone
-        with pytest.raises(StorageBusy, match="wait for it"), two.driving(ledger):
+        with pytest.raises(BlockingIOError, match="wait for it"), two.driving(ledger):
             pass
 
 

@@ -30,6 +30,7 @@ from retable.cluster.series import (
 from retable.execution import Execution
 from retable.metrics.protocol import Protocol
 from retable.plan import PlannedTrial
+from retable.repeated import repeated
 from retable.run import AssignedRun, Assignment, Pace, Score
 
 AGAIN_SECONDS = 5.0
@@ -75,21 +76,14 @@ class Gauges:
         Args:
             look: what sets those that have to be looked up each time.
         """
-        over = threading.Event()
 
-        def work() -> None:
+        def again() -> None:
             look()
-            while not over.wait(seconds):
-                look()
-                self.again()
+            self.again()
 
-        thread = threading.Thread(target=work, name="gauges", daemon=True)
-        thread.start()
-        try:
+        look()
+        with repeated(again, seconds, "gauges"):
             yield
-        finally:
-            over.set()
-            thread.join()
 
 
 @dataclass

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from retable.data import image
-from retable.data.cache import locked
 from retable.data.layout import Kind
 from retable.data.lmdb_store import on_disk
 from retable.data.readers import Progress, Readers
 from retable.files import write_json
+from retable.locks import locked
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retable.atomic import sync
-from retable.data.cache import locked
 from retable.data.errors import DataError
 from retable.data.readers import Progress, Readers, Request
 from retable.files import make_folder, new_folder, write_json, write_text
+from retable.locks import locked
 
 COMPLETE = "complete.json"  # sizes of all files; written last
 

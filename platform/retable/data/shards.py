@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from retable.atomic import replacing
-from retable.data.cache import cache_folder, locked
+from retable.data.cache import cache_folder
 from retable.data.catalog import Video
 from retable.data.errors import DataError
 from retable.data.image_spec import ImageSpec
@@ -29,6 +29,7 @@ from retable.data.readers import Progress, Readers, Request
 from retable.data.spec import FACES, FaceSpec, Spec, resize_of
 from retable.data.video import Frames
 from retable.files import room_for
+from retable.locks import locked
 
 SHARD = 1 << 30  # bytes after which a shard takes no further video: few enough open files for all of UCF101
 STALE = (
