@@ -16,7 +16,7 @@ from retable.console import counting
 from retable.data.sets import locate
 from retable.failures import CAUSES, failure_class
 from retable.ledger import FINISHED, Ledger
-from retable.metrics.brought import Brought, bring, file_hash
+from retable.metrics.brought import Brought, bring, read_weights
 from retable.plan import Plan, PlannedTrial
 from retable.report.rows import row_tables
 from retable.report.text import counted
@@ -187,7 +187,9 @@ def _announce(plan: Plan[Any], execution: "Execution", console: Console) -> None
 
 def _bring(request: Request, execution: "Execution") -> None:
     """Put the networks that the user brought where their trials find them."""
-    files = {file_hash(file): file for file in (request.classifier, request.encoder) if file is not None}
+    files = {
+        read_weights(file).hash: file for file in (request.classifier, request.encoder) if file is not None
+    }
     for planned in execution.plan.trials:
         config = planned.trial.config
         waiting = execution.states[planned.signature] == "waiting"

@@ -2,14 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from safetensors import SafetensorError, safe_open
-
 from retable.data.spec import ClipSpec
-from retable.metrics.brought import weights_hash
+from retable.metrics.brought import check_hash, read_weights
 from retable.metrics.resize import Resize
 from retable.published import Label
 from retable.trial import TrialConfig
@@ -30,7 +27,7 @@ PIPELINES: Mapping[Preprocessing, tuple[Resize, int]] = {
 }
 """How a frame becomes 112 × 112, and the left edge of the mean's 112 columns of 171."""
 
-BAD_FILE = "{file} {what}; make it with `python -m trainables.classifiers.convert` (docs/classifier.md)"
+MEND = "make it with `python -m trainables.classifiers.convert` (docs/classifier.md)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +55,7 @@ class BroughtC3D(TrialConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if len(self.weights) != 64 or not set(self.weights) <= set("0123456789abcdef"):
-            raise ValueError(f"weights must be a SHA-256 in 64 hex digits, but got {self.weights!r}")
+        check_hash(self.weights)
         if self.preprocessing not in PIPELINES:
             raise ValueError(
                 f"preprocessing must be one of {tuple(PIPELINES)}, but got {self.preprocessing!r}"
@@ -73,11 +69,13 @@ class BroughtC3D(TrialConfig):
             FileNotFoundError: there is no such file.
             ValueError: it is not such a file.
         """
-        if not file.is_file():
-            raise FileNotFoundError(BAD_FILE.format(file=file, what="is no file"))
-        stat = file.stat()
-        weights, classes, preprocessing = _read(file, stat.st_mtime_ns, stat.st_size)
-        return cls(weights=weights, classes=classes, preprocessing=preprocessing)
+        weights = read_weights(file, MEND)
+        called = weights.header.get("format")
+        for preprocessing in PIPELINES:
+            if called == FORMAT + preprocessing:
+                (classes,) = weights.shapes["c3d.fc8.bias"]
+                return cls(weights=weights.hash, classes=classes, preprocessing=preprocessing)
+        raise ValueError(f"{file} is not a converted C3D; {MEND}")
 
     @property
     def resize(self) -> Resize:
@@ -115,18 +113,3 @@ class BroughtC3D(TrialConfig):
         from trainables.classifiers.networks import CentredC3D
 
         return CentredC3D.of(state["network"], left=PIPELINES[self.preprocessing][1])
-
-
-@lru_cache(maxsize=4)
-def _read(file: Path, changed: int, size: int) -> tuple[str, int, Preprocessing]:
-    """Hash, number of classes and preprocessing of a file; the stamps are there so that a new file is read again."""
-    try:
-        with safe_open(file, framework="numpy") as opened:
-            called = (opened.metadata() or {}).get("format", "")
-            known = [one for one in PIPELINES if called == FORMAT + one]
-            if not known:
-                raise ValueError(BAD_FILE.format(file=file, what="is not a converted C3D"))
-            arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (it is no dict)
-    except SafetensorError as error:
-        raise ValueError(BAD_FILE.format(file=file, what=f"can't be read ({error})")) from error
-    return weights_hash(arrays), len(arrays["c3d.fc8.bias"]), known[0]

@@ -2,14 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from safetensors import SafetensorError, safe_open
-
 from retable.data.image_spec import ImageSpec
-from retable.metrics.brought import weights_hash
+from retable.metrics.brought import check_hash, read_weights
 from retable.metrics.resize import Untouched
 from retable.published import Label
 from retable.trial import TrialConfig
@@ -23,9 +20,7 @@ if TYPE_CHECKING:
 FORMAT = "retable inception-v3"
 """What the file's header calls itself."""
 
-BAD_FILE = (
-    "{file} {what}; make it with `python -m trainables.classifiers.convert_inception` (docs/inception.md)"
-)
+MEND = "make it with `python -m trainables.classifiers.convert_inception` (docs/inception.md)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +47,7 @@ class Inception(TrialConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if len(self.weights) != 64 or not set(self.weights) <= set("0123456789abcdef"):
-            raise ValueError(f"weights must be a SHA-256 in 64 hex digits, but got {self.weights!r}")
+        check_hash(self.weights)
         if self.scored < 1:
             raise ValueError(f"scored must be at least 1, but got {self.scored}")
 
@@ -65,10 +59,10 @@ class Inception(TrialConfig):
             FileNotFoundError: there is no such file.
             ValueError: it is not such a file.
         """
-        if not file.is_file():
-            raise FileNotFoundError(BAD_FILE.format(file=file, what="is no file"))
-        stat = file.stat()
-        return cls(weights=_read(file, stat.st_mtime_ns, stat.st_size), data=data)
+        weights = read_weights(file, MEND)
+        if weights.header.get("format") != FORMAT:
+            raise ValueError(f"{file} is not a converted Inception-v3; {MEND}")
+        return cls(weights=weights.hash, data=data)
 
     @property
     def resize(self) -> Untouched:
@@ -102,15 +96,3 @@ class Inception(TrialConfig):
         from trainables.classifiers.inception_network import InceptionV3
 
         return InceptionV3.of(state["network"])
-
-
-@lru_cache(maxsize=4)
-def _read(file: Path, changed: int, size: int) -> str:
-    """Hash of a file's weights; the stamps are there so that a new file is read again."""
-    try:
-        with safe_open(file, framework="numpy") as opened:
-            if (opened.metadata() or {}).get("format", "") != FORMAT:
-                raise ValueError(BAD_FILE.format(file=file, what="is not a converted Inception-v3"))
-            return weights_hash({name: opened.get_tensor(name) for name in opened.keys()})  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(BAD_FILE.format(file=file, what=f"can't be read ({error})")) from error

@@ -2,14 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from safetensors import SafetensorError, safe_open
-
 from retable.data.image_spec import ImageSpec
-from retable.metrics.brought import weights_hash
+from retable.metrics.brought import check_hash, read_weights
 from retable.published import Label
 from retable.trial import TrialConfig
 from trainables.code_gan.autoencoder_config import AutoencoderConfig
@@ -27,9 +24,7 @@ FORMAT = "retable autoencoder"
 SIZES = ("code_divisor", "code_channels", "width")
 """What the header says of the networks, as `AutoencoderConfig` does."""
 
-BAD_FILE = (
-    "{file} {what}; make it with `python -m trainables.code_gan.export` (trainables/code_gan/README.md)"
-)
+MEND = "make it with `python -m trainables.code_gan.export` (trainables/code_gan/README.md)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +55,7 @@ class BroughtAutoencoder(TrialConfig):
         super().__post_init__()
         check_least(self, {"code_channels": 1, "width": 1, "scored": 1})
         check_divisor(self.code_divisor)
-        if len(self.weights) != 64 or not set(self.weights) <= set("0123456789abcdef"):
-            raise ValueError(f"weights must be a SHA-256 in 64 hex digits, but got {self.weights!r}")
+        check_hash(self.weights)
 
     @classmethod
     def of(cls, file: Path, data: ImageSpec, scored: int = 1_000) -> Self:
@@ -71,11 +65,11 @@ class BroughtAutoencoder(TrialConfig):
             FileNotFoundError: there is no such file.
             ValueError: it is not such a file.
         """
-        if not file.is_file():
-            raise FileNotFoundError(BAD_FILE.format(file=file, what="is no file"))
-        stat = file.stat()
-        weights, sizes = _read(file, stat.st_mtime_ns, stat.st_size)
-        return cls(weights=weights, **sizes, data=data, scored=scored)
+        weights = read_weights(file, MEND)
+        if weights.header.get("format") != FORMAT:
+            raise ValueError(f"{file} is not an exported autoencoder; {MEND}")
+        sizes = {name: int(weights.header[name]) for name in SIZES}
+        return cls(weights=weights.hash, **sizes, data=data, scored=scored)
 
     def labels(self) -> Mapping[str, Label]:
         """Flat parameters; what it was trained on is not known here."""
@@ -110,17 +104,3 @@ class BroughtAutoencoder(TrialConfig):
 
 
 AnyAutoencoder = AutoencoderConfig | BroughtAutoencoder
-
-
-@lru_cache(maxsize=4)
-def _read(file: Path, changed: int, size: int) -> tuple[str, dict[str, int]]:
-    """Hash of a file's weights and its networks' sizes; the stamps are there so that a new file is read again."""
-    try:
-        with safe_open(file, framework="numpy") as opened:
-            header = opened.metadata() or {}
-            if header.get("format") != FORMAT:
-                raise ValueError(BAD_FILE.format(file=file, what="is not an exported autoencoder"))
-            arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (it is no dict)
-    except SafetensorError as error:
-        raise ValueError(BAD_FILE.format(file=file, what=f"can't be read ({error})")) from error
-    return weights_hash(arrays), {name: int(header[name]) for name in SIZES}

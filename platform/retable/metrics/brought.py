@@ -5,8 +5,11 @@ Where the file lies never matters; the driver copies it into the trial's folder,
 """
 
 import hashlib
+import re
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -56,18 +59,57 @@ def weights_hash(arrays: "Mapping[str, np.ndarray[Any, Any]]") -> str:
     return digest.hexdigest()
 
 
-def file_hash(file: Path) -> str:
-    """`weights_hash` of what a safetensors file holds.
+@dataclass(frozen=True)
+class Weights:
+    """What a safetensors file holds, without the values.
+
+    Attributes:
+        hash: `weights_hash` of it.
+        header: what the file says of itself.
+        shapes: of its arrays.
+    """
+
+    hash: str
+    header: Mapping[str, str]
+    shapes: Mapping[str, tuple[int, ...]]
+
+
+def read_weights(file: Path, mend: str = "make it again") -> Weights:
+    """A file of weights, read once however often it is asked for.
+
+    Args:
+        mend: how an error's message ends: what to do.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it can't be read.
     """
+    if not file.is_file():
+        raise FileNotFoundError(f"{file} is no file; {mend}")
+    stat = file.stat()
     try:
-        with safe_open(file, framework="numpy") as opened:
-            return weights_hash({name: opened.get_tensor(name) for name in opened.keys()})  # noqa: SIM118
+        return _read(file, stat.st_mtime_ns, stat.st_size)
     except SafetensorError as error:
-        raise ValueError(f"{file} can't be read ({error}); make it again") from error
+        raise ValueError(f"{file} can't be read ({error}); {mend}") from error
+
+
+@lru_cache(maxsize=8)
+def _read(file: Path, changed: int, size: int) -> Weights:
+    """The stamps are there so that a new file is read again."""
+    with safe_open(file, framework="numpy") as opened:
+        arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (it is no dict)
+        header = opened.metadata() or {}
+    return Weights(weights_hash(arrays), header, {name: array.shape for name, array in arrays.items()})
+
+
+def check_hash(weights: str) -> None:
+    """See that a config's `weights` can be a hash.
+
+    Raises:
+        ValueError: it can't.
+    """
+    if not re.fullmatch("[0-9a-f]{64}", weights):
+        raise ValueError(f"weights must be a SHA-256 in 64 hex digits, but got {weights!r}")
 
 
 def bring(file: Path, folder: Path) -> None:

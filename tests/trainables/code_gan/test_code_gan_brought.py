@@ -14,7 +14,7 @@ from retable.data.image_spec import ImageSpec
 from retable.figures.revive import revived
 from retable.identity import identified
 from retable.ledger import Ledger
-from retable.metrics.brought import FILE, file_hash
+from retable.metrics.brought import FILE, read_weights
 from retable.metrics.image_evaluation import ImageEvaluation
 from retable.metrics.protocol import Protocol
 from retable.scale import Scale
@@ -95,7 +95,7 @@ def test_a_gan_learns_the_codes_of_an_encoder_of_other_images(places: tuple[Path
     }
     (brought,) = found["code_autoencoder"]
     assert isinstance(brought.config, BroughtAutoencoder)
-    assert brought.config.weights == file_hash(file)
+    assert brought.config.weights == read_weights(file).hash
     (own,) = trained(folder / "faces")["code_autoencoder"]
     assert own.data != brought.data
     place = folder / "cats" / "trials" / brought.signature
@@ -145,7 +145,7 @@ def test_the_weights_are_the_identity(places: tuple[Path, Path], tmp_path: Path)
     save_file(arrays, changed, metadata=header)
     one, same, other = (BroughtAutoencoder.of(path, ImageSpec(size=16)) for path in (file, renamed, changed))
     assert one == same != other
-    assert identified(one)["weights"] == file_hash(file) != file_hash(changed)
+    assert identified(one)["weights"] == read_weights(file).hash != read_weights(changed).hash
 
 
 @pytest.mark.parametrize(
