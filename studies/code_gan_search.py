@@ -10,7 +10,8 @@ from functools import partial
 from retable.scale import Scale
 from retable.search import Choice, Halving, Real, Search, Variant
 from retable.study import Row, Study
-from studies.code_size_ablation import AFTER, ENCODER
+from studies.acceleration_ablation import AFTER
+from studies.code_size_ablation import ENCODER
 from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.scales import paper, smoke, toy
 

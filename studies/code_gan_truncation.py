@@ -2,7 +2,7 @@
 
 The protocol is studies/truncation_ablation.py's, BigGAN's, on a model of images, which are another data set. z is normal
 here: what is beyond ±τ is drawn again until nothing is. The code-GAN has no batch norm, so that no statistics are to be
-collected anew. What is trained is the accelerated GAN of 256 × 256 images of studies/code_size_ablation.py's Table 4.
+collected anew. What is trained is the accelerated GAN of 256 × 256 images of studies/acceleration_ablation.py's Table 4.
 """
 
 from dataclasses import replace
@@ -11,7 +11,7 @@ from retable.scale import Scale
 from retable.study import Row, Study
 from retable.tradeoff import Tradeoff
 from retable.trial import TrialConfig
-from studies.code_size_ablation import AFTER
+from studies.acceleration_ablation import AFTER
 from studies.truncation_ablation import AS_TRAINED, truncation_table
 from trainables.code_gan.sampling import CodeSamplingConfig, RealImagesConfig
 from trainables.code_gan.scales import paper, smoke, toy
