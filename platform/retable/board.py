@@ -49,7 +49,7 @@ class _Bar:
 
     @property
     def words(self) -> str:
-        return self.following.words(self.total)
+        return self.following.words(self.planned.trial.config)
 
     def spent(self, *, ended: bool) -> Spent:
         now = time.monotonic()

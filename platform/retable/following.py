@@ -5,6 +5,8 @@ from pathlib import Path
 
 from retable import outbox
 from retable.metrics.protocol import Protocol, in_print
+from retable.pieces import InPieces
+from retable.trial import TrialConfig
 
 
 @dataclass
@@ -51,9 +53,16 @@ class Following:
         """Iterations of this attempt."""
         return self.iteration - self.started_at
 
-    def words(self, total: int) -> str:
-        """Where it is on its way to `total` iterations, and what it scored last."""
+    def words(self, config: TrialConfig) -> str:
+        """Where it is on its way, and what it scored last.
+
+        Args:
+            config: the trial's.
+        """
+        total = config.iterations
         scores = " ".join(f"{in_print(family)} {value:.3g}" for family, value in sorted(self.scores.items()))
+        if isinstance(config, InPieces) and not scores:
+            return config.progress(self.folder) or "starting its workers"
         if total == 0:
             return scores or "scoring"
         if not self.began:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from retable.run import Run
 
 
@@ -29,4 +31,8 @@ class InPieces(Protocol):
 
     def pieces(self, seed: int, run: "Run") -> Pieces:
         """The work of the trial of that seed, as this process sees it."""
+        ...
+
+    def progress(self, folder: "Path") -> str:
+        """How far the work in a trial's folder is, such as ``3 of 8 shards``; empty before its first piece."""
         ...

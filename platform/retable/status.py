@@ -67,7 +67,7 @@ def _row(request: Request, planned: PlannedTrial, record: TrialRecord | None) ->
     if record.state == "running":
         following = Following(request.results / "trials" / record.signature, last.number)
         following.refresh()
-        at, words = following.iteration, following.words(total)
+        at, words = following.iteration, following.words(planned.trial.config)
     return [
         short,
         Text(name),

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from trainables.code_gan.encoding_step import CodeWriter, Encoding
 
 
+FOLDER = "codes"
+"""Where the codes lie in their trial's folder."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CodesConfig(TrialConfig):
     """A trial that trains nothing: it encodes the train split, and scores what rounding the codes does.
@@ -89,6 +93,12 @@ class CodesConfig(TrialConfig):
         from trainables.code_gan.encoding_step import CodeWriter
 
         return CodeWriter(self, seed, run)
+
+    def progress(self, folder: Path) -> str:
+        """How many shards are written."""
+        from retable.data.stored import shards_written
+
+        return shards_written(folder / FOLDER)
 
     def build(self, seed: int, run: "Run", workers: "Workers") -> "Encoding":
         """What encodes what is still missing, and scores it, on this worker."""

@@ -17,11 +17,8 @@ from retable.ddp import Workers
 from retable.run import Best, Run, Score
 from retable.scoring import Scoring
 from trainables.code_gan.codec import Codec, trained_codec
-from trainables.code_gan.encoding import CodesConfig
+from trainables.code_gan.encoding import FOLDER, CodesConfig
 from trainables.code_gan.reconstruction import reconstruction_scores
-
-FOLDER = "codes"
-"""Where the codes lie in their trial's folder."""
 
 SPLIT = "train"
 PREVIEW = 6

@@ -164,6 +164,12 @@ class ArrayStore:
         return path.is_file() and _batch(path).schema.metadata == {b"key": self._sealed(shard)}
 
 
+def shards_written(folder: Path) -> str:
+    """How many shards of a store are there, such as ``3 of 8 shards``; empty before the first."""
+    names = [path.stem for path in folder.glob("*-of-*.arrow")]
+    return f"{len(names)} of {int(names[0].partition('-of-')[2])} shards" if names else ""
+
+
 class StoredArrays:
     """The arrays of a finished store. A shard is mapped when the first of its arrays is asked for."""
 

@@ -19,6 +19,7 @@ from retable.data.images import Images
 from retable.ddp import Workers
 from retable.fence import Fenced
 from retable.files import write_json
+from retable.following import Following
 from retable.metrics.protocol import Protocol
 from retable.pieces import InPieces
 from retable.run import AssignedRun, Assignment
@@ -135,10 +136,12 @@ def test_an_encoding_that_was_killed_goes_on(
 ) -> None:
     run = run_of(CODES, root, tmp_path)
     assert isinstance(CODES, InPieces)
-    first = CODES.pieces(0, run)
+    first, following = CODES.pieces(0, run), Following(run.folder, run.attempt)
     assert first.missing() == [0, 1, 2, 3]
+    assert following.words(CODES) == "starting its workers"
     for piece in (2, 0):
         first.write(piece)
+    assert following.words(CODES) == "2 of 4 shards"
     written: list[int] = []
     write = CodeWriter.write
 
