@@ -13,19 +13,14 @@ from retable.console import counting
 from retable.data.sets import here
 from retable.failures import Retries
 from retable.plan import Plan, make_plan
-from retable.planning import look_ahead
 from retable.pricing import Machine
-from retable.report.everything import Load, draw_figures, report_tables
-from retable.report.export import export
-from retable.report.plan import print_outlook
-from retable.report.render import print_tables
-from retable.report.results import load_results
 from retable.scale import Scale
 from retable.study import Study
 
 if TYPE_CHECKING:
     from retable.data.catalog import Catalog
     from retable.record import TrialRecord
+    from retable.report.everything import Load
     from retable.tuning import Tuning
 
 ABSENT = "absent"
@@ -117,6 +112,9 @@ def show_plan(
         requests: for one study or more, alike but for that; their plans are told as one.
         as_json: print `Outlook.to_json` and nothing else; what else there is to say goes to stderr.
     """
+    from retable.planning import look_ahead
+    from retable.report.plan import print_outlook
+
     aside = Console(stderr=True) if as_json else console
     first = requests[0]
     catalog = _catalog_if_here(first, aside, frames=1)
@@ -175,6 +173,7 @@ def check_data(folder: Path, frames: int, size: int, console: Console) -> int:
 def report(request: Request, plan: Plan[Any], console: Console) -> int:
     """Print and export the tables of a folder of results."""
     from retable.parcel import Parcel
+    from retable.report.results import load_results
 
     states, messages = ledger_states(request)
     if request.study.searches:
@@ -189,7 +188,12 @@ def report(request: Request, plan: Plan[Any], console: Console) -> int:
     return _print_and_export(plan, load, request.exports or request.results, console)
 
 
-def _print_and_export(plan: Plan[Any], load: Load, folder: Path, console: Console) -> int:
+def _print_and_export(plan: Plan[Any], load: "Load", folder: Path, console: Console) -> int:
+    # Tables and figures stand on pandas, SciPy and Matplotlib, which no other command waits for.
+    from retable.report.everything import draw_figures, report_tables
+    from retable.report.export import export
+    from retable.report.render import print_tables
+
     tables = report_tables(plan, load)
     print_tables(tables, console)
     if len(plan.seeds) == 1 and any(plan.study.table(number).reference for number in plan.tables):

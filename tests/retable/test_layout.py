@@ -44,3 +44,14 @@ def test_tables_render_without_torch_ray_and_mlflow() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_the_command_line_answers_before_anything_heavy_is_loaded() -> None:
+    code = (
+        "import sys, retable.cli\n"
+        "heavy = {'torch', 'ray', 'mlflow', 'optuna', 'pandas', 'scipy', 'matplotlib', 'pyarrow', 'numpy'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
