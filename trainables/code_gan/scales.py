@@ -1,7 +1,8 @@
 """The family at each scale: what a paper's config becomes where days and GPUs are not at hand. No torch.
 
-Resolutions are divided by four at smoke and toy scale: the paper's 256, 512 and 1024 become 64, 128 and 256, and the 128
-of stage 1 becomes 32. What is compared (before and after, code divisors and channels, α, λ, n_critic) and batches stay.
+Resolutions are divided by four at smoke and toy scale: the paper's 256, 512 and 1024 become 64, 128 and 256. The 128 of
+stage 1 becomes 32 at smoke and 64 at toy scale: learnt at 32 pixels, codes of h/16 are 2 × 2 and all border, and the larger
+the image, the worse they are. What is compared (before and after, code divisors and channels, α, λ, n_critic) and batches stay.
 The classifier stays too: an evaluation's is the study's to choose.
 """
 
@@ -26,6 +27,7 @@ class Size:
     several times as fast.
     """
 
+    encoder_shrink: int
     encoder_iterations: int
     encoder_width: int
     encoder_lr: float
@@ -42,6 +44,7 @@ class Size:
 
 
 SMOKE = Size(
+    encoder_shrink=SHRINK,
     encoder_iterations=60,
     encoder_width=8,
     encoder_lr=2e-3,
@@ -57,6 +60,7 @@ SMOKE = Size(
     snapshots=4,
 )
 TOY = Size(
+    encoder_shrink=2,
     encoder_iterations=2_000,
     encoder_width=16,
     encoder_lr=1e-3,
@@ -111,7 +115,7 @@ def _autoencoder(size: Size, config: AutoencoderConfig) -> AutoencoderConfig:
         width=size.encoder_width,
         d_width=size.encoder_width,
         lr=size.encoder_lr,
-        data=replace(config.data, size=config.data.size // SHRINK),
+        data=replace(config.data, size=config.data.size // size.encoder_shrink),
         scored=size.scored,
     )
 

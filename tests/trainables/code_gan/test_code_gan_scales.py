@@ -35,8 +35,12 @@ def test_resolutions_are_a_quarter_and_ratios_stay(scale: object) -> None:
     assert [shape.resolution for shape in shapes] == [16, 32, 64, 32, 16]
     assert {shape.channels for shape in shapes} == {16}
     assert scale(SLOW).shape.resolution == 64
-    assert scale(AutoencoderConfig()).data.size == 32
     assert [scale(config).resolution for config in TABLE_1[:4]] == [32, 64, 128, 256]
+
+
+def test_at_toy_scale_the_smallest_codes_have_an_inside() -> None:
+    smallest = AutoencoderConfig(code_divisor=16)
+    assert [scale(smallest).data.size for scale in (smoke, toy, paper)] == [32, 64, 128]
 
 
 def test_an_encoder_is_shared_by_the_gans_and_the_reconstructions() -> None:
