@@ -211,12 +211,13 @@ class CodeGANConfig(TrialConfig):
         return assembled(self, seed, run, workers)
 
     def landmarks(self) -> Collection[int]:
-        """The snapshots after about a half, a quarter, an eighth and a sixteenth of the training.
+        """Some of the snapshots, the denser the earlier, from a sixteenth of the training on.
 
         One that runs several times as fast as another can so be shown beside it at about the same time.
         """
         every = self.snapshot_every
-        return {max(round(self.iterations / share / every), 1) * every for share in (2, 4, 8, 16)}
+        shares = (1.5, 2, 3, 4, 5, 6, 8, 12, 16)
+        return {max(round(self.iterations / share / every), 1) * every for share in shares}
 
     def figures(
         self, finished: "Finished", samples: int, progress: Callable[[int, int], None]

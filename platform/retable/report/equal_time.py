@@ -1,6 +1,5 @@
 """Trials beside each other at equal iterations and at equal training time."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -124,21 +123,22 @@ def _texts(moment: Moment, group: Group) -> list[CellText]:
 
 
 def _verdict(moment: Moment, group: Group, metric: str) -> CellText:
-    """Which is better, in how many seeds."""
+    """Which is better on average, by how much more than the next, and in how many seeds it is the best."""
     if moment.why_not:
         return CellText(moment.why_not)
     sign = 1 if higher_is_better(metric) else -1
     complete = [[s.value for s in chosen if s] for chosen in moment.chosen.values() if all(chosen)]
     if not complete:
         return CellText("not known")
-    best = Counter(max(range(len(values)), key=lambda at: sign * values[at]) for values in complete)
-    winner, seeds = best.most_common(1)[0]
-    means = [fmean(column) for column in zip(*complete, strict=True)]
-    others = [value for at, value in enumerate(means) if at != winner]
-    lead = sign * (means[winner] - max(others, key=lambda value: sign * value))
+    goodness = [sign * fmean(column) for column in zip(*complete, strict=True)]
+    second, first = sorted(goodness)[-2:]
+    if first == second:
+        return CellText("equal")
+    winner = goodness.index(first)
+    seeds = sum(sign * values[winner] == max(sign * value for value in values) for values in complete)
     return CellText(
         group.labels[winner],
-        f"by {measured(lead)}",
+        f"by {measured(first - second)}",
         f"{seeds} of {len(complete)} seeds" if len(complete) > 1 else "with 1 seed",
     )
 

@@ -161,6 +161,32 @@ def test_seeds_are_compared_each_with_its_own_time() -> None:
     assert found[2] == ("after", "by 26.67", "2 of 3 seeds")
 
 
+def changed_seeds(
+    of: Plan[Gan], before: Mapping[int, float], after: Mapping[int, float]
+) -> dict[str, Result]:
+    """Trials with one snapshot each, after as many seconds, of that FID by seed."""
+    results = finished(of)
+    for planned in of.trials:
+        config, seed = planned.trial.config, planned.trial.seed
+        if isinstance(config, Gan):
+            value = (after if config.accelerate else before)[seed]
+            results[planned.signature] = outcome(planned.trial, {10: (100.0, value)})
+    return results
+
+
+def test_the_better_one_is_that_of_the_better_mean() -> None:
+    three = plan((0, 1, 2))
+    results = changed_seeds(three, {0: 10.0, 1: 10.0, 2: 100.0}, {0: 11.0, 1: 11.0, 2: 20.0})
+    found = texts(table(three, results), MOMENTS[1])
+    assert [found[0][0], found[1][0], found[2]] == ["40.00", "14.00", ("after", "by 26.00", "1 of 3 seeds")]
+
+
+def test_equal_ones_are_said_to_be_equal() -> None:
+    two = plan((0, 1))
+    results = changed_seeds(two, {0: 10.0, 1: 20.0}, {0: 20.0, 1: 10.0})
+    assert texts(table(two, results), MOMENTS[1])[2] == ("equal",)
+
+
 def test_other_machines_and_other_protocols_are_not_compared() -> None:
     one = plan()
     after = next(p.trial for p in one.trials if isinstance(p.trial.config, Gan) and p.trial.config.accelerate)

@@ -55,12 +55,12 @@ def at_equal_iterations(one: Sequence[Moment], other: Sequence[Moment]) -> tuple
 
 
 def at_equal_time(one: Sequence[Moment], other: Sequence[Moment]) -> tuple[Moment, Moment] | None:
-    """Of each the last snapshot that it had when the first of them was at its end; the oldest kept, if it had none."""
+    """Of each the kept snapshot that is nearest to the time when the first of them was at its end."""
     if not one or not other:
         return None
     end = min(one[-1].seconds, other[-1].seconds)
-    first, second = ([moment for moment in kept if moment.seconds <= end] for kept in (one, other))
-    return (first or one[:1])[-1], (second or other[:1])[-1]
+    first, second = (min(kept, key=lambda moment: abs(moment.seconds - end)) for kept in (one, other))
+    return first, second
 
 
 def _beside(

@@ -16,9 +16,11 @@ from retable.data.image_spec import ImageSpec
 from retable.data.images import Images
 from retable.data.pixels import to_model, to_uint8
 from retable.figures.finished import Finished, NothingToDraw, find, opened
+from retable.metrics.image_evaluation import ImageEvaluation
 from retable.pictures import GAP, SIDE
 from retable.streams import stream
 from retable.trained import Moment, learnt, moments
+from trainables.classifiers.image_config import ImageClassifierConfig
 from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
 from trainables.code_gan.figures.before_after import at_equal_iterations, at_equal_time
 from trainables.code_gan.figures.neighbours import Queries, TrainingImages, small
@@ -144,12 +146,25 @@ def test_snapshots_are_paired_by_iteration_and_by_time() -> None:
         (at_equal_iterations(slow, fast), (40, 40)),
         (at_equal_iterations(slow[:2], fast), (20, 20)),
         (at_equal_time(slow, fast), (10, 40)),
-        (at_equal_time(slow[1:], fast), (20, 40)),  # the slow one had none yet: its first
+        (at_equal_time(slow[1:], fast), (20, 40)),  # the slow one had none by then
+        (
+            at_equal_time(fast, [moment(10, 20.0), moment(20, 39.0)]),
+            (40, 20),
+        ),  # 41 s is nearer to 39 s than 30 s is
     ):
         assert pair is not None
         assert tuple(one.snapshot.iteration for one in pair) == expected
     assert at_equal_iterations(slow[:1], fast) is None
     assert at_equal_time([], fast) is None
+
+
+@pytest.mark.parametrize("times_as_fast", [3.75, 2.55, 5.0, 4.36, 3.92, 5.83])
+def test_a_snapshot_is_kept_near_every_equal_time(times_as_fast: float) -> None:
+    config = CodeGANConfig(evaluation=ImageEvaluation(classifier=ImageClassifierConfig()))
+    kept = [moment(at, at * times_as_fast) for at in sorted({*config.landmarks(), config.iterations})]
+    found = at_equal_time(kept, [moment(config.iterations, float(config.iterations))])
+    assert found is not None
+    assert found[0].seconds == pytest.approx(config.iterations, rel=0.15)
 
 
 def test_before_stands_above_after_on_the_same_noise(place: "Place", drawn: Path) -> None:
