@@ -1,4 +1,8 @@
-"""Tiny configs of both stages, learners of them on images made of numbers alone, and their state as bits."""
+"""Tiny configs of both stages, learners of them on images made of numbers alone, and their state as bits.
+
+`ENCODER` and `GAN` are for tests that step a learner, `PLANNED_ENCODER` and `PLANNED_GAN`, which has a judge, for
+those that train whole plans.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -13,6 +17,7 @@ from retable.metrics.image_evaluation import ImageEvaluation
 from retable.run import Score
 from retable.streams import stream
 from trainables.classifiers.config import C3DConfig
+from trainables.classifiers.image_config import ImageClassifierConfig
 from trainables.code_gan.autoencoder import build_autoencoder
 from trainables.code_gan.autoencoder_step import AutoencoderLearner
 from trainables.code_gan.codec import Codec
@@ -47,6 +52,23 @@ GAN = CodeGANConfig(
     evaluation=ImageEvaluation(classifier=C3DConfig()),
 )
 BEFORE = replace(GAN, accelerate=False)
+PLANNED_ENCODER = AutoencoderConfig(
+    iterations=2, batch_size=2, snapshot_every=2, width=2, d_width=2, data=ImageSpec(size=16), scored=6
+)
+JUDGE = ImageClassifierConfig(
+    iterations=2, snapshot_every=2, batch_size=4, widths=(2, 4), features=3, data=ImageSpec(size=8)
+)
+PLANNED_GAN = CodeGANConfig(
+    iterations=2,
+    batch_size=2,
+    snapshot_every=2,
+    encoder=PLANNED_ENCODER,
+    resolution=16,
+    z_dim=3,
+    width=4,
+    data=ImageSpec(size=16),
+    evaluation=ImageEvaluation(classifier=JUDGE, samples=8, repeats=2, snapshot_samples=6),
+)
 
 
 class NumberedImages:

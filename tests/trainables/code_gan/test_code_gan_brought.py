@@ -15,33 +15,15 @@ from retable.figures.revive import revived
 from retable.identity import identified
 from retable.ledger import Ledger
 from retable.metrics.brought import FILE, read_weights
-from retable.metrics.image_evaluation import ImageEvaluation
 from retable.metrics.protocol import Protocol
 from retable.scale import Scale
 from retable.study import Column, Row, Study, Table, unchanged
 from retable.trial import Trial, TrialConfig
-from trainables.classifiers.image_config import ImageClassifierConfig
+from tests.trainables.code_gan.stage_cases import PLANNED_ENCODER, PLANNED_GAN
 from trainables.code_gan.brought import BroughtAutoencoder
-from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
 from trainables.code_gan.export import main as export_main
 
-ENCODER = AutoencoderConfig(
-    iterations=2, batch_size=2, snapshot_every=2, width=2, d_width=2, data=ImageSpec(size=16), scored=4
-)
-JUDGE = ImageClassifierConfig(
-    iterations=2, snapshot_every=2, batch_size=4, widths=(2, 4), features=3, data=ImageSpec(size=8)
-)
-GAN = CodeGANConfig(
-    iterations=2,
-    batch_size=2,
-    snapshot_every=2,
-    encoder=replace(ENCODER, data=ImageSpec(size=16, classes=("elsewhere",))),
-    resolution=16,
-    z_dim=3,
-    width=4,
-    data=ImageSpec(size=16),
-    evaluation=ImageEvaluation(classifier=JUDGE, samples=8, repeats=1, snapshot_samples=6),
-)
+GAN = replace(PLANNED_GAN, encoder=replace(PLANNED_ENCODER, data=ImageSpec(size=16, classes=("elsewhere",))))
 
 
 def study(name: str, metric: str, *configs: TrialConfig) -> Study[TrialConfig]:
@@ -72,7 +54,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Pat
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
         faces, cats = (ensure_embedded_images(images_per_class=n, size=32) for n in (2, 3))
         options = ["--local", "--data", str(faces), "--out", str(folder / "faces")]
-        assert main_study(study("faces", "mse01", ENCODER), options) == 0
+        assert main_study(study("faces", "mse01", PLANNED_ENCODER), options) == 0
         (encoder,) = trained(folder / "faces")["code_autoencoder"]
         file = folder / "encoder.safetensors"
         arguments = [encoder.signature[:6], "--results", str(folder / "faces"), "--out", str(file)]
@@ -125,15 +107,15 @@ def test_a_brought_encoder_must_give_codes_of_the_size_that_is_asked_for(
     places: tuple[Path, Path],
 ) -> None:
     file = places[0] / "encoder.safetensors"
-    other = replace(GAN, encoder=replace(ENCODER, code_divisor=2))
+    other = replace(GAN, encoder=replace(PLANNED_ENCODER, code_divisor=2))
     with pytest.raises(ValueError, match=r"codes of \(divisor, channels\) = \(2, 16\) are asked for, but"):
         other.encoded_by(file)
     config = GAN.encoded_by(file)
-    assert config.encoder == BroughtAutoencoder.of(file, ImageSpec(size=16), 4)
+    assert config.encoder == BroughtAutoencoder.of(file, ImageSpec(size=16), PLANNED_ENCODER.scored)
     assert config.labels()["alpha"] == "brought"
     assert replace(GAN, accelerate=False).encoded_by(file).encoder == GAN.encoder
     with pytest.raises(ValueError, match="a code_autoencoder learns no codes; leave --encoder out"):
-        ENCODER.encoded_by(file)
+        PLANNED_ENCODER.encoded_by(file)
 
 
 def test_the_weights_are_the_identity(places: tuple[Path, Path], tmp_path: Path) -> None:

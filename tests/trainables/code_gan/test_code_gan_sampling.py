@@ -13,39 +13,19 @@ from torch import nn
 from retable import local
 from retable.data.catalog import scan
 from retable.data.embedded_images import ensure_embedded_images
-from retable.data.image_spec import ImageSpec
 from retable.execution import Execution
 from retable.ledger import Ledger
-from retable.metrics.image_evaluation import ImageEvaluation
 from retable.plan import Plan, make_plan
 from retable.scale import Scale
 from retable.study import Column, Row, Study, Table, unchanged
 from retable.trial import Trial, TrialConfig
-from trainables.classifiers.image_config import ImageClassifierConfig
-from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
+from tests.trainables.code_gan.stage_cases import PLANNED_GAN
 from trainables.code_gan.draws import noise
 from trainables.code_gan.networks import build_generator
 from trainables.code_gan.sampling import CodeSamplingConfig, RealImagesConfig
 
 SEED = 3
-ENCODER = AutoencoderConfig(
-    iterations=1, batch_size=2, snapshot_every=1, width=2, d_width=2, data=ImageSpec(size=16), scored=6
-)
-JUDGE = ImageClassifierConfig(
-    iterations=2, snapshot_every=2, batch_size=4, widths=(2, 4), features=3, data=ImageSpec(size=8)
-)
-OF = CodeGANConfig(
-    iterations=2,
-    batch_size=2,
-    snapshot_every=1,
-    encoder=ENCODER,
-    resolution=16,
-    z_dim=3,
-    width=4,
-    pixel_norm=False,
-    data=ImageSpec(size=16),
-    evaluation=ImageEvaluation(classifier=JUDGE, samples=8, repeats=2, snapshot_samples=6),
-)
+OF = replace(PLANNED_GAN, snapshot_every=1, pixel_norm=False)
 AS_TRAINED = CodeSamplingConfig(of=OF)
 CONFIGS: dict[str, TrialConfig] = {
     "trained": OF,

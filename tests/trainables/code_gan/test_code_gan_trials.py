@@ -12,51 +12,25 @@ from PIL import Image
 from retable import local
 from retable.data.catalog import scan
 from retable.data.embedded_images import ensure_embedded_images
-from retable.data.image_spec import ImageSpec
 from retable.execution import Execution
 from retable.ledger import Ledger
-from retable.metrics.image_evaluation import ImageEvaluation
 from retable.metrics.protocol import Protocol
 from retable.plan import Plan, make_plan
 from retable.scale import Scale
 from retable.study import Column, Row, Study, Table, unchanged
 from retable.trial import Trial, TrialConfig
-from trainables.classifiers.image_config import ImageClassifierConfig
-from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
+from tests.trainables.code_gan.stage_cases import PLANNED_ENCODER, PLANNED_GAN
 from trainables.code_gan.encoding import CodesConfig
 from trainables.code_gan.reconstructing import ReconstructionConfig
 
 SEED = 3
-ENCODER = AutoencoderConfig(
-    iterations=2,
-    batch_size=2,
-    snapshot_every=2,
-    width=2,
-    d_width=2,
-    data=ImageSpec(size=16),
-    scored=6,
-)
-AGAIN = ReconstructionConfig(of=ENCODER, resolution=16)
-JUDGE = ImageClassifierConfig(
-    iterations=2, snapshot_every=2, batch_size=4, widths=(2, 4), features=3, data=ImageSpec(size=8)
-)
-AFTER = CodeGANConfig(
-    iterations=2,
-    batch_size=2,
-    snapshot_every=2,
-    encoder=ENCODER,
-    resolution=16,
-    z_dim=3,
-    width=4,
-    data=ImageSpec(size=16),
-    evaluation=ImageEvaluation(classifier=JUDGE, samples=8, repeats=2, snapshot_samples=6),
-)
+AGAIN = ReconstructionConfig(of=PLANNED_ENCODER, resolution=16)
 CONFIGS: dict[str, TrialConfig] = {
-    "encoder": ENCODER,
+    "encoder": PLANNED_ENCODER,
     "its own size": AGAIN,
     "larger": replace(AGAIN, resolution=24),
-    "after": AFTER,
-    "before": replace(AFTER, accelerate=False),
+    "after": PLANNED_GAN,
+    "before": replace(PLANNED_GAN, accelerate=False),
 }
 
 
