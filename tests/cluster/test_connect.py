@@ -2,10 +2,7 @@
 
 import json
 import logging
-import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +11,7 @@ from retable.cluster import SETTINGS, connect, roll_call
 from retable.cluster.connect import check_nodes, connected, travelling
 from retable.cluster.roll_call import NodesDifferError
 from retable.installed import installed
+from tests.cluster.with_token import printed_by
 
 
 @pytest.mark.parametrize(
@@ -152,19 +150,7 @@ def test_nodes_that_do_not_see_what_is_shared_are_named(
 
 @pytest.mark.slow
 def test_a_node_with_other_code_is_named_unless_the_code_travels(tmp_path: Path) -> None:
-    (tmp_path / "token").write_text("0123456789abcdef" * 4)
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "RETABLE_"))}
-    script = Path(__file__).with_name("differing.py")
-    done = subprocess.run(
-        [sys.executable, str(script), str(tmp_path)],
-        check=False,
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    told = printed_by("differing.py", tmp_path, timeout=600)
     assert told["checkout"] == "2 nodes"
     assert "these nodes can't run what this driver would send them; nothing was started" in told["wheel"]
     assert told["wheel"].count("our code is") == 1

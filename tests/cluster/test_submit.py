@@ -1,15 +1,13 @@
 """Submitting to a head that runs: what `submitting.py` says of it. Slow: a Ray, and jobs on it."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).with_name("submitting.py")
+from tests.cluster.with_token import printed_by
+
 pytestmark = pytest.mark.slow
 
 
@@ -20,19 +18,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def outcome(folder: Path) -> dict[str, Any]:
-    (folder / "token").write_text("0123456789abcdef" * 4)
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "RETABLE_", "MLFLOW_"))}
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(folder)],
-        check=False,
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=900,
-    )
-    assert done.returncode == 0, done.stderr
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
+    return printed_by("submitting.py", folder, timeout=900)
 
 
 def test_a_job_is_submitted_once_and_says_how_to_follow_it(outcome: dict[str, Any]) -> None:
