@@ -1,7 +1,7 @@
 """Trials are handed out as nodes come, go, leave with notice, or are too small."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -16,34 +16,7 @@ from retable.ledger import Ledger
 from retable.placement import Gang, Node
 from retable.plan import make_plan
 from retable.trial import TrialConfig
-
-
-@dataclass
-class Machines:
-    """A cluster that is what the test says."""
-
-    here: list[Node]
-    grows: bool = False
-    leave: dict[str, str] = field(default_factory=dict)
-    others: dict[str, dict[str, float]] = field(default_factory=dict)
-    doubted: list[str] = field(default_factory=list)
-    wanted: list[Gang] = field(default_factory=list)
-
-    def nodes(self) -> Sequence[Node]:
-        return [node for node in self.here if node.name not in self.leave]
-
-    def used(self) -> Mapping[str, Mapping[str, float]]:
-        doubted = {node.name: node.resources for node in self.here if node.name in self.doubted}
-        return {**self.others, **doubted}
-
-    def leaving(self) -> Mapping[str, str]:
-        return self.leave
-
-    def doubt(self, nodes: Sequence[str]) -> None:
-        self.doubted += nodes
-
-    def want(self, gangs: Sequence[Gang]) -> None:
-        self.wanted = list(gangs)
+from tests.cluster.machines import Machines
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """Tune is handed every trial, in order, and never more workers than the cluster holds, whatever the shapes."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from types import ModuleType
@@ -20,38 +19,13 @@ from retable.files import write_json
 from retable.ledger import Ledger
 from retable.placement import Gang, Node
 from retable.plan import make_plan
-
-
-@dataclass
-class Machines:
-    """A cluster that is what the test says."""
-
-    here: list[Node]
-    grows: bool = False
-    gone: dict[str, str] = field(default_factory=dict)
-    doubted: list[str] = field(default_factory=list)
-    wanted: list[Gang] = field(default_factory=list)
-
-    def nodes(self) -> Sequence[Node]:
-        return [node for node in self.here if node.name not in self.gone]
-
-    def used(self) -> Mapping[str, Mapping[str, float]]:
-        return {}
-
-    def leaving(self) -> Mapping[str, str]:
-        return self.gone
-
-    def doubt(self, nodes: Sequence[str]) -> None:
-        self.doubted += nodes
-
-    def want(self, gangs: Sequence[Gang]) -> None:
-        self.wanted = list(gangs)
+from tests.cluster.machines import Answering
 
 
 def searcher_of(execution: Execution, workers: int, *cpus: int) -> PlanSearcher:
     """A searcher over nodes with so many CPUs."""
     nodes = [Node(f"n{at}", {"CPU": count}) for at, count in enumerate(cpus)]
-    return PlanSearcher(Dispatch(execution, Gang(workers=workers), Machines(nodes)))
+    return PlanSearcher(Dispatch(execution, Gang(workers=workers), Answering(nodes)))
 
 
 @pytest.fixture

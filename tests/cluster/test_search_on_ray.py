@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from types import ModuleType
@@ -24,27 +24,9 @@ from retable.ledger import Ledger
 from retable.placement import Gang, Node
 from retable.searched import search_plan, tunings
 from retable.searching import Searching
+from tests.cluster.machines import Answering
 
 SCRIPT = Path(__file__).parents[1] / "retable" / "valley.py"
-
-
-class Three:
-    """A cluster of one node with three CPUs."""
-
-    grows = False
-
-    def nodes(self) -> Sequence[Node]:
-        return [Node("one", {"CPU": 3})]
-
-    def used(self) -> Mapping[str, Mapping[str, float]]:
-        return {}
-
-    def leaving(self) -> Mapping[str, str]:
-        return {}
-
-    def doubt(self, nodes: Sequence[str]) -> None: ...
-
-    def want(self, gangs: Sequence[Gang]) -> None: ...
 
 
 @pytest.fixture
@@ -61,7 +43,8 @@ def execution(valley: ModuleType, tmp_path: Path) -> Iterator[Execution]:
 
 
 def test_a_point_is_asked_when_there_is_room_for_its_gang(valley: ModuleType, execution: Execution) -> None:
-    searcher, names = PlanSearcher(Dispatch(execution, Gang(workers=1), Three())), count()
+    machines, names = Answering([Node("one", {"CPU": 3})]), count()
+    searcher = PlanSearcher(Dispatch(execution, Gang(workers=1), machines))
     live: dict[str, str] = {}
     most = trained = 0
     while (config := searcher.suggest(name := f"trial-{next(names)}")) != Searcher.FINISHED or live:
