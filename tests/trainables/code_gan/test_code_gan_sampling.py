@@ -1,6 +1,5 @@
 """A trained GAN sampled from truncated noise, through the plan: trained once, scored several times."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,16 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from retable import local
-from retable.data.catalog import scan
 from retable.data.embedded_images import ensure_embedded_images
-from retable.execution import Execution
-from retable.ledger import Ledger
-from retable.plan import Plan, make_plan
-from retable.scale import Scale
-from retable.study import Column, Row, Study, Table, unchanged
 from retable.trial import Trial, TrialConfig
 from tests.trainables.code_gan.stage_cases import PLANNED_GAN
+from tests.trainables.trained_plan import Outcome, outcome_of
 from trainables.code_gan.draws import noise
 from trainables.code_gan.networks import build_generator
 from trainables.code_gan.sampling import CodeSamplingConfig, RealImagesConfig
@@ -37,58 +30,30 @@ CONFIGS: dict[str, TrialConfig] = {
 
 
 @pytest.fixture(scope="module")
-def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Plan[TrialConfig], Path]]:
-    """The plan over all configs, and the folder in which it ran."""
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
     folder = tmp_path_factory.mktemp("code_gan_sampling")
-    rows = tuple(Row(name, config) for name, config in CONFIGS.items())
-    scale = Scale[TrialConfig](
-        name="tiny", data="embedded_images", shrink=unchanged, tables={"1": None}, seeds=(SEED,)
-    )
-    study = Study(
-        name="sampling",
-        paper="",
-        tables=(Table("1", "", rows, (Column[TrialConfig]("FID", "fid"),)),),
-        scales={"tiny": scale},
-    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RETABLE_CACHE", str(folder / "cache"))
         root = ensure_embedded_images(images_per_class=2, size=32)
-        plan = make_plan(study, scale, scan(root).fingerprint)
-        with Ledger(folder / "ledger.db") as ledger:
-            execution = Execution(plan, folder, root, ledger)
-            local.run_plan(execution)
-            assert execution.messages == {}
-            assert set(execution.states.values()) == {"done"}
-        yield plan, folder
+        yield outcome_of(CONFIGS, "fid", root, folder, SEED)
 
 
-def result(outcome: tuple[Plan[TrialConfig], Path], name: str) -> dict[str, Any]:
-    plan, folder = outcome
-    signature = Trial(CONFIGS[name], SEED, plan.data).signature
-    found: dict[str, Any] = json.loads((folder / "trials" / signature / "result.json").read_bytes())
-    return found
-
-
-def test_one_training_serves_every_way(outcome: tuple[Plan[TrialConfig], Path]) -> None:
-    trained = [planned.trial for planned in outcome[0].trials if planned.trial.config.iterations]
+def test_one_training_serves_every_way(outcome: Outcome) -> None:
+    trained = [planned.trial for planned in outcome.plan.trials if planned.trial.config.iterations]
     kinds = sorted((trial.config.trainable, trial.seed) for trial in trained)
     assert kinds == [("cnn", 0), ("code_autoencoder", 0), ("code_gan", SEED)]
 
 
-def test_sampled_as_trained_it_has_the_trainings_own_scores(
-    outcome: tuple[Plan[TrialConfig], Path],
-) -> None:
-    assert result(outcome, "as trained")["scores"] == result(outcome, "trained")["scores"]
+def test_sampled_as_trained_it_has_the_trainings_own_scores(outcome: Outcome) -> None:
+    assert outcome.result("as trained")["scores"] == outcome.result("trained")["scores"]
 
 
 @pytest.mark.parametrize("name", ["narrow", "scaled", "real"])
-def test_other_ways_have_other_scores_under_the_same_protocol(
-    outcome: tuple[Plan[TrialConfig], Path], name: str
-) -> None:
-    scores, trained = result(outcome, name)["scores"], result(outcome, "trained")["scores"]
+def test_other_ways_have_other_scores_under_the_same_protocol(outcome: Outcome, name: str) -> None:
+    scores, trained = outcome.result(name)["scores"], outcome.result("trained")["scores"]
     assert scores.keys() == trained.keys()
     assert scores != trained
-    assert (outcome[1] / "trials" / result(outcome, name)["signature"] / "samples" / "00000000.png").exists()
+    assert (outcome.folder(name) / "samples" / "00000000.png").exists()
 
 
 def test_truncated_noise_is_keyed_like_the_trainings() -> None:

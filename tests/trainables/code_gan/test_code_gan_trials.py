@@ -1,25 +1,17 @@
 """Both stages through the plan, on a few embedded images."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from retable import local
-from retable.data.catalog import scan
 from retable.data.embedded_images import ensure_embedded_images
-from retable.execution import Execution
-from retable.ledger import Ledger
 from retable.metrics.protocol import Protocol
-from retable.plan import Plan, make_plan
-from retable.scale import Scale
-from retable.study import Column, Row, Study, Table, unchanged
-from retable.trial import Trial, TrialConfig
+from retable.trial import TrialConfig
 from tests.trainables.code_gan.stage_cases import PLANNED_ENCODER, PLANNED_GAN
+from tests.trainables.trained_plan import Outcome, outcome_of
 from trainables.code_gan.encoding import CodesConfig
 from trainables.code_gan.reconstructing import ReconstructionConfig
 
@@ -35,46 +27,21 @@ CONFIGS: dict[str, TrialConfig] = {
 
 
 @pytest.fixture(scope="module")
-def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Plan[TrialConfig], Path]]:
-    """The plan over all configs, and the folder in which it ran."""
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
     folder = tmp_path_factory.mktemp("code_gan")
-    rows = tuple(Row(name, config) for name, config in CONFIGS.items())
-    study = Study(
-        name="code_gan",
-        paper="",
-        tables=(Table("1", "", rows, (Column[TrialConfig]("MSE", "mse01"),)),),
-        scales={
-            "tiny": Scale(
-                name="tiny", data="embedded_images", shrink=unchanged, tables={"1": None}, seeds=(SEED,)
-            )
-        },
-    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RETABLE_CACHE", str(folder / "cache"))
         root = ensure_embedded_images(images_per_class=2, size=32)
-        plan = make_plan(study, study.scales["tiny"], scan(root).fingerprint)
-        for planned in plan.trials:
-            assert planned.trial.config.prepare(root) == ""
-        with Ledger(folder / "ledger.db") as ledger:
-            execution = Execution(plan, folder, root, ledger)
-            local.run_plan(execution)
-            assert execution.messages == {}
-            assert set(execution.states.values()) == {"done"}
-        yield plan, folder
+        yield outcome_of(CONFIGS, "mse01", root, folder, SEED)
 
 
-def trial_folder(outcome: tuple[Plan[TrialConfig], Path], name: str) -> Path:
-    plan, folder = outcome
-    return folder / "trials" / Trial(CONFIGS[name].canonical(), SEED, plan.data).signature
+def scores(outcome: Outcome, name: str) -> dict[str, Any]:
+    found = outcome.result(name)["scores"].items()
+    return {Protocol.parse(protocol).family: score["value"] for protocol, score in found}
 
 
-def scores(outcome: tuple[Plan[TrialConfig], Path], name: str) -> dict[str, Any]:
-    result = json.loads((trial_folder(outcome, name) / "result.json").read_bytes())
-    return {Protocol.parse(protocol).family: score["value"] for protocol, score in result["scores"].items()}
-
-
-def test_what_several_trials_need_is_trained_once(outcome: tuple[Plan[TrialConfig], Path]) -> None:
-    trained = [planned.trial for planned in outcome[0].trials if planned.trial.config.iterations]
+def test_what_several_trials_need_is_trained_once(outcome: Outcome) -> None:
+    trained = [planned.trial for planned in outcome.plan.trials if planned.trial.config.iterations]
     assert [(trial.config.trainable, trial.seed) for trial in trained] == [
         ("code_autoencoder", SEED),  # of the reconstructions
         ("cnn", 0),
@@ -82,10 +49,10 @@ def test_what_several_trials_need_is_trained_once(outcome: tuple[Plan[TrialConfi
         ("code_gan", SEED),
         ("code_gan", SEED),
     ]
-    assert len(outcome[0].trials) == len(CONFIGS) + 3
-    (codes,) = (planned for planned in outcome[0].trials if isinstance(planned.trial.config, CodesConfig))
+    assert len(outcome.plan.trials) == len(CONFIGS) + 3
+    (codes,) = (planned for planned in outcome.plan.trials if isinstance(planned.trial.config, CodesConfig))
     gan = next(
-        planned for planned in outcome[0].trials if planned.signature == trial_folder(outcome, "after").name
+        planned for planned in outcome.plan.trials if planned.signature == outcome.folder("after").name
     )
     assert codes.trial.seed == 0
     assert codes.requires == (gan.requires[1],)
@@ -93,27 +60,25 @@ def test_what_several_trials_need_is_trained_once(outcome: tuple[Plan[TrialConfi
 
 
 @pytest.mark.parametrize("name", ["before", "after"])
-def test_samples_are_scored(outcome: tuple[Plan[TrialConfig], Path], name: str) -> None:
+def test_samples_are_scored(outcome: Outcome, name: str) -> None:
     found = scores(outcome, name)
     assert found.keys() == {"fid", "kid", "is", "precision", "recall"}
     assert found["fid"] >= 0
     assert 1 <= found["is"] <= 10
 
 
-def test_at_its_own_size_a_reconstruction_has_the_trainings_own_scores(
-    outcome: tuple[Plan[TrialConfig], Path],
-) -> None:
+def test_at_its_own_size_a_reconstruction_has_the_trainings_own_scores(outcome: Outcome) -> None:
     own = scores(outcome, "its own size")
     assert abs(own.pop("rounding")) < 1  # percent
     assert own == pytest.approx(scores(outcome, "encoder"), rel=1e-6)
     assert own["mse11"] == pytest.approx(4 * own["mse01"])
 
 
-def test_another_size_gives_other_scores(outcome: tuple[Plan[TrialConfig], Path]) -> None:
+def test_another_size_gives_other_scores(outcome: Outcome) -> None:
     own = scores(outcome, "its own size")
     assert scores(outcome, "larger")["mse01"] != pytest.approx(own["mse01"], rel=1e-3)
 
 
-def test_images_and_their_reconstructions_can_be_looked_at(outcome: tuple[Plan[TrialConfig], Path]) -> None:
-    with Image.open(trial_folder(outcome, "larger") / "samples" / "00000000.png") as picture:
+def test_images_and_their_reconstructions_can_be_looked_at(outcome: Outcome) -> None:
+    with Image.open(outcome.folder("larger") / "samples" / "00000000.png") as picture:
         assert len(picture.convert("RGB").getcolors(picture.width * picture.height) or ()) > 1

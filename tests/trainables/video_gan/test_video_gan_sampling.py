@@ -1,32 +1,25 @@
 """A trained model sampled in other ways, through the plan: trained once, scored many times."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from retable import local
-from retable.data.catalog import scan
 from retable.data.embedded import ensure_embedded
 from retable.data.spec import ClipSpec
-from retable.execution import Execution
-from retable.ledger import Ledger
 from retable.metrics.evaluation import Evaluation
 from retable.metrics.protocol import Protocol
-from retable.plan import Plan, make_plan
-from retable.scale import Scale
-from retable.study import Column, Row, Study, Table, unchanged
 from retable.trial import Trial, TrialConfig
+from tests.trainables.trained_plan import Outcome, outcome_of
 from trainables.classifiers.scales import SMALL
 from trainables.parts.standing import standing_statistics
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.networks import build_generator
 from trainables.video_gan.sampling import RealClipsConfig, SamplingConfig
 
+SEED = 3
 JUDGE = replace(
     SMALL, iterations=2, snapshot_every=2, batch_size=4, widths=(2, 2, 3, 3, 4, 4, 4, 4), fc=6, dropout=0.5
 )
@@ -59,62 +52,39 @@ VARIANTS: dict[str, TrialConfig] = {
 
 
 @pytest.fixture(scope="module")
-def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Plan[TrialConfig], Path]]:
-    """The plan over all variants, and the folder in which it ran."""
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
     folder = tmp_path_factory.mktemp("sampling")
-    rows = tuple(Row(name, config) for name, config in VARIANTS.items())
-    study = Study(
-        name="sampling",
-        paper="",
-        tables=(Table("1", "", rows, (Column[TrialConfig]("IS", "is"),)),),
-        scales={
-            "tiny": Scale(name="tiny", data="embedded", shrink=unchanged, tables={"1": None}, seeds=(3,))
-        },
-    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RETABLE_CACHE", str(folder / "cache"))
         root = ensure_embedded(clips_per_class=2)
-        plan = make_plan(study, study.scales["tiny"], scan(root).fingerprint)
-        with Ledger(folder / "ledger.db") as ledger:
-            execution = Execution(plan, folder, root, ledger)
-            local.run_plan(execution)
-            assert execution.messages == {}
-            assert set(execution.states.values()) == {"done"}
-        yield plan, folder
+        yield outcome_of(VARIANTS, "is", root, folder, SEED)
 
 
-def result(outcome: tuple[Plan[TrialConfig], Path], name: str) -> dict[str, Any]:
-    plan, folder = outcome
-    signature = Trial(VARIANTS[name], 3, plan.data).signature
-    found: dict[str, Any] = json.loads((folder / "trials" / signature / "result.json").read_bytes())
-    return found
-
-
-def test_one_training_serves_every_variant(outcome: tuple[Plan[TrialConfig], Path]) -> None:
-    plan, _ = outcome
+def test_one_training_serves_every_variant(outcome: Outcome) -> None:
+    plan = outcome.plan
     trained = [planned.trial for planned in plan.trials if planned.trial.config.iterations]
-    assert [(t.config.trainable, t.seed) for t in trained] == [("c3d", 0), ("video_gan", 3), ("video_gan", 3)]
+    assert [(t.config.trainable, t.seed) for t in trained] == [
+        ("c3d", 0),
+        ("video_gan", SEED),
+        ("video_gan", SEED),
+    ]
     assert len(plan.trials) == len(VARIANTS) + 1
 
 
-def test_sampled_as_trained_it_has_the_trainings_own_scores(
-    outcome: tuple[Plan[TrialConfig], Path],
-) -> None:
+def test_sampled_as_trained_it_has_the_trainings_own_scores(outcome: Outcome) -> None:
     for how in ("", ", conditional"):
-        assert result(outcome, f"as trained{how}")["scores"] == result(outcome, f"trained{how}")["scores"]
+        assert outcome.result(f"as trained{how}")["scores"] == outcome.result(f"trained{how}")["scores"]
 
 
 @pytest.mark.parametrize("name", ["whole range", "narrow", "long", "low", "real"])
-def test_other_ways_have_other_scores_under_the_same_protocol(
-    outcome: tuple[Plan[TrialConfig], Path], name: str
-) -> None:
-    scores, trained = result(outcome, name)["scores"], result(outcome, "trained")["scores"]
+def test_other_ways_have_other_scores_under_the_same_protocol(outcome: Outcome, name: str) -> None:
+    scores, trained = outcome.result(name)["scores"], outcome.result("trained")["scores"]
     assert scores.keys() == trained.keys()
     assert scores != trained
 
 
-def test_other_sample_counts_are_other_protocols(outcome: tuple[Plan[TrialConfig], Path]) -> None:
-    assert {Protocol.parse(name).samples for name in result(outcome, "more samples")["scores"]} == {10}
+def test_other_sample_counts_are_other_protocols(outcome: Outcome) -> None:
+    assert {Protocol.parse(name).samples for name in outcome.result("more samples")["scores"]} == {10}
 
 
 def test_standing_statistics_are_the_mean_over_batches() -> None:

@@ -7,13 +7,10 @@ from typing import Any
 
 import pytest
 
-from retable import local
 from retable.cli import load_study
-from retable.data.catalog import scan
 from retable.data.embedded_images import ensure_embedded_images
-from retable.execution import Execution
-from retable.ledger import Ledger
-from retable.plan import Plan, make_plan
+from retable.plan import Plan
+from tests.trainables.trained_plan import trained_plan
 
 STUDY = Path(__file__).with_name("small_study.py")
 
@@ -50,10 +47,4 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RETABLE_CACHE", str(folder / "cache"))
         root = ensure_embedded_images(images_per_class=2, size=64)
-        study = load_study(STUDY)
-        plan = make_plan(study, study.scales["smoke"], scan(root).fingerprint)
-        with Ledger(folder / "ledger.db") as ledger:
-            execution = Execution(plan, folder, root, ledger)
-            local.run_plan(execution)
-        assert set(execution.states.values()) == {"done"}, execution.messages
-        yield Place(STUDY, folder, root, plan)
+        yield Place(STUDY, folder, root, trained_plan(load_study(STUDY), "smoke", root, folder))

@@ -6,13 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from retable import local
 from retable.cli import load_study
-from retable.data.catalog import scan
 from retable.data.embedded import ensure_embedded
-from retable.execution import Execution
-from retable.ledger import Ledger
-from retable.plan import Plan, make_plan
+from retable.plan import Plan
+from tests.trainables.trained_plan import trained_plan
 from trainables.video_gan.config import VideoGANConfig
 
 STUDY = Path(__file__).with_name("tiny_study.py")
@@ -43,10 +40,4 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RETABLE_CACHE", str(folder / "cache"))
         root = ensure_embedded(clips_per_class=2)
-        study = load_study(STUDY)
-        plan = make_plan(study, study.scales["smoke"], scan(root).fingerprint)
-        with Ledger(folder / "ledger.db") as ledger:
-            execution = Execution(plan, folder, root, ledger)
-            local.run_plan(execution)
-        assert set(execution.states.values()) == {"done"}, execution.messages
-        yield Trained(STUDY, folder, plan)
+        yield Trained(STUDY, folder, trained_plan(load_study(STUDY), "smoke", root, folder))
