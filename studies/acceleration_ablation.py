@@ -45,7 +45,7 @@ ROWS = tuple(
     )
     for resolution in RESOLUTIONS
 )
-SCORES = (
+SCORES = tuple(
     column
     for metric, name in (("fid", "FID "), ("kid", "KID "), ("precision", "precision "), ("recall", "recall "))
     for column in pair(metric, name)
@@ -54,7 +54,7 @@ TABLES = (
     Table(
         "3", "Minutes for an epoch of 30,000 images", ROWS, pair("minutes", "", "minutes_per_epoch"), "before"
     ),
-    Table("4", "Before and after acceleration", ROWS, tuple(SCORES)),
+    Table("4", "Before and after acceleration", ROWS, SCORES),
 )
 
 

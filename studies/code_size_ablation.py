@@ -5,7 +5,8 @@ columns are rows here, and Table 4 is that of studies/acceleration_ablation.py. 
 of codes, at 128 × 128, and serves every resolution. The paper does not say in which range of values Table 1's error
 is, so that its numbers stand beside both. Minutes for an epoch are measured on the trials themselves; those of the paper's
 own networks on this machine are in studies/code_gan_cost.py. Codes are stored as float16: Table 1's last column is by how
-many percent that makes the error larger.
+many percent that makes the error larger. At toy scale stage 1 learns at twice the size of Table 1's first rows
+(`trainables.code_gan.scales`), where the paper's learns at that size.
 """
 
 from dataclasses import replace

@@ -68,7 +68,10 @@ class BroughtAutoencoder(TrialConfig):
         weights = read_weights(file, MEND)
         if weights.header.get("format") != FORMAT:
             raise ValueError(f"{file} is not an exported autoencoder; {MEND}")
-        sizes = {name: int(weights.header[name]) for name in SIZES}
+        sizes = _sizes(weights.shapes)
+        said = {name: weights.header.get(name, "unknown") for name in SIZES}
+        if said != {name: str(size) for name, size in sizes.items()}:
+            raise ValueError(f"{file} says {said} of its networks, but holds {sizes}; {MEND}")
         return cls(weights=weights.hash, **sizes, data=data, scored=scored)
 
     def labels(self) -> Mapping[str, Label]:
@@ -101,6 +104,13 @@ class BroughtAutoencoder(TrialConfig):
         from trainables.code_gan.codec import Codec
 
         return Codec.of(self.code_divisor, self.code_channels, self.width, state)
+
+
+def _sizes(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+    """`SIZES` by the layers of F."""
+    halvings = sum(name.startswith("encoder.downs.") and name.endswith(".weight") for name in shapes)
+    width, channels = (shapes.get(f"encoder.{layer}.weight", (0,))[0] for layer in ("first", "out"))
+    return {"code_divisor": 1 << halvings, "code_channels": channels, "width": width}
 
 
 AnyAutoencoder = AutoencoderConfig | BroughtAutoencoder

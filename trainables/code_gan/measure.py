@@ -83,7 +83,13 @@ def measure(config: CodeGANConfig, on: torch.device, steps: int = STEPS) -> Meas
     if steps < STEPS:
         raise ValueError(f"an epoch is extrapolated from at least {STEPS} steps, but got {steps}")
     torch.set_flush_denormal(True)  # as training does
-    config = config.canonical()
+    try:
+        return _measured(config.canonical(), on, steps)
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def _measured(config: CodeGANConfig, on: torch.device, steps: int) -> Measured:
     model = CodeGANLearner(
         config,
         0,

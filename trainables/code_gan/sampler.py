@@ -57,8 +57,8 @@ class CodeGANSampler(Scoring):
 class RealImages(Scoring):
     """Random images of the test split in the place of generated ones.
 
-    There are usually fewer of them than samples, so that some come several times: no matter for IS, which is what they are
-    scored for, nor for FID, but precision and recall count neighbours.
+    There are usually fewer of them than samples, so that they come several times. That is no matter for IS; FID and KID are
+    those of so few images as there are, and so above what as many new ones would get; precision and recall count neighbours.
     """
 
     best: ClassVar[Best] = Best("fid", "min")

@@ -143,6 +143,19 @@ def test_a_file_that_is_no_autoencoder_is_refused(tmp_path: Path, content: bytes
         BroughtAutoencoder.of(file, ImageSpec(size=16))
 
 
+@pytest.mark.parametrize("header", [{}, {"code_divisor": "2", "code_channels": "16", "width": "2"}])
+def test_a_file_that_says_other_sizes_than_it_holds_is_refused(
+    tmp_path: Path, places: tuple[Path, Path], header: dict[str, str]
+) -> None:
+    file = tmp_path / "file"
+    tensors = load_file(places[0] / "encoder.safetensors")
+    save_file(tensors, file, metadata={"format": "retable autoencoder", **header})
+    with pytest.raises(
+        ValueError, match=r"says \{.*\} of its networks, but holds \{'code_divisor': 4, .*make it"
+    ):
+        BroughtAutoencoder.of(file, ImageSpec(size=16))
+
+
 def test_another_network_s_file_is_refused(tmp_path: Path, places: tuple[Path, Path]) -> None:
     file = tmp_path / "file"
     save_file(load_file(places[0] / "encoder.safetensors"), file, metadata={"format": "retable inception-v3"})

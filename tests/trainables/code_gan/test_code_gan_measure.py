@@ -17,6 +17,7 @@ def test_both_systems_are_timed() -> None:
         found = measure(config, torch.device("cpu"))
         assert found.seconds > 0
         assert (found.images, found.steps) == (4 * config.n_critic, 20)
+        assert torch.tensor([1e-39]).mul(1.0).item() > 0  # the process's arithmetic is what it was
 
 
 def test_too_few_steps_are_refused() -> None:
