@@ -59,7 +59,7 @@ class TrappedCodes(CodesConfig):
 
     def pieces(self, seed: int, run: Run) -> CodeWriter:
         stored.ROWS = 6
-        return (BrokenWriter if self.broken else TrappedWriter)(self, seed, run)
+        return (BrokenWriter if self.broken else TrappedWriter).of(self, seed, run)
 
 
 def main(root: Path, folder: Path) -> dict[str, object]:

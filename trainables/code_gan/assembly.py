@@ -9,7 +9,7 @@ from retable.trial import Trial
 from trainables.code_gan.codec import Codec, trained_codec
 from trainables.code_gan.codes import Codes, PlainImages, StoredCodes
 from trainables.code_gan.config import CodeGANConfig
-from trainables.code_gan.encoding_step import code_store, copies
+from trainables.code_gan.encoding_step import CodeWriter, copies
 from trainables.code_gan.step import CodeGANLearner
 
 
@@ -18,7 +18,7 @@ def assembled(config: CodeGANConfig, seed: int, run: Run, workers: Workers) -> C
 
     Raises:
         FileNotFoundError: the encoder or the classifier is not trained yet.
-        DataError: the stored codes are not of this encoder and these images.
+        DataError: the stored codes are damaged, or not of this encoder and these images.
     """
     images = Images(run.data, config.data, "train", seed)
     scorer = judge(config.evaluation, images, run, workers)
@@ -26,7 +26,7 @@ def assembled(config: CodeGANConfig, seed: int, run: Run, workers: Workers) -> C
     codes: Codes = PlainImages(images, workers.device)
     if config.codes is not None and codec is not None:
         folder = run.required(Trial(config.codes, 0, run.fingerprint).signature)
-        stored = code_store(config.codes, folder, images, codec).open()
+        stored = CodeWriter(config.codes, run, folder, images, codec).whole(workers)
         codes = StoredCodes(stored, images, copies(config.data))
     return CodeGANLearner(config, seed, workers, codes=codes, codec=codec, scorer=scorer)
 

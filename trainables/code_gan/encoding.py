@@ -92,7 +92,7 @@ class CodesConfig(TrialConfig):
         """The shards of codes."""
         from trainables.code_gan.encoding_step import CodeWriter
 
-        return CodeWriter(self, seed, run)
+        return CodeWriter.of(self, seed, run)
 
     def progress(self, folder: Path) -> str:
         """How many shards are written."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -49,13 +49,22 @@ def code_store(config: CodesConfig, folder: Path, images: Images, codec: Codec) 
 
 
 class CodeWriter:
-    """The shards of a trial's codes, as one process sees them."""
+    """The shards of a trial's codes, as one process sees them.
 
-    def __init__(self, config: CodesConfig, seed: int, run: Run) -> None:
-        self.config, self.run = config, run
-        self.images = Images(run.data, config.data, SPLIT, seed)
-        self.codec = trained_codec(config.of, 0, run, run.device)
-        self.store = code_store(config, run.folder, self.images, self.codec)
+    Args:
+        run: the attempt that writes: of that trial, or of one that needs its codes.
+        folder, images, codec: as of `code_store`.
+    """
+
+    def __init__(self, config: CodesConfig, run: Run, folder: Path, images: Images, codec: Codec) -> None:
+        self.config, self.run, self.images, self.codec = config, run, images, codec
+        self.store = code_store(config, folder, images, codec)
+
+    @classmethod
+    def of(cls, config: CodesConfig, seed: int, run: Run) -> Self:
+        """That of the codes' own trial."""
+        images = Images(run.data, config.data, SPLIT, seed)
+        return cls(config, run, run.folder, images, trained_codec(config.of, 0, run, run.device))
 
     def missing(self) -> list[int]:
         """The shards that are still to be encoded.
@@ -75,6 +84,25 @@ class CodeWriter:
         batches = [self._codes(rows[start : start + at_once]) for start in range(0, len(rows), at_once)]
         fence.check(self.run.folder, self.run.attempt)  # again: encoding may have taken minutes
         self.store.write(piece, np.concatenate(batches))
+
+    def whole(self, workers: Workers) -> StoredArrays:
+        """The codes of a finished trial, with the shards that were deleted encoded again by all workers together.
+
+        A damaged shard is deleted by hand, and its trial is finished: nothing else would make it again.
+
+        Raises:
+            DataError: the codes are damaged, or were made from something else.
+        """
+        gone = self.store.gone()
+        for piece in gone:
+            if piece % workers.size == workers.rank:  # whatever the others have made again meanwhile
+                self.write(piece)
+        # Waits until all of them are there.
+        again = workers.mean({"gone": torch.tensor(len(gone), device=workers.device)})
+        if again["gone"] and workers.rank == 0:
+            self.store.finish()
+        workers.agree(True)  # waits for the manifest
+        return self.store.open()
 
     def _codes(self, rows: Sequence[int]) -> Array:
         images = []

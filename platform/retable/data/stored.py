@@ -68,6 +68,10 @@ class ArrayStore:
         """The shards that are still to be written; those made from something else are among them."""
         return [shard for shard in range(self.shards) if not self._is_ours(shard)]
 
+    def gone(self) -> list[int]:
+        """The shards whose files are not there."""
+        return [shard for shard in range(self.shards) if not self._path(shard).exists()]
+
     def require_room(self, shards: Sequence[int]) -> None:
         """See that the disk holds these shards, before hours are spent on them.
 

@@ -1,5 +1,6 @@
 """Codes that are stored: those that would be encoded, mirrored ones too, and never another encoder's."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -154,6 +155,24 @@ def test_an_encoding_that_was_killed_goes_on(
     assert written == [1, 3]
     encoded(CODES, run)
     assert written == [1, 3]
+
+
+@pytest.mark.parametrize("deleted", ["codes/00001-of-00004.arrow", "codes"])
+def test_damaged_codes_of_a_finished_trial_are_made_again_once_they_are_deleted(
+    root: Path, tmp_path: Path, deleted: str
+) -> None:
+    run = run_of(CODES, root, tmp_path)
+    arrays, images, codec = encoded(CODES, run)
+    before = arrays.stacked(range(20))
+    shard = run.folder / "codes" / "00001-of-00004.arrow"
+    shard.write_bytes(shard.read_bytes()[:-500])
+    gan = AssignedRun(replace(run.assignment, folder=tmp_path / "gan"), 0, 1, CPU)
+    writer = CodeWriter(CODES, gan, run.folder, images, codec)
+    with pytest.raises(DataError, match="is damaged .*; delete it, and it is made again"):
+        writer.whole(Workers()).stacked(range(20))
+    path = run.folder / deleted
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert np.array_equal(writer.whole(Workers()).stacked(range(20)), before)
 
 
 def test_the_batches_of_a_shard_are_the_same_whoever_encodes_it(root: Path, tmp_path: Path) -> None:
