@@ -11,6 +11,7 @@ from retable.execution import Execution
 from retable.failures import cause_of
 from retable.mirror import attended
 from retable.run import AssignedRun
+from retable.stopping import stopped_by_signals
 
 
 @dataclass
@@ -25,9 +26,9 @@ class LocalRun(AssignedRun):
 
 
 def run_plan(execution: Execution) -> None:
-    """Train what is missing, one trial after the other, on one worker."""
+    """Train what is missing, one trial after the other, on one worker. Ctrl-C does what `retable.stopping` says."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with execution.leases_kept():
+    with execution.leases_kept(), stopped_by_signals(execution):
         while (planned := execution.next()) is not None:
             assignment = execution.begin(planned)
             if assignment is None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from retable import local
+from retable import checkpoint, local
 from retable.execution import Execution
 from retable.failures import CAUSES, Cause, Retries
 from retable.ledger import FINISHED, Ledger
@@ -205,6 +206,39 @@ def test_a_stop_request_saves_hands_out_no_more_and_is_gone_with_the_attempt(stu
         assert not assignment.stop_request.exists()
     _, notes = study.run()
     assert len(notes.began_names) == 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_what_is_training_here(study: Study, number: signal.Signals) -> None:
+    class Interrupting(Notes):
+        def began(self, planned: PlannedTrial, assignment: Assignment) -> None:
+            super().began(planned, assignment)
+            if planned.signature == walk:
+                os.kill(os.getpid(), number)
+
+    walk, before = study.signature("s_t=1"), signal.getsignal(number)
+    with Ledger(study.results / "ledger.db") as ledger:
+        execution = Execution(study.plan, study.results, study.results, ledger, (Interrupting(),))
+        local.run_plan(execution)
+        assert execution.states[walk] == ledger.trial(walk).state == "stopped"
+    saved = checkpoint.newest(execution.folder(walk), walk)
+    assert saved is not None
+    assert saved.iteration > 0
+    assert signal.getsignal(number) == before
+
+
+def test_the_second_signal_ends_a_training_here_at_once(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def twice(trial: object, run: object, split: int) -> str:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+        pytest.fail("it goes on")
+
+    monkeypatch.setattr("retable.loop.train", twice)
+    _, notes = study.run()
+    assert list(notes.ended_states.values()) == ["stopped"]
+    assert len(notes.began_names) == 1
 
 
 def test_a_pruned_trial_keeps_its_snapshots_and_only_a_search_lets_it_rest(study: Study) -> None:

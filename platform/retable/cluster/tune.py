@@ -8,13 +8,11 @@ what another waiting trial holds.
 import json
 import logging
 import shutil
-import signal
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any, cast
 
 from ray import tune
@@ -34,6 +32,7 @@ from retable.cluster.train import failure_file, train_gang, write_failure
 from retable.execution import Execution
 from retable.failures import Cause, cause_of
 from retable.pieces import InPieces
+from retable.stopping import stopped_by_signals
 
 TUNE_SIDE = [{"CPU": 0, "memory": 2**20, "node:__internal_head__": 0.001}]
 """What a trial's Tune side reserves: Ray refuses an empty bundle, so a sliver of memory and no CPU. It is on the head, and
@@ -80,7 +79,7 @@ def run_plan(
 def _run(execution: Execution, dispatch: Dispatch, scratch: Path) -> None:
     searcher = PlanSearcher(dispatch)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # how a trial failed is told by what it left
-    with execution.leases_kept(), execution.watched(), exported(execution), _stopped_by_signals(execution):
+    with execution.leases_kept(), execution.watched(), exported(execution), stopped_by_signals(execution):
         try:
             tune.Tuner(
                 tune.with_resources(partial(_trial, scratch=scratch), tune.PlacementGroupFactory(TUNE_SIDE)),
@@ -185,18 +184,3 @@ class PlanSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
 
     def restore(self, checkpoint_path: str) -> None:
         """Never called: a fresh Tuner runs over what the ledger lacks."""
-
-
-@contextmanager
-def _stopped_by_signals(execution: Execution) -> Iterator[None]:
-    def stop(signum: int, frame: FrameType | None) -> None:
-        if execution.stopping:
-            raise KeyboardInterrupt
-        execution.request_stop()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
