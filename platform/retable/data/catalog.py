@@ -65,6 +65,7 @@ class Catalog:
         folder: where its class folders lie.
         classes: by label.
         kind: what its files are.
+        size: pixels that an image's shorter side had to have; 1 if any will do.
         prepared: the root again if `retable data prepare` made it: its decoded frames lie there.
     """
 
@@ -74,6 +75,7 @@ class Catalog:
     videos: tuple[Video, ...]
     prepared: Path | None = None
     kind: Kind = "video"
+    size: int = 1
 
     @property
     def fingerprint(self) -> str:
@@ -96,7 +98,10 @@ class Catalog:
         More than 1% of it or a whole class of a split can't be used: results would no longer be of this data set.
         """
         bad = [video for video in self.videos if video.problem]
-        advice = f"mend the files that `retable data check {self.root}` lists, or take them off the lists"
+        size = f" --size {self.size}" if self.size > 1 else ""
+        advice = (
+            f"mend the files that `retable data check {self.root}{size}` lists, or take them off the lists"
+        )
         if not self.videos:
             return f"{self.root} lists no {self.kind}s"
         if len(bad) > TOLERATED * len(self.videos):
@@ -212,7 +217,7 @@ def catalogued(root: Path, layout: Layout, found: Mapping[str, Found], frames: i
         videos = tuple(_large_enough(_video(line, found, 1), size) for line in listed)
     else:
         videos = tuple(_video(line, found, frames) for line in listed)
-    return Catalog(root, layout.videos, layout.classes, videos, kind=layout.kind)
+    return Catalog(root, layout.videos, layout.classes, videos, kind=layout.kind, size=size)
 
 
 def _video(line: Listed, files: Mapping[str, Found], frames: int) -> Video:

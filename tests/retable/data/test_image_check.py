@@ -12,6 +12,7 @@ from rich.console import Console
 
 from retable.cli import main
 from retable.data.check import check, rendered
+from retable.data.errors import DataError
 from retable.data.image_spec import ImageSpec
 from retable.data.images import Images
 from retable.data.readers import Readers
@@ -28,6 +29,12 @@ def healthy(tmp_path: Path) -> Path:
     for seed in range(12):
         write(tmp_path / "set" / "ab"[seed % 2] / f"{seed}.png", seed)
     return tmp_path / "set"
+
+
+def test_a_refusal_of_small_images_names_the_command_that_lists_them(tmp_path: Path, healthy: Path) -> None:
+    with pytest.raises(DataError, match=f"12 too small.* `retable data check {healthy} --size 32` lists"):
+        Images(healthy, ImageSpec(size=32), "train", 0, tmp_path / "cache")
+    assert len(check(healthy, size=32, cache=tmp_path / "cache").bad) == 12
 
 
 def test_every_kind_of_bad_file_is_listed(
