@@ -132,7 +132,8 @@ class _Judge:
         if needed not in self._refusals:
             self._refusals[needed] = self.catalog.requiring(needed).refusal() or ""
         refusal = self._refusals[needed]
-        return f"it needs videos of {needed} frames: {refusal}" if refusal else ""
+        needs = f"it needs videos of {needed} frames: " if self.catalog.kind == "video" else ""
+        return refusal and needs + refusal
 
     def _memory(self, config: TrialConfig, cost: StepCost) -> str:
         """Why the trial fits on none of the stated cards; empty if it fits, or none was stated."""

@@ -222,6 +222,14 @@ def test_what_needs_longer_videos_than_there_are_cant_run(tmp_path: Path) -> Non
     assert "(2 too short)" in reason
 
 
+def test_images_that_can_t_be_used_are_not_told_as_videos(tmp_path: Path) -> None:
+    image = Video(sha256="0", problem="truncated", note="", path="a/0.jpg", split="train", label=0)
+    catalog = Catalog(tmp_path, tmp_path, ("a",), (image,), kind="image")
+    outlook = outlook_of(plan_of(BASE), tmp_path=tmp_path, catalog=catalog)
+    (reason,) = {invalid.reason for invalid in outlook.invalid}
+    assert reason.startswith("1 of 1 images of")
+
+
 def test_hours_are_those_of_trials_like_it(tmp_path: Path) -> None:
     plan = plan_of(BASE, replace(BASE, width=2), replace(BASE, width=4))
     judge, done, *_ = plan.trials
