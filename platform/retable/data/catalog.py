@@ -193,11 +193,18 @@ def scan(
 
 
 def _layout(root: Path, fold: int, readers: Readers | None) -> Layout:
+    if not root.is_dir():
+        raise DataError(f"a data set must be a folder, but {root} is none")
     if is_faceforensics(root):
         return read_faceforensics(root)
-    if any((root / name / "classInd.txt").is_file() for name in LISTS) or not is_image_set(root):
+    if any((root / name / "classInd.txt").is_file() for name in LISTS):
         return read_layout(root, fold)
-    return read_images(root, readers)
+    if is_image_set(root):
+        return read_images(root, readers)
+    raise DataError(
+        f"{root} must hold a data set: videos or images with UCF101's lists (classInd.txt, …), FaceForensics' folders, "
+        "images in class folders or in none, or LMDB environments; it has none of these (docs/data.md shows each)"
+    )
 
 
 def look(

@@ -37,6 +37,19 @@ def test_a_refusal_of_small_images_names_the_command_that_lists_them(tmp_path: P
     assert len(check(healthy, size=32, cache=tmp_path / "cache").bad) == 12
 
 
+@pytest.mark.parametrize("name", ["text", "empty", "absent", "text/a.txt"])
+def test_a_folder_without_a_data_set_is_told_what_one_is(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("text", "empty"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "text" / "a.txt").write_text("a")
+    assert main(["data", "check", str(tmp_path / name)]) == 2
+    words = " ".join(capsys.readouterr().out.split())
+    told = f"{tmp_path / name} must hold a data set: videos or images with"
+    assert (told if (tmp_path / name).is_dir() else "a data set must be a folder, but") in words
+
+
 def test_every_kind_of_bad_file_is_listed(
     tmp_path: Path, healthy: Path, misbehaving: Callable[..., Readers]
 ) -> None:
