@@ -10,7 +10,7 @@ from typing import cast
 from retable.data.errors import DataError
 from retable.data.image import SUFFIXES
 from retable.data.layout import Layout, Listed
-from retable.data.lmdb_store import DATA
+from retable.data.lmdb_store import DATA, MEND
 from retable.data.probes import Found
 from retable.data.readers import Readers, SteadyReader
 
@@ -140,7 +140,8 @@ def _keys(folder: Path, readers: Readers) -> Iterator[str]:
         while True:
             answer = reader.ask({"task": "list keys", "path": str(folder), "after": after, "most": PAGE})
             if "error" in answer:
-                raise DataError(f"the keys of {folder / DATA} can't be listed: {answer['error']}")
+                mend = f"; {MEND}" if "lost" in answer else ""
+                raise DataError(f"the keys of {folder / DATA} can't be listed: {answer['error']}{mend}")
             keys = cast(list[str], answer["keys"])
             yield from keys
             if len(keys) < PAGE:

@@ -14,6 +14,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 from retable.data.errors import DataError
 
 DATA = "data.mdb"
+MEND = "copy it anew, or take its folder out of the data set"
 
 
 class Cursor(Protocol):
@@ -46,7 +47,7 @@ def read_bytes(path: Path) -> bytes:
 
     Raises:
         FileNotFoundError: there is no such file or key.
-        DataError: it is in an environment, and lmdb is not installed.
+        DataError: it is in an environment, and lmdb is not installed or can't open it.
     """
     if on_disk(path) == path:
         return path.read_bytes()
@@ -82,10 +83,15 @@ def _transaction(folder: Path) -> Transaction:
             "run pip install 'retable[lmdb]' on every machine that reads it, or export it to image files"
         ) from error
     _allow((folder / DATA).stat().st_size)
-    environment: Environment = lmdb.open(
-        str(folder), readonly=True, lock=False, readahead=False, create=False
-    )
-    return environment.begin()
+    try:
+        environment: Environment = lmdb.open(
+            str(folder), readonly=True, lock=False, readahead=False, create=False
+        )
+        return environment.begin()
+    except lmdb.Error as error:
+        raise DataError(
+            f"{folder} must be an LMDB environment, but lmdb can't open it ({error}); {MEND}"
+        ) from error
 
 
 def _allow(size: int) -> None:

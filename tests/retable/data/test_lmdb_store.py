@@ -23,6 +23,8 @@ Write = Callable[[Path, Mapping[bytes, bytes]], None]
 STAND_IN = """
 import ast, pathlib
 
+Error = SyntaxError  # of a file that holds no dict
+
 class Cursor:
     def __init__(self, values):
         self.keys, self.at = sorted(values), 0
@@ -131,8 +133,15 @@ def test_an_environment_over_which_readers_die_is_an_error_of_the_data(
 ) -> None:
     write_stand_in(tmp_path / "dies", {b"a": picture(0)})
     readers = replace(misbehaving("list keys"), seconds=100)
-    with pytest.raises(DataError, match=r"the keys of .* can't be listed: the reader exited with 3"):
+    with pytest.raises(DataError, match="can't be listed: the reader exited with 3; copy it anew"):
         scan(tmp_path / "dies", cache=tmp_path / "cache", readers=readers)
+
+
+def test_a_file_that_is_no_environment(tmp_path: Path, write: Write) -> None:
+    (tmp_path / "set" / "cat_lmdb").mkdir(parents=True)
+    (tmp_path / "set" / "cat_lmdb" / "data.mdb").write_text("not an environment")
+    with pytest.raises(DataError, match="cat_lmdb must be an LMDB environment, but .*; copy it anew"):
+        scan(tmp_path / "set", cache=tmp_path / "cache")
 
 
 def test_without_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
