@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
+from retable.atomic import replacing
 from retable.files import write_text
 from retable.locks import locked
 from retable.outbox import Point
@@ -340,7 +341,20 @@ class Tracker:
         from mlflow import MlflowClient
 
         with self._alone():  # two drivers must not make the same database
+            made = self._database
+            if made is not None and not made.exists():
+                with locked(made.with_name(f".{made.name}.lock")):  # other results may have the same
+                    if not made.exists():
+                        # Whole or not at all: MLflow can't go on from migrations that were killed.
+                        with replacing(made) as temporary:
+                            MlflowClient(tracking_uri=f"sqlite:///{temporary.resolve().as_posix()}")
             return MlflowClient(tracking_uri=self.uri)
+
+    @property
+    def _database(self) -> Path | None:
+        """The file that is the tracker; None for a server."""
+        path = self.uri.removeprefix("sqlite:///")
+        return None if path == self.uri else Path(path)
 
     @cached_property
     def _experiment_id(self) -> str:
@@ -360,9 +374,8 @@ class Tracker:
             return str(self._client.get_experiment_by_name(self.experiment).experiment_id)
 
     def _create_experiment(self) -> Any:
-        database = self.uri.removeprefix("sqlite:///")
-        beside = (Path(database).resolve().parent / "mlartifacts").as_uri()
-        return self._client.create_experiment(self.experiment, None if database == self.uri else beside)
+        beside = self._database and (self._database.resolve().parent / "mlartifacts").as_uri()
+        return self._client.create_experiment(self.experiment, beside)
 
     @cached_property
     def _results_id(self) -> str:

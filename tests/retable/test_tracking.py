@@ -254,6 +254,20 @@ def test_two_drivers_may_make_the_database_together(tmp_path: Path, monkeypatch:
     assert len(parents) == 1
 
 
+def test_a_database_whose_making_was_killed_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(tracking_uri: str) -> None:
+        Path(tracking_uri.removeprefix("sqlite:///")).write_bytes(b"half of it")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mlflow.MlflowClient", killed)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        tracker(tmp_path).open(trial(tmp_path), "1", known=None, start_ms=0, running=True)
+    assert not (tmp_path / "mlflow.db").exists()
+
+
 def test_a_new_database_is_made_without_a_word(
     first_contact: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
