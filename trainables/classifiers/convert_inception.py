@@ -1,10 +1,9 @@
-"""Inception-v3's weights, from the file that a user brings to one that Retable reads.
+"""Inception-v3's weights, from the file that torch-fidelity published to one that Retable reads.
 
-``python -m trainables.classifiers.convert_inception --weights weights-inception-2015-12-05-6726825d.pth --out
-inception.safetensors``
+``python -m trainables.classifiers.convert_inception --out inception.safetensors``
 
-The file is torch-fidelity's: the network that FID is defined by, converted from TensorFlow's of 5 December 2015. Nothing in
-it is executed.
+It is the network that FID is defined by, converted from TensorFlow's of 5 December 2015. Nothing in the file is executed.
+Without --weights it is fetched from its release on GitHub; nothing else in Retable fetches it.
 """
 
 import argparse
@@ -19,11 +18,15 @@ from rich.text import Text
 from safetensors.torch import save
 from torch import Tensor
 
-from retable.console import open_console
+from retable.console import counting, open_console
 from retable.files import write_bytes
 from retable.metrics.brought import weights_hash
+from trainables.classifiers.fetch import fetched
 from trainables.classifiers.inception import FORMAT
 from trainables.classifiers.inception_network import PREFIX
+
+URL = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
+"""torch-fidelity's `URL_INCEPTION_V3`, written again: who converts does not need the extra."""
 
 SHAPES = {"Conv2d_1a_3x3.conv.weight": (32, 3, 3, 3), "fc.weight": (1008, 2048), "fc.bias": (1008,)}
 """By which the network is recognised, first layer and last; all others are checked when it is built."""
@@ -76,20 +79,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m trainables.classifiers.convert_inception", description=__doc__
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--weights", type=Path, required=True, help="torch-fidelity's .pth")
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        help="torch-fidelity's .pth (default: fetched from GitHub, 96 MB, and kept in the cache)",
+    )
     parser.add_argument("--out", type=Path, required=True, help="file to write, later given as --classifier")
     return _convert(parser.parse_args(arguments), open_console())
 
 
 def _convert(given: argparse.Namespace, console: Console) -> int:
     try:
-        found = convert(given.weights, given.out)
+        found = convert(given.weights or _fetched(console), given.out)
     except (ValueError, OSError) as error:
         console.print(Text(f"{error}", style="red"))
         return 2
     console.print(Text(f"{given.out} holds the classifier inception-{found[:6]}.", style="bold"))
     console.print(Text(f"A study takes it in the place of the one it would train: --classifier {given.out}"))
     return 0
+
+
+def _fetched(console: Console) -> Path:
+    """torch-fidelity's file, from GitHub or the cache folder. Raises as `fetched` does, with what to do instead."""
+    name = URL.rpartition("/")[2]
+    try:
+        with counting(console, f"{name}, MB") as tell:
+            return fetched(URL, tell)
+    except (ConnectionError, ValueError) as error:
+        raise ValueError(
+            f"{error}; get {name}, a file of release v0.2.0 of the repository toshas/torch-fidelity on GitHub, by other "
+            "ways, and give it as --weights (docs/inception.md)"
+        ) from error
 
 
 if __name__ == "__main__":
