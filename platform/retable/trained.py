@@ -56,7 +56,7 @@ def trained(folder: Path) -> Trained:
 
 
 @dataclass(frozen=True)
-class Moment:
+class Kept:
     """A snapshot that was kept.
 
     Attributes:
@@ -67,10 +67,10 @@ class Moment:
     seconds: float
 
 
-def moments(folder: Path, signature: str) -> list[Moment]:
+def kept(folder: Path, signature: str) -> list[Kept]:
     """The snapshots of a trial that are still there and whole, the oldest first."""
-    kept = reversed(list(checkpoint.sound(folder, signature)))
-    return [Moment(one, float(checkpoint.load(one, "cpu")["progress"]["train_seconds"])) for one in kept]
+    sound = reversed(list(checkpoint.sound(folder, signature)))
+    return [Kept(one, float(checkpoint.load(one, "cpu")["progress"]["train_seconds"])) for one in sound]
 
 
 def learnt(snapshot: Checkpoint, device: torch.device | str) -> Mapping[str, Any]:

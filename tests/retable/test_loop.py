@@ -16,7 +16,7 @@ from retable.data.waiting import BATCHES
 from retable.ddp import Workers
 from retable.run import AssignedRun, Assignment, Best, Pace, Run, Score
 from retable.streams import stream
-from retable.trained import learnt, moments, trained
+from retable.trained import kept, learnt, trained
 from retable.trial import Trial, TrialConfig
 
 NAME = "accuracy8x1_bilinear32_test_data-123456"
@@ -90,18 +90,18 @@ class Landmarks(Walk):
 
 def test_landmarks_keep_their_weights(tmp_path: Path) -> None:
     assert train(tmp_path, Landmarks()) == "done"
-    kept = moments(tmp_path, Trial(Landmarks(), 3, "data").signature)
-    assert [moment.snapshot.iteration for moment in kept] == [20, 30, 50, 60]  # 20 is the best
-    seconds = [moment.seconds for moment in kept]
+    snapshots = kept(tmp_path, Trial(Landmarks(), 3, "data").signature)
+    assert [one.snapshot.iteration for one in snapshots] == [20, 30, 50, 60]  # 20 is the best
+    seconds = [one.seconds for one in snapshots]
     assert seconds == sorted(seconds)
     assert seconds[-1] == pytest.approx(result(tmp_path)["train_seconds"])
-    whole = learnt(kept[1].snapshot, "cpu")
+    whole = learnt(snapshots[1].snapshot, "cpu")
     train(tmp_path / "short", Walk(iterations=30))
     short = trained(tmp_path / "short")
     assert short.snapshot.iteration == 20
     assert torch.equal(
         whole["place"],
-        learnt(moments(tmp_path / "short", short.snapshot.signature)[-1].snapshot, "cpu")["place"],
+        learnt(kept(tmp_path / "short", short.snapshot.signature)[-1].snapshot, "cpu")["place"],
     )
 
 

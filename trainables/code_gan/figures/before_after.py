@@ -8,7 +8,7 @@ import numpy as np
 
 from retable.figures.finished import Finished
 from retable.figures.kinds import Figure, Sheet
-from retable.trained import Moment, learnt, moments
+from retable.trained import Kept, kept, learnt
 from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.figures.sampler import Sampler
 
@@ -39,41 +39,41 @@ def _rows(several: Sequence[Finished], size: int) -> Sheet:
 
 def _pair(before: Finished, after: Finished) -> Iterator[Figure]:
     """At equal iterations and at equal wall time, as far as snapshots were kept."""
-    kept = [moments(one.folder, one.trial.signature) for one in (before, after)]
+    snapshots = [kept(one.folder, one.trial.signature) for one in (before, after)]
     name = f"before_after_{before.trial.signature[:6]}_{after.trial.signature[:6]}"
-    if both := at_equal_iterations(*kept):
+    if both := at_equal_iterations(*snapshots):
         yield Sheet(f"{name}_iterations", *_beside(before, after, both, "equal iterations"))
-    if both := at_equal_time(*kept):
+    if both := at_equal_time(*snapshots):
         what = "equal wall time, as near to it as the snapshots are that were kept"
         yield Sheet(f"{name}_time", *_beside(before, after, both, what))
 
 
-def at_equal_iterations(one: Sequence[Moment], other: Sequence[Moment]) -> tuple[Moment, Moment] | None:
+def at_equal_iterations(one: Sequence[Kept], other: Sequence[Kept]) -> tuple[Kept, Kept] | None:
     """The latest snapshots of the same iteration; None if there are none."""
     pairs = [(a, b) for a in one for b in other if a.snapshot.iteration == b.snapshot.iteration]
     return max(pairs, key=lambda pair: pair[0].snapshot.iteration, default=None)
 
 
-def at_equal_time(one: Sequence[Moment], other: Sequence[Moment]) -> tuple[Moment, Moment] | None:
+def at_equal_time(one: Sequence[Kept], other: Sequence[Kept]) -> tuple[Kept, Kept] | None:
     """Of each the kept snapshot that is nearest to the time when the first of them was at its end."""
     if not one or not other:
         return None
     end = min(one[-1].seconds, other[-1].seconds)
-    first, second = (min(kept, key=lambda moment: abs(moment.seconds - end)) for kept in (one, other))
+    first, second = (min(snapshots, key=lambda a: abs(a.seconds - end)) for snapshots in (one, other))
     return first, second
 
 
 def _beside(
-    before: Finished, after: Finished, moments: tuple[Moment, Moment], what: str
+    before: Finished, after: Finished, pair: tuple[Kept, Kept], what: str
 ) -> tuple[str, np.ndarray, list[str]]:
     """Caption, stills and texts of a sheet: before above, after below."""
     trials = (before, after)
     stills, texts, told = [], [], []
-    for when, trial, moment in zip(("before", "after"), trials, moments, strict=True):
-        state = learnt(moment.snapshot, "cpu")
+    for when, trial, one in zip(("before", "after"), trials, pair, strict=True):
+        state = learnt(one.snapshot, "cpu")
         shown = Sampler.of(_config(trial), trial, state).shown(range(ROWS * COLUMNS))
         stills.append(shown.reshape(ROWS, COLUMNS, *shown.shape[1:]))
-        iteration, seconds = moment.snapshot.iteration, moment.seconds
+        iteration, seconds = one.snapshot.iteration, one.seconds
         texts += [when, f"{iteration:,} iterations", f"{seconds:,.0f} s"]
         told.append(f"{when} is {trial.trial.signature} at iteration {iteration:,} after {seconds:,.1f} s")
     size = _config(before).resolution

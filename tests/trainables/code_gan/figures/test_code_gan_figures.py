@@ -19,7 +19,7 @@ from retable.figures.finished import Finished, NothingToDraw, find, opened
 from retable.metrics.image_evaluation import ImageEvaluation
 from retable.pictures import GAP, SIDE
 from retable.streams import stream
-from retable.trained import Moment, learnt, moments
+from retable.trained import Kept, kept, learnt
 from trainables.classifiers.image_config import ImageClassifierConfig
 from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
 from trainables.code_gan.figures.before_after import at_equal_iterations, at_equal_time
@@ -135,20 +135,20 @@ def test_reconstructions_stand_below_their_images_and_above_their_errors(place: 
         assert (together.height + GAP) // PITCH == 5  # input, and two rows for each code
 
 
-def moment(iteration: int, seconds: float) -> Moment:
-    return Moment(Checkpoint(Path(), "", 1, iteration, {}, None, {}), seconds)
+def after(iteration: int, seconds: float) -> Kept:
+    return Kept(Checkpoint(Path(), "", 1, iteration, {}, None, {}), seconds)
 
 
 def test_snapshots_are_paired_by_iteration_and_by_time() -> None:
-    slow = [moment(10, 40.0), moment(20, 80.0), moment(40, 160.0)]
-    fast = [moment(20, 20.0), moment(30, 30.0), moment(40, 41.0)]
+    slow = [after(10, 40.0), after(20, 80.0), after(40, 160.0)]
+    fast = [after(20, 20.0), after(30, 30.0), after(40, 41.0)]
     for pair, expected in (
         (at_equal_iterations(slow, fast), (40, 40)),
         (at_equal_iterations(slow[:2], fast), (20, 20)),
         (at_equal_time(slow, fast), (10, 40)),
         (at_equal_time(slow[1:], fast), (20, 40)),  # the slow one had none by then
         (
-            at_equal_time(fast, [moment(10, 20.0), moment(20, 39.0)]),
+            at_equal_time(fast, [after(10, 20.0), after(20, 39.0)]),
             (40, 20),
         ),  # 41 s is nearer to 39 s than 30 s is
     ):
@@ -161,8 +161,8 @@ def test_snapshots_are_paired_by_iteration_and_by_time() -> None:
 @pytest.mark.parametrize("times_as_fast", [3.75, 2.55, 5.0, 4.36, 3.92, 5.83])
 def test_a_snapshot_is_kept_near_every_equal_time(times_as_fast: float) -> None:
     config = CodeGANConfig(evaluation=ImageEvaluation(classifier=ImageClassifierConfig()))
-    kept = [moment(at, at * times_as_fast) for at in sorted({*config.landmarks(), config.iterations})]
-    found = at_equal_time(kept, [moment(config.iterations, float(config.iterations))])
+    snapshots = [after(at, at * times_as_fast) for at in sorted({*config.landmarks(), config.iterations})]
+    found = at_equal_time(snapshots, [after(config.iterations, float(config.iterations))])
     assert found is not None
     assert found[0].seconds == pytest.approx(config.iterations, rel=0.15)
 
@@ -171,7 +171,7 @@ def test_before_stands_above_after_on_the_same_noise(place: "Place", drawn: Path
     trials = [finished(place, "code_gan", accelerate=accelerate) for accelerate in (False, True)]
     (path,) = (drawn / "small_smoke").glob("*_iterations.png")
     for row, trial in ((0, trials[0]), (3, trials[1])):
-        last = moments(trial.folder, trial.trial.signature)[-1]
+        last = kept(trial.folder, trial.trial.signature)[-1]
         assert last.snapshot.iteration == 3
         config = cast(CodeGANConfig, trial.trial.config)
         sampler = Sampler.of(config, trial, learnt(last.snapshot, "cpu"))
