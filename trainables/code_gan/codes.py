@@ -12,7 +12,6 @@ from torch import Tensor
 
 from retable.data.pixels import to_model
 from retable.data.stored import StoredArrays
-from trainables.code_gan.codec import Codec
 
 
 class Codes(Protocol):
@@ -42,16 +41,6 @@ class PlainImages:
         return to_model(images.to(self.device))
 
 
-class EncodedImages:
-    """Images encoded when they are asked for, mirrored ones too: what `StoredCodes` are compared with."""
-
-    def __init__(self, images: Pictures, codec: Codec, device: torch.device) -> None:
-        self.plain, self.codec = PlainImages(images, device), codec
-
-    def batch(self, iteration: int, indices: Sequence[int]) -> Tensor:
-        return self.codec.encode(self.plain.batch(iteration, indices))
-
-
 class Draws(Protocol):
     """The part of `retable.data.images.Images` that says which image a sample is."""
 
@@ -61,7 +50,7 @@ class Draws(Protocol):
 
 
 class StoredCodes:
-    """Codes of the same images, mirrored or not, that `EncodedImages` would encode, read from the disk.
+    """Codes of the images that the trial draws, mirrored or not, read from the disk.
 
     Args:
         codes: as `trainables.code_gan.encoding_step` numbers them.

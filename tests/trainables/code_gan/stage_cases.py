@@ -21,7 +21,7 @@ from trainables.classifiers.image_config import ImageClassifierConfig
 from trainables.code_gan.autoencoder import build_autoencoder
 from trainables.code_gan.autoencoder_step import AutoencoderLearner
 from trainables.code_gan.codec import Codec
-from trainables.code_gan.codes import EncodedImages, PlainImages
+from trainables.code_gan.codes import Pictures, PlainImages
 from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
 from trainables.code_gan.step import CodeGANLearner
 
@@ -85,6 +85,16 @@ class NumberedImages:
 
     def evaluation_batch(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         return self.batch(999, indices)
+
+
+class EncodedImages:
+    """Images encoded when they are asked for, mirrored ones too: what stored codes are compared with."""
+
+    def __init__(self, images: Pictures, codec: Codec, device: torch.device) -> None:
+        self.plain, self.codec = PlainImages(images, device), codec
+
+    def batch(self, iteration: int, indices: Sequence[int]) -> Tensor:
+        return self.codec.encode(self.plain.batch(iteration, indices))
 
 
 class MeanScorer:

@@ -25,9 +25,9 @@ from retable.metrics.protocol import Protocol
 from retable.pieces import InPieces
 from retable.run import AssignedRun, Assignment
 from retable.trial import Trial
-from tests.trainables.code_gan.stage_cases import ENCODER, GAN, MeanScorer, encoder_learner
+from tests.trainables.code_gan.stage_cases import ENCODER, GAN, EncodedImages, MeanScorer, encoder_learner
 from trainables.code_gan.codec import Codec
-from trainables.code_gan.codes import EncodedImages, StoredCodes
+from trainables.code_gan.codes import StoredCodes
 from trainables.code_gan.encoding import CodesConfig
 from trainables.code_gan.encoding_step import CodeWriter, Encoding, code_store, copies
 from trainables.code_gan.step import CodeGANLearner

@@ -14,6 +14,7 @@ from tests.trainables.code_gan.stage_cases import (
     BEFORE,
     ENCODER,
     GAN,
+    EncodedImages,
     NumberedImages,
     bits,
     codec,
@@ -22,7 +23,7 @@ from tests.trainables.code_gan.stage_cases import (
     gan_learner,
     learner,
 )
-from trainables.code_gan.codes import EncodedImages, PlainImages
+from trainables.code_gan.codes import PlainImages
 from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
 from trainables.code_gan.draws import mixes, noise
 from trainables.code_gan.reconstructing import ReconstructionConfig
