@@ -4,16 +4,17 @@ import torch
 
 from retable.data.images import Images
 from retable.data.pixels import to_model
+from retable.data.split import spread
 from retable.ddp import Workers
 from retable.metrics.inception_score import inception_score
 from retable.metrics.protocol import Protocol
 from retable.run import Best, Run, Score
-from trainables.classifiers.brought_step import BroughtLearner
+from trainables.classifiers.brought_step import BroughtClassifierLearner
 from trainables.classifiers.inception import Inception
 
 
-class InceptionLearner(BroughtLearner):
-    """Inception-v3 as it was brought. Raises as `BroughtLearner` does, and without the extra."""
+class InceptionLearner(BroughtClassifierLearner):
+    """Inception-v3 as it was brought. Raises as `BroughtClassifierLearner` does, and without the extra."""
 
     best = Best("is", "max")
 
@@ -22,17 +23,17 @@ class InceptionLearner(BroughtLearner):
         self._images, self._scored = Images(run.data, config.data, "test", 0), config.scored
 
     def _measured(self) -> dict[str, Score]:
-        count = min(self._scored, len(self._images))
-        share = self.workers.share(count)
+        chosen = spread(self._scored, len(self._images))
+        share = self.workers.share(len(chosen))
         logits = []
         for start in range(0, len(share), self.at_once):
-            numbers = [i * len(self._images) // count for i in share[start : start + self.at_once]]
+            numbers = [chosen[i] for i in share[start : start + self.at_once]]
             images, _ = self._images.evaluation_batch(numbers)
             logits.append(self.extractor.features(to_model(images.to(self.workers.device)))[0])
         logits_NK = self.workers.gather(torch.cat(logits))
         protocol = Protocol(
             family="is",
-            samples=count,
+            samples=len(chosen),
             data=self._images.fingerprint[:6],
             resize=self.extractor.resize,
             classifier=self.extractor.name,

@@ -83,7 +83,7 @@ class AutoencoderConfig(TrialConfig):
         return {
             **super().labels(),
             "resolution": self.data.size,
-            "classes": "+".join(self.data.classes) or "all",
+            "classes": self.data.class_names,
             "code_divisor": self.code_divisor,
             "code_channels": self.code_channels,
             "alpha": self.alpha,

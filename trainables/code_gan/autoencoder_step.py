@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from retable.data.pixels import to_model, to_uint8
+from retable.data.pixels import to_model
 from retable.ddp import Workers, unwrapped
 from retable.run import Best, Score
 from trainables.code_gan.adam import adam
@@ -15,7 +15,7 @@ from trainables.code_gan.autoencoder import PatchDiscriminator, build_autoencode
 from trainables.code_gan.codes import Pictures
 from trainables.code_gan.config import AutoencoderConfig
 from trainables.code_gan.objective import deception_loss, detection_loss, reconstruction_loss
-from trainables.code_gan.reconstruction import HeldOut, reconstruction_scores
+from trainables.code_gan.reconstruction import HeldOut, beside, reconstruction_scores
 from trainables.parts.initial import seeded_weights
 
 PREVIEW = 18
@@ -77,14 +77,10 @@ class AutoencoderLearner:
             lambda x_NCHW, _: network(x_NCHW), self.test, config.scored, config.data.size, self.workers
         )
 
-    @torch.no_grad()
     def samples(self) -> np.ndarray:
         """Test images and their reconstructions by turns, uint8 (N, 1, 3, S, S)."""
-        count = min(PREVIEW, len(self.test))
-        chosen = [number * len(self.test) // count for number in range(count)]
-        x_NCHW = to_model(self.test.evaluation_batch(chosen)[0].to(self.workers.device))
-        pairs = torch.stack([x_NCHW, unwrapped(self.autoencoder)(x_NCHW)], dim=1).flatten(0, 1)
-        return to_uint8(pairs).cpu().numpy()[:, None]
+        network = unwrapped(self.autoencoder)
+        return beside(lambda x_NCHW, _: network(x_NCHW), self.test, PREVIEW, self.workers.device)
 
     def state(self) -> dict[str, Any]:
         """Weights and Adam's moments."""

@@ -79,7 +79,7 @@ class BroughtAutoencoder(TrialConfig):
         return {
             "weights": self.weights[:6],
             "resolution": self.data.size,
-            "classes": "+".join(self.data.classes) or "all",
+            "classes": self.data.class_names,
             "code_divisor": self.code_divisor,
             "code_channels": self.code_channels,
             "alpha": "brought",

@@ -143,7 +143,7 @@ class CodeGANConfig(TrialConfig):
             **super().labels(),
             "accelerate": int(self.accelerate),
             "resolution": self.resolution,
-            "classes": "+".join(self.data.classes) or "all",
+            "classes": self.data.class_names,
             "code_divisor": encoder.code_divisor if encoder else "none",
             "code_channels": encoder.code_channels if encoder else "none",
             "alpha": encoder.labels()["alpha"] if encoder else "none",

@@ -75,8 +75,12 @@ class CodesConfig(TrialConfig):
 
     def labels(self) -> Mapping[str, Label]:
         """Those of the autoencoder; `resolution` is that of what is encoded."""
-        classes = "+".join(self.data.classes) or "all"
-        return {**self.of.labels(), "resolution": self.data.size, "classes": classes, "dtype": self.dtype}
+        return {
+            **self.of.labels(),
+            "resolution": self.data.size,
+            "classes": self.data.class_names,
+            "dtype": self.dtype,
+        }
 
     def requires(self) -> tuple[TrialConfig, ...]:
         """The autoencoder."""

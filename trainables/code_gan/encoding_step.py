@@ -11,14 +11,14 @@ from torch import Tensor
 from retable import fence
 from retable.data.image_spec import ImageSpec
 from retable.data.images import Images, mirrored
-from retable.data.pixels import to_model, to_uint8
+from retable.data.pixels import to_model
 from retable.data.stored import Array, ArrayStore, StoredArrays
 from retable.ddp import Workers
 from retable.run import Best, Run, Score
 from retable.scoring import Scoring
 from trainables.code_gan.codec import Codec, trained_codec
 from trainables.code_gan.encoding import FOLDER, CodesConfig
-from trainables.code_gan.reconstruction import reconstruction_scores
+from trainables.code_gan.reconstruction import beside, reconstruction_scores
 
 SPLIT = "train"
 PREVIEW = 6
@@ -143,12 +143,8 @@ class Encoding(Scoring):
 
     def samples(self) -> np.ndarray:
         """Training images and what their stored codes decode to by turns, uint8 (N, 1, 3, S, S)."""
-        images = self.writer.images
-        count = min(PREVIEW, len(images))
-        chosen = [number * len(images) // count for number in range(count)]
-        x_NCHW = to_model(images.evaluation_batch(chosen)[0].to(self.workers.device))
-        y_NCHW = self._decoded(self.writer.store.open(), chosen)
-        return to_uint8(torch.stack([x_NCHW, y_NCHW], dim=1).flatten(0, 1)).cpu().numpy()[:, None]
+        stored, device = self.writer.store.open(), self.workers.device
+        return beside(lambda _, numbers: self._decoded(stored, numbers), self.writer.images, PREVIEW, device)
 
     def _decoded(self, stored: StoredArrays, numbers: Sequence[int]) -> Tensor:
         """Images from the stored codes of those that are not mirrored."""

@@ -1,18 +1,16 @@
 """A trial that trains nothing: what a trained autoencoder makes of images of another size."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from retable.data.pixels import to_model, to_uint8
 from retable.ddp import Workers
 from retable.run import Score
 from retable.scoring import Scoring
 from trainables.code_gan.codec import Codec
 from trainables.code_gan.reconstructing import ReconstructionConfig
-from trainables.code_gan.reconstruction import HeldOut, reconstruction_scores
+from trainables.code_gan.reconstruction import HeldOut, beside, reconstruction_scores
 
 PREVIEW = 6
 """Images to look at, each with its reconstruction beside it: Figure 4 of the paper."""
@@ -35,7 +33,7 @@ class Reconstruction(Scoring):
         """MSE in both ranges of values, PSNR, and what rounding codes to float16, as they are stored, does to the MSE."""
         del iteration, final
         return reconstruction_scores(
-            lambda x_NCHW, _: self._reconstruct(x_NCHW),
+            self._reconstruct,
             self.images,
             self.config.of.scored,
             self.config.resolution,
@@ -45,11 +43,8 @@ class Reconstruction(Scoring):
 
     def samples(self) -> np.ndarray:
         """Test images and their reconstructions by turns, uint8 (N, 1, 3, S, S)."""
-        count = min(PREVIEW, len(self.images))
-        chosen = [number * len(self.images) // count for number in range(count)]
-        x_NCHW = to_model(self.images.evaluation_batch(chosen)[0].to(self.workers.device))
-        pairs = torch.stack([x_NCHW, self._reconstruct(x_NCHW)], dim=1).flatten(0, 1)
-        return to_uint8(pairs).cpu().numpy()[:, None]
+        return beside(self._reconstruct, self.images, PREVIEW, self.workers.device)
 
-    def _reconstruct(self, x_NCHW: Tensor) -> Tensor:
+    def _reconstruct(self, x_NCHW: Tensor, numbers: Sequence[int]) -> Tensor:
+        del numbers
         return self.codec.decode(self.codec.encode(x_NCHW))

@@ -4,10 +4,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol as Interface
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from retable.data.pixels import to_model
+from retable.data.pixels import to_model, to_uint8
+from retable.data.split import spread
 from retable.ddp import Workers
 from retable.metrics.protocol import Protocol
 from retable.metrics.similarity import psnr
@@ -63,9 +65,8 @@ def reconstruction_scores(
     Raises:
         FloatingPointError: a reconstruction was not finite.
     """
-    count = min(scored, len(images))
-    chosen = [number * len(images) // count for number in range(count)]
-    share = workers.share(count)
+    chosen = spread(scored, len(images))
+    share = workers.share(len(chosen))
     found = []
     for start in range(share.start, share.stop, BATCH):
         numbers = chosen[start : min(start + BATCH, share.stop)]
@@ -86,7 +87,7 @@ def reconstruction_scores(
     return {
         Protocol(
             family=family,
-            samples=count,
+            samples=len(chosen),
             data=images.fingerprint[:6],
             resize=f"to{size}",
             split=split,
@@ -94,6 +95,15 @@ def reconstruction_scores(
         ).name: Score(value)
         for family, value in values.items()
     }
+
+
+@torch.no_grad()
+def beside(reconstruct: Reconstruct, images: HeldOut, count: int, device: torch.device) -> np.ndarray:
+    """Originals and their reconstructions by turns, spread over the images: uint8 (N, 1, 3, S, S), N at most 2 · count."""
+    chosen = spread(count, len(images))
+    x_NCHW = to_model(images.evaluation_batch(chosen)[0].to(device))
+    pairs = torch.stack([x_NCHW, reconstruct(x_NCHW, chosen)], dim=1).flatten(0, 1)
+    return to_uint8(pairs).cpu().numpy()[:, None]
 
 
 def _errors(y_NCHW: Tensor, x_NCHW: Tensor) -> Tensor:

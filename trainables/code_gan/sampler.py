@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from retable.data.images import Images
-from retable.data.pixels import to_model, to_uint8
+from retable.data.pixels import to_model
 from retable.ddp import Workers
 from retable.run import Best, Run, Score
 from retable.scoring import Scoring
@@ -18,8 +17,7 @@ from trainables.code_gan.assembly import decoder, judge
 from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.draws import noise
 from trainables.code_gan.sampling import CodeSamplingConfig
-from trainables.code_gan.step import PREVIEW, PREVIEW_BATCH
-from trainables.code_gan.synthesis import Synthesis
+from trainables.code_gan.synthesis import PREVIEW, Synthesis, preview
 
 
 class CodeGANSampler(Scoring):
@@ -44,9 +42,7 @@ class CodeGANSampler(Scoring):
 
     def samples(self) -> np.ndarray:
         """36 images, uint8 (36, 1, 3, S, S)."""
-        starts = range(0, PREVIEW, PREVIEW_BATCH)
-        batches = [self._generate("preview-z", 0, range(start, start + PREVIEW_BATCH)) for start in starts]
-        return torch.cat([to_uint8(batch).cpu() for batch in batches]).numpy()[:, None]
+        return preview(lambda indices: self._generate("preview-z", 0, indices))
 
     def _generate(self, purpose: str, position: int, indices: Sequence[int]) -> Tensor:
         config = self.config

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from retable.data.pixels import to_uint8
 from retable.ddp import Workers, unwrapped
 from retable.run import Best, Score
 from trainables.code_gan.adam import adam
@@ -18,11 +17,8 @@ from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.critic import Critic, Verdict
 from trainables.code_gan.draws import mixes, noise
 from trainables.code_gan.networks import build_discriminator, build_generator
-from trainables.code_gan.synthesis import Synthesis
+from trainables.code_gan.synthesis import Synthesis, preview
 from trainables.parts.initial import seeded_weights
-
-PREVIEW = 36
-PREVIEW_BATCH = 4
 
 Generate = Callable[[Sequence[int], int], Tensor]
 """(global sample indices, repeat) -> images (n, 3, S, S) in [-1, 1], the same for the same index and repeat."""
@@ -92,9 +88,7 @@ class CodeGANLearner:
 
     def samples(self) -> np.ndarray:
         """36 images, uint8 (36, 1, 3, S, S)."""
-        starts = range(0, PREVIEW, PREVIEW_BATCH)
-        batches = [self._generate("preview-z", 0, range(start, start + PREVIEW_BATCH)) for start in starts]
-        return torch.cat([to_uint8(batch).cpu() for batch in batches]).numpy()[:, None]
+        return preview(lambda indices: self._generate("preview-z", 0, indices))
 
     def state(self) -> dict[str, Any]:
         """Weights, their average and Adam's moments; the random streams need no state."""

@@ -1,16 +1,21 @@
 """From noise to images: the averaged generator and, after acceleration, the decoder behind it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from retable.data.pixels import to_uint8
 from trainables.code_gan.codec import Codec
 from trainables.code_gan.networks import build_generator
 
 if TYPE_CHECKING:
     from trainables.code_gan.config import CodeGANConfig
+
+PREVIEW = 36
+PREVIEW_BATCH = 4
 
 
 class Synthesis:
@@ -38,3 +43,14 @@ class Synthesis:
         """Noise (N, z_dim) -> images (N, 3, S, S) in [-1, 1]."""
         generated_NCHW: Tensor = self.generator(z_NZ)
         return generated_NCHW if self.codec is None else self.codec.decode(generated_NCHW)
+
+
+def preview(generate: Callable[[Sequence[int]], Tensor]) -> np.ndarray:
+    """36 images to look at, uint8 (36, 1, 3, S, S).
+
+    Args:
+        generate: global sample indices -> images (n, 3, S, S) in [-1, 1].
+    """
+    starts = range(0, PREVIEW, PREVIEW_BATCH)
+    batches = [generate(range(start, start + PREVIEW_BATCH)) for start in starts]
+    return torch.cat([to_uint8(batch).cpu() for batch in batches]).numpy()[:, None]

@@ -42,6 +42,11 @@ class ImageSpec:
         return 1
 
     @property
+    def class_names(self) -> str:
+        """The classes in a word, for labels."""
+        return "+".join(self.classes) or "all"
+
+    @property
     def stored(self) -> tuple[int, int]:
         """Width and height of what is kept decoded."""
         return self.size, self.size

@@ -108,3 +108,9 @@ class Split(ABC, Generic[S]):
 def _stacked(samples: Sequence[tuple[Pixels, int]]) -> tuple[Tensor, Tensor]:
     pixels, labels = zip(*samples, strict=True)
     return torch.from_numpy(np.stack(pixels)), torch.tensor(labels)
+
+
+def spread(count: int, of: int) -> list[int]:
+    """Numbers of `count` samples, evenly spaced among so many; all where there are fewer."""
+    count = min(count, of)
+    return [number * of // count for number in range(count)]

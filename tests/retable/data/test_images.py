@@ -17,6 +17,7 @@ from retable.data.images import Images
 from retable.data.pixels import to_model, to_uint8
 from retable.data.readers import Readers
 from retable.data.spec import ClipSpec
+from retable.data.split import spread
 
 SPEC = ImageSpec(size=24)
 NOBODY = Readers(command=("false",))
@@ -185,3 +186,9 @@ def test_images_of_some_classes_keep_their_labels_and_are_not_decoded_again(
         Images(pictures, replace(SPEC, classes=("Cow", "Mug")), "train", 5, shared_cache)
     with pytest.raises(ValueError, match="classes must be sorted and each there once"):
         replace(SPEC, classes=("Mug", "Jack"))
+
+
+def test_what_is_looked_at_is_spread_over_all() -> None:
+    assert spread(4, 10) == [0, 2, 5, 7]
+    assert spread(7, 3) == [0, 1, 2]
+    assert spread(3, 0) == []

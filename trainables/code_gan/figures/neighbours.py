@@ -10,6 +10,7 @@ from torch import Tensor
 
 from retable.data.images import Images
 from retable.data.pixels import to_model, to_uint8
+from retable.data.split import spread
 from retable.ddp import Workers
 from retable.figures.finished import Finished
 from retable.figures.kinds import Curves, Figure, Sheet
@@ -133,20 +134,20 @@ def neighbours(
     )
     train, test = (Images(root, config.data, split, 0) for split in ("train", "test"))
     training = TrainingImages(train, judge)
-    held_out = min(samples, len(test))
+    held_out = spread(samples, len(test))
 
     def drawn(numbers: Sequence[int]) -> Tensor:
         return sampler.images(sampler.noise(numbers))
 
     def tested(numbers: Sequence[int]) -> Tensor:
-        return to_model(test.evaluation_batch([number * len(test) // held_out for number in numbers])[0])
+        return to_model(test.evaluation_batch([held_out[number] for number in numbers])[0])
 
-    asked = (Queries("samples", samples, drawn, 7), Queries("held-out images", held_out, tested, 3))
+    asked = (Queries("samples", samples, drawn, 7), Queries("held-out images", len(held_out), tested, 3))
     found: dict[str, tuple[Neighbours, Neighbours]] = {}
     for queries, before in zip(asked, (0, samples), strict=True):
 
         def told(count: int, before: int = before) -> None:
-            progress(before + count, samples + held_out)
+            progress(before + count, samples + len(held_out))
 
         found[queries.name] = training.nearest_to(queries, told)
     yield _sheet(training, asked, found)

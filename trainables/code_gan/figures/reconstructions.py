@@ -12,6 +12,7 @@ from retable.data.errors import DataError
 from retable.data.image_spec import ImageSpec
 from retable.data.images import Images
 from retable.data.pixels import to_model, to_uint8
+from retable.data.split import spread
 from retable.figures.finished import Finished
 from retable.figures.kinds import Figure, Sheet
 from trainables.code_gan.codec import Codec
@@ -97,8 +98,7 @@ def _reconstructed(codec: Codec, x_NCHW: Tensor, device: torch.device) -> Tensor
 def _test_images(finished: Finished, size: int) -> Tensor:
     """Images (N, 3, size, size) in [-1, 1]."""
     images = Images(finished.data(), replace(_config(finished).data, size=size), "test", 0)
-    count = min(SHOWN, len(images))
-    return to_model(images.evaluation_batch([n * len(images) // count for n in range(count)])[0])
+    return to_model(images.evaluation_batch(spread(SHOWN, len(images)))[0])
 
 
 def _code(finished: Finished) -> str:
