@@ -161,7 +161,7 @@ def families(trials: Iterable[Trial]) -> dict[str, list[Trial]]:
 def _names(trials: Sequence[Trial]) -> dict[str, str]:
     """For each signature, the labels that differ among the trials of its family, and the seed if several do.
 
-    A toggle (0 or 1 in every trial) is named where it is on.
+    A toggle (0 or 1 in every trial) is named where it is on, and what is empty is not named.
     """
     names = {}
     for trainable, family in families(trials).items():
@@ -178,4 +178,6 @@ def _names(trials: Sequence[Trial]) -> dict[str, str]:
 def _word(key: str, value: Label | None, values: set[Label]) -> str:
     if values <= {0, 1}:
         return key if value else ""
+    if value == "":
+        return ""
     return f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"

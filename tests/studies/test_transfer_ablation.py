@@ -1,6 +1,7 @@
 """Table 5: an encoder of some images, GANs of others, told apart by configs alone."""
 
 from collections import Counter
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -14,7 +15,18 @@ from retable.planning import look_ahead
 from retable.pricing import Machine
 from retable.report.paper_check import check_paper
 from retable.report.plan import print_outlook
-from studies.transfer_ablation import CATEGORIES, CLAIM, EMBEDDED, FACES, STUDY
+from retable.study import Row
+from retable.trial import TrialConfig
+from studies.transfer_ablation import (
+    CATEGORIES,
+    CLAIM,
+    EMBEDDED,
+    ENCODER,
+    FACES,
+    ROWS,
+    STUDY,
+    TABLE,
+)
 from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
 from trainables.code_gan.encoding import CodesConfig
 
@@ -50,6 +62,27 @@ def test_one_encoder_serves_all_categories(scale: str, categories: int) -> None:
         if isinstance(planned.trial.config, CodesConfig):
             assert planned.requires == (encoder.signature,)
         assert all(order.index(needed) < order.index(planned.signature) for needed in planned.requires)
+
+
+def test_what_differs_in_the_encoder_s_images_alone_is_told_apart() -> None:
+    cats = ROWS[0].config
+    assert isinstance(cats, CodeGANConfig)
+    rows = tuple(
+        Row[TrialConfig](
+            name, replace(cats, encoder=replace(ENCODER, data=replace(ENCODER.data, classes=(name,))))
+        )
+        for name in ("celeba_hq", "bus", "cat")
+    )
+    study = replace(STUDY, tables=(replace(TABLE, rows=rows),), claims=())
+    plan = make_plan(study, STUDY.scales["paper"], DATA)
+    for kind, count in (("code_gan", 4), ("codes", 3)):
+        found = [planned for planned in plan.trials if planned.trial.config.trainable == kind]
+        labels = [dict(planned.trial.config.labels()) for planned in found]
+        assert len({str(each) for each in labels}) == len(found) == count
+        assert len({planned.name for planned in found}) == count
+    names = [planned.name for planned in found]
+    assert names == ["encoder_classes=celeba_hq", "encoder_classes=bus", "codes"]
+    assert [each["encoder_classes"] for each in labels] == ["celeba_hq", "bus", ""]
 
 
 def test_the_plan_shows_the_chain() -> None:

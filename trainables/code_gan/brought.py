@@ -114,3 +114,10 @@ def _sizes(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
 
 
 AnyAutoencoder = AutoencoderConfig | BroughtAutoencoder
+
+
+def encoder_classes(encoder: AnyAutoencoder | None, data: ImageSpec) -> str:
+    """The classes that an encoder was trained on, for labels; empty if they are those of the data, or not known."""
+    if isinstance(encoder, AutoencoderConfig) and encoder.data.classes != data.classes:
+        return encoder.data.class_names
+    return ""

@@ -11,7 +11,7 @@ from retable.metrics.image_evaluation import ImageEvaluation
 from retable.published import Label
 from retable.trial import TrialConfig
 from trainables.code_gan.autoencoder_config import AutoencoderConfig
-from trainables.code_gan.brought import AnyAutoencoder, BroughtAutoencoder
+from trainables.code_gan.brought import AnyAutoencoder, BroughtAutoencoder, encoder_classes
 from trainables.code_gan.channels import WIDTH, Stage2, levels
 from trainables.code_gan.checks import check_adam, check_least
 from trainables.code_gan.encoding import CodesConfig
@@ -137,7 +137,10 @@ class CodeGANConfig(TrialConfig):
         )
 
     def labels(self) -> Mapping[str, Label]:
-        """Flat parameters; `code_divisor` is ``none`` before acceleration."""
+        """Flat parameters; `code_divisor` is ``none`` before acceleration.
+
+        `encoder_classes` is empty where the encoder was trained on the same ones, `encoder_weights` where none was brought.
+        """
         encoder = self._encoder
         return {
             **super().labels(),
@@ -147,6 +150,8 @@ class CodeGANConfig(TrialConfig):
             "code_divisor": encoder.code_divisor if encoder else "none",
             "code_channels": encoder.code_channels if encoder else "none",
             "alpha": encoder.labels()["alpha"] if encoder else "none",
+            "encoder_classes": encoder_classes(encoder, self.data),
+            "encoder_weights": encoder.labels().get("weights", "") if encoder else "",
             "lambda": self.lam,
             "n_critic": self.n_critic,
             "pixel_norm": int(self.pixel_norm),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from retable.data.image_spec import ImageSpec
 from retable.published import Label
 from retable.trial import TrialConfig
-from trainables.code_gan.brought import AnyAutoencoder
+from trainables.code_gan.brought import AnyAutoencoder, encoder_classes
 from trainables.code_gan.checks import check_least
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ class CodesConfig(TrialConfig):
             **self.of.labels(),
             "resolution": self.data.size,
             "classes": self.data.class_names,
+            "encoder_classes": encoder_classes(self.of, self.data),
             "dtype": self.dtype,
         }
 

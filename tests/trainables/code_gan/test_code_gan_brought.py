@@ -128,6 +128,9 @@ def test_the_weights_are_the_identity(places: tuple[Path, Path], tmp_path: Path)
     one, same, other = (BroughtAutoencoder.of(path, ImageSpec(size=16)) for path in (file, renamed, changed))
     assert one == same != other
     assert identified(one)["weights"] == read_weights(file).hash != read_weights(changed).hash
+    labels = [dict(replace(GAN, encoder=brought).labels()) for brought in (one, other)]
+    assert [each["encoder_weights"] for each in labels] == [one.weights[:6], other.weights[:6]]
+    assert [each["encoder_classes"] for each in labels] == ["", ""]  # not known
 
 
 @pytest.mark.parametrize(
