@@ -1,6 +1,6 @@
 """A data set's codes at work: encoded shard by shard, wherever the processes are, and scored as they were stored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -79,11 +79,13 @@ class CodeWriter:
     def write(self, piece: int) -> None:
         """Encode a shard, in batches that are always the same ones."""
         fence.check(self.run.folder, self.run.attempt)
-        rows = self.store.rows(piece)
+        self.store.write(piece, self._batches(self.store.rows(piece)))
+
+    def _batches(self, rows: Sequence[int]) -> Iterator[Array]:
         at_once = self.config.batch_size // self.config.accumulate
-        batches = [self._codes(rows[start : start + at_once]) for start in range(0, len(rows), at_once)]
+        for start in range(0, len(rows), at_once):
+            yield self._codes(rows[start : start + at_once])
         fence.check(self.run.folder, self.run.attempt)  # again: encoding may have taken minutes
-        self.store.write(piece, np.concatenate(batches))
 
     def whole(self, workers: Workers) -> StoredArrays:
         """The codes of a finished trial, with the shards that were deleted encoded again by all workers together.

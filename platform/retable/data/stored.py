@@ -7,7 +7,7 @@ neither read nor taken for done.
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from retable.files import make_folder, room_for, seal, unseal, write_bytes
 MANIFEST = "manifest.json"
 VERSION = 1
 ROWS, BYTES = 512, 1 << 28
-"""Most arrays of a shard, and its most bytes: what a killed process loses, and what one holds in memory."""
+"""Most arrays of a shard, and its most bytes: what a killed process loses, and what one holds in memory beside a batch."""
 
 Array = NDArray[np.floating[Any]]
 
@@ -82,25 +82,17 @@ class ArrayStore:
         with room_for(sum(len(self.rows(shard)) for shard in shards) * self.array_bytes, self.folder):
             pass
 
-    def write(self, shard: int, arrays: Array) -> None:
-        """Write a shard, whole or not at all.
+    def write(self, shard: int, batches: Iterable[Array]) -> None:
+        """Write a shard, whole or not at all. Of its batches one is held at a time.
 
         Args:
-            arrays: (rows, *shape), of any floating type; rounded to the store's.
+            batches: its arrays in their order, each (n, *shape) of any floating type; rounded to the store's.
 
         Raises:
             ValueError: they are not that shard's, or not finite.
             DiskFull: there is no room.
         """
-        rows = self.rows(shard)
-        if arrays.shape != (len(rows), *self.shape):
-            raise ValueError(
-                f"shard {shard} must have arrays of {(len(rows), *self.shape)}, but got {arrays.shape}"
-            )
-        with np.errstate(over="ignore"):  # infinities are refused below
-            rounded = np.ascontiguousarray(arrays, dtype=self.dtype)
-        if not np.isfinite(rounded).all():
-            raise ValueError(f"shard {shard} must have finite values in {self.dtype}, but some are not")
+        rounded = self._rounded(shard, batches)
         flat = pa.array(rounded.reshape(-1))
         columns = [
             pa.FixedSizeListArray.from_arrays(flat, int(np.prod(self.shape))),
@@ -152,6 +144,23 @@ class ArrayStore:
                 "something else; store them anew, in another folder of results"
             )
         return StoredArrays(self)
+
+    def _rounded(self, shard: int, batches: Iterable[Array]) -> Array:
+        """A shard's arrays, (rows, *shape), in the store's type."""
+        arrays = np.empty((len(self.rows(shard)), *self.shape), self.dtype)
+        filled = 0
+        for batch in batches:
+            if batch.shape[1:] != self.shape or filled + len(batch) > len(arrays):
+                raise _misfit(shard, arrays, filled + len(batch), batch.shape[1:])
+            part = arrays[filled : filled + len(batch)]
+            with np.errstate(over="ignore"):  # infinities are refused below
+                part[...] = batch
+            if not np.isfinite(part).all():
+                raise ValueError(f"shard {shard} must have finite values in {self.dtype}, but some are not")
+            filled += len(batch)
+        if filled < len(arrays):
+            raise _misfit(shard, arrays, filled, self.shape)
+        return arrays
 
     def _content(self) -> dict[str, object]:
         layout = {"count": self.count, "shape": list(self.shape), "dtype": self.dtype, "each": self.each}
@@ -225,6 +234,10 @@ def _batch(path: Path) -> pa.RecordBatch:
             return pa.ipc.open_file(file).get_batch(0)
     except pa.ArrowInvalid as error:
         raise DataError(f"the shard {path} is damaged ({error}); delete it, and it is made again") from error
+
+
+def _misfit(shard: int, arrays: Array, rows: int, shape: tuple[int, ...]) -> ValueError:
+    return ValueError(f"shard {shard} must have arrays of {arrays.shape}, but got {(rows, *shape)}")
 
 
 def _told(one: Mapping[str, object], other: Mapping[str, object]) -> str:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +34,7 @@ def filled(store: ArrayStore) -> Array:
     arrays = values(store)
     for shard in store.missing():
         rows = store.rows(shard)
-        store.write(shard, arrays[rows.start : rows.stop])
+        store.write(shard, [arrays[rows.start : rows.stop]])
     store.finish()
     return arrays
 
@@ -62,7 +63,7 @@ def test_a_shard_is_bounded_in_rows_and_bytes(store: ArrayStore) -> None:
 
 
 def test_what_was_written_is_not_written_again(store: ArrayStore) -> None:
-    store.write(1, values(store)[4:8])
+    store.write(1, [values(store)[4:8]])
     assert store.missing() == [0, 2]
     with pytest.raises(DataError, match="2 of 3 shards .* are still to be written"):
         store.finish()
@@ -118,10 +119,55 @@ def test_a_changed_byte_is_noticed(store: ArrayStore) -> None:
 
 def test_what_does_not_fit_is_refused(store: ArrayStore) -> None:
     with pytest.raises(ValueError, match="must have arrays of"):
-        store.write(2, values(store)[:4])
+        store.write(2, [values(store)[:4]])
     with pytest.raises(ValueError, match="must have finite values in float16"):
-        store.write(0, values(store)[:4] * 1e6)
+        store.write(0, [values(store)[:4] * 1e6])
     assert not list(store.folder.glob("*"))
+
+
+def test_a_shard_comes_in_batches_of_any_size(store: ArrayStore) -> None:
+    arrays = values(store)
+    store.write(0, (arrays[start:end] for start, end in ((0, 1), (1, 1), (1, 4))))
+    store.write(1, [arrays[4:8]])
+    store.write(2, [arrays[8:9], arrays[9:10]])
+    store.finish()
+    np.testing.assert_array_equal(store.open().stacked(range(10)), arrays.astype(np.float16))
+
+
+@pytest.mark.parametrize(
+    ("batches", "got"),
+    [
+        (lambda arrays: [arrays[:3]], r"\(3, 2, 3, 3\)"),
+        (lambda arrays: [arrays[:3], arrays[:2]], r"\(5, 2, 3, 3\)"),
+        (lambda arrays: [arrays[:2], arrays[:2, :, :1]], r"\(4, 2, 1, 3\)"),
+        (lambda arrays: [], r"\(0, 2, 3, 3\)"),
+    ],
+)
+def test_batches_that_are_no_shard_are_refused(
+    store: ArrayStore, batches: Callable[[Array], list[Array]], got: str
+) -> None:
+    with pytest.raises(ValueError, match=rf"must have arrays of \(4, 2, 3, 3\), but got {got}"):
+        store.write(0, batches(values(store)))
+    assert not list(store.folder.glob("*"))
+
+
+def test_one_bad_value_is_refused_in_whichever_batch_it_is(store: ArrayStore) -> None:
+    arrays = values(store)
+    arrays[2, 1, 1, 1] = np.nan
+    with pytest.raises(ValueError, match="must have finite values in float16"):
+        store.write(0, [arrays[:2], arrays[2:4]])
+
+
+def test_a_writer_holds_its_shard_once(tmp_path: Path) -> None:
+    store = ArrayStore(folder=tmp_path, count=64, shape=(4, 64, 64), dtype="float16", key=KEY)
+    batch = np.zeros((4, *store.shape), np.float32)
+    tracemalloc.start()
+    try:
+        store.write(0, (batch + 1 for _ in range(16)))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 64 * store.array_bytes + 4 * batch.nbytes
 
 
 def test_room_is_looked_for_before_anything_is_made(store: ArrayStore) -> None:
@@ -157,7 +203,7 @@ import contextlib
 stored.replacing = contextlib.contextmanager(killed) if sys.argv[2] == "kill" else stored.replacing
 for shard in store.missing():
     print(shard, flush=True)
-    store.write(shard, np.full((len(store.rows(shard)), 2, 3, 3), shard, np.float32))
+    store.write(shard, [np.full((len(store.rows(shard)), 2, 3, 3), shard, np.float32)])
 store.finish()
 """
 

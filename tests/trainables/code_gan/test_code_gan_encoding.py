@@ -1,7 +1,7 @@
 """Codes that are stored: those that would be encoded, mirrored ones too, and never another encoder's."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -186,6 +186,22 @@ def test_an_attempt_that_was_replaced_writes_nothing(root: Path, tmp_path: Path)
     with pytest.raises(Fenced):
         CODES.pieces(0, old).write(0)
     CODES.pieces(0, new).write(0)
+
+
+def test_an_attempt_that_is_replaced_over_a_shard_does_not_write_it(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = run_of(CODES, root, tmp_path)
+    writer, codes = CODES.pieces(0, old), CodeWriter._codes
+
+    def replaced(writer: CodeWriter, rows: Sequence[int]) -> stored.Array:
+        checkpoint.fence(old.folder, 2)
+        return codes(writer, rows)
+
+    monkeypatch.setattr(CodeWriter, "_codes", replaced)
+    with pytest.raises(Fenced):
+        writer.write(0)
+    assert writer.missing() == [0, 1, 2, 3]
 
 
 def test_what_rounding_does_is_scored_from_the_disk(root: Path, tmp_path: Path) -> None:
