@@ -182,7 +182,7 @@ class _Loop:
         pace = Pace(
             step_seconds=seconds / steps,
             data_seconds=(BATCHES.seconds - waited) / steps,
-            samples_per_second=self.config.batch_size * steps / seconds,
+            samples_per_second=self.config.fed * steps / seconds,
             memory_mb=_peak_memory_mb(self.run.device),
         )
         self.run.paced(until, pace)

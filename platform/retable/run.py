@@ -46,7 +46,7 @@ class Pace:
     Attributes:
         step_seconds: wall seconds of an update, with what this worker waited for its data and for the others.
         data_seconds: those of them that it spent on getting its batches.
-        samples_per_second: videos or images a second, of the gang's whole batch.
+        samples_per_second: real videos or images that the whole gang is fed in a second.
         memory_mb: most MiB that tensors took on its GPU in this attempt; None on the CPU.
     """
 

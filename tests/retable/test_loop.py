@@ -163,6 +163,24 @@ def test_who_watches_is_told_of_the_pace_and_of_every_evaluation(
     assert run.scores == [(iteration, {NAME: value}) for iteration, value in values]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Hungry(Walk):
+    """Each of several updates in an iteration has a batch of its own."""
+
+    trainable: ClassVar[str] = "hungry"
+
+    @property
+    def fed(self) -> int:
+        return 5 * self.batch_size
+
+
+def test_samples_per_second_are_those_that_are_fed(tmp_path: Path) -> None:
+    run = Watched(tmp_path, Hungry())
+    loop.train(Trial(Hungry(), 3, "data"), run)
+    for _, pace in run.paces:
+        assert pace.samples_per_second * pace.step_seconds == pytest.approx(10)
+
+
 def test_the_process_has_its_denormal_numbers_back_afterwards(tmp_path: Path) -> None:
     train(tmp_path)
     smallest = 5e-324

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from retable.data.pixels import to_model
 from retable.data.stored import StoredArrays
+from retable.data.waiting import BATCHES
 
 
 class Codes(Protocol):
@@ -62,6 +63,7 @@ class StoredCodes:
         self.codes, self.images, self.copies = codes, images, copies
 
     def batch(self, iteration: int, indices: Sequence[int]) -> Tensor:
-        drawn = [self.images.drawn(iteration, index) for index in indices]
-        numbers = [number * self.copies + flip for number, flip in drawn]
-        return torch.from_numpy(self.codes.stacked(numbers).astype(np.float32))
+        with BATCHES.counted():
+            drawn = [self.images.drawn(iteration, index) for index in indices]
+            numbers = [number * self.copies + flip for number, flip in drawn]
+            return torch.from_numpy(self.codes.stacked(numbers).astype(np.float32))

@@ -21,7 +21,7 @@ class Series:
     labels: tuple[str, ...]
 
 
-SAMPLES = Series("retable_samples_per_second", "Videos or images that a gang trains on in a second", TRIAL)
+SAMPLES = Series("retable_samples_per_second", "Real videos or images that a gang is fed in a second", TRIAL)
 ITERATION = Series("retable_iteration", "Generator updates so far", TRIAL)
 WORKERS = Series("retable_gang_workers", "Workers that train a trial together", TRIAL)
 STEP = Series("retable_step_seconds", "Seconds of an update", WORKER)

@@ -1,6 +1,7 @@
 """Codes that are stored: those that would be encoded, mirrored ones too, and never another encoder's."""
 
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from retable.data.embedded_images import ensure_embedded_images
 from retable.data.errors import DataError
 from retable.data.image_spec import ImageSpec
 from retable.data.images import Images
+from retable.data.waiting import BATCHES
 from retable.ddp import Workers
 from retable.fence import Fenced
 from retable.files import write_json
@@ -89,6 +91,22 @@ def test_a_batch_is_what_would_be_encoded(
     torch.testing.assert_close(batch, EncodedImages(images, codec, CPU).batch(5, range(20)), atol=off, rtol=0)
     if dtype == "float16":
         assert torch.equal(batch, batch.half().float())
+
+
+def test_reading_a_batch_is_waiting_for_data(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrays, images, _ = encoded(CODES, run_of(CODES, root, tmp_path))
+    stacked = stored.StoredArrays.stacked
+
+    def slow(arrays: stored.StoredArrays, numbers: Sequence[int]) -> stored.Array:
+        time.sleep(0.05)
+        return stacked(arrays, numbers)
+
+    monkeypatch.setattr(stored.StoredArrays, "stacked", slow)
+    before = BATCHES.seconds
+    StoredCodes(arrays, images, 2).batch(0, range(4))
+    assert BATCHES.seconds - before >= 0.05
 
 
 def test_the_code_of_a_mirror_image_is_not_the_mirror_image_of_a_code(root: Path, tmp_path: Path) -> None:
