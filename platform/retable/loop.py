@@ -19,6 +19,7 @@ from retable.files import write_json
 from retable.metrics.protocol import Protocol
 from retable.outbox import Kind, Outbox
 from retable.pictures import grid_mp4, strip_png
+from retable.pieces import OfPieces
 from retable.run import Best, Learner, Pace, Run, Score
 from retable.trial import Trial, TrialConfig
 
@@ -263,7 +264,10 @@ class _Loop:
         return self._result(iteration, state, best, scores)
 
     def _score(self) -> str:
-        """The scores and samples of what other trials trained."""
+        """The scores and samples of what other trials trained, or of pieces once all are done."""
+        if isinstance(self.learner, OfPieces):
+            for piece in self.learner.pieces.missing():
+                self.learner.pieces.write(piece)
         try:
             scores = self._scores(0, final=True)
         except FloatingPointError:  # on all ranks alike
@@ -272,6 +276,7 @@ class _Loop:
         return self._result(0, "done", 0, scores)
 
     def _result(self, iteration: int, state: str, best: int | None, scores: Mapping[str, Score]) -> str:
+        pieces = self.learner.pieces.seconds() if isinstance(self.learner, OfPieces) else 0.0
         if self.outbox is not None:
             self._log(iteration, {name: score.value for name, score in scores.items()}, "evaluation")
             write_json(
@@ -290,6 +295,7 @@ class _Loop:
                     "splits": _by_name(self.progress.splits),
                     "train_seconds": self.progress.train_seconds,
                     "evaluation_seconds": self.progress.evaluation_seconds,
+                    "pieces_seconds": pieces,
                     "workers": self.run.world_size,
                     "device": _device_name(self.run.device),
                     "peak_memory_mb": _peak_memory_mb(self.run.device),

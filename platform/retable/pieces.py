@@ -24,10 +24,18 @@ class Pieces(Protocol):
         """
         ...
 
+    def seconds(self) -> float:
+        """What all the pieces took, once all are done: worker-seconds, as if one worker had done one after the other.
+
+        Each counts once, with the wall seconds of the process that did it, whichever attempt that was of. What was spent
+        on pieces that were not finished is lost, as steps after the last checkpoint are.
+        """
+        ...
+
 
 @runtime_checkable
 class InPieces(Protocol):
-    """Config of such a trial. Its learner does what is still missing when it evaluates."""
+    """Config of such a trial, whose learner is one `OfPieces`."""
 
     def pieces(self, seed: int, run: "Run") -> Pieces:
         """The work of the trial of that seed, as this process sees it."""
@@ -36,3 +44,11 @@ class InPieces(Protocol):
     def progress(self, folder: "Path") -> str:
         """How far the work in a trial's folder is, such as ``3 of 8 shards``; empty before its first piece."""
         ...
+
+
+@runtime_checkable
+class OfPieces(Protocol):
+    """Learner of such a trial. The loop does what is still missing before it asks for scores."""
+
+    @property
+    def pieces(self) -> Pieces: ...

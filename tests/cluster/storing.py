@@ -1,11 +1,14 @@
 """Trains an autoencoder and stores its codes on a Ray of its own, twice over: `python storing.py ROOT FOLDER`.
 
 Prints what became of it as JSON. An actor is killed over its second shard, once; the code of the second study raises.
+Each batch takes PAUSE seconds and more.
 """
 
 import json
 import os
 import sys
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +27,7 @@ from trainables.code_gan.config import AutoencoderConfig
 from trainables.code_gan.encoding import CodesConfig
 from trainables.code_gan.encoding_step import CodeWriter
 
+PAUSE = 0.5
 ENCODER = AutoencoderConfig(
     iterations=2, batch_size=2, snapshot_every=2, width=2, d_width=2, data=ImageSpec(size=16), scored=4
 )
@@ -45,6 +49,10 @@ class TrappedWriter(CodeWriter):
             died.touch()
             os._exit(7)
         super().write(piece)
+
+    def _codes(self, rows: Sequence[int]) -> stored.Array:
+        time.sleep(PAUSE)
+        return super()._codes(rows)
 
 
 class BrokenWriter(TrappedWriter):
@@ -85,6 +93,7 @@ def main(root: Path, folder: Path) -> dict[str, object]:
         "states": execution.states,
         "messages": execution.messages,
         "attempts": attempts,
+        "pause": PAUSE,
     }
 
 

@@ -15,6 +15,7 @@ from retable.data import stored
 from retable.data.catalog import scan
 from retable.data.embedded_images import ensure_embedded_images
 from retable.figures.revive import revived
+from retable.report.results import load_results
 from retable.run import AssignedRun, Assignment
 from retable.trial import Trial
 from trainables.code_gan.config import AutoencoderConfig
@@ -88,6 +89,20 @@ def test_the_codes_are_those_that_this_process_would_store(
     )
     assert len(here) == 4
     assert here == there
+
+
+def test_what_the_actors_spent_is_in_the_result(outcome: tuple[Path, Path, Mapping[str, Any]]) -> None:
+    _, folder, result = outcome
+    codes = result["signatures"][1]
+    content = json.loads((folder / "trials" / codes / "result.json").read_bytes())
+    shards = (folder / "trials" / codes / "codes").glob("*-of-00004.json")
+    took = [json.loads(path.read_bytes())["seconds"] for path in shards]
+    assert len(took) == 4
+    assert min(took) >= result["pause"]
+    assert content["pieces_seconds"] == pytest.approx(sum(took))
+    found = load_results(folder, [codes])[codes]
+    assert found.wall_seconds == found.worker_seconds
+    assert found.wall_seconds == pytest.approx(sum(took) + content["evaluation_seconds"])
 
 
 def test_an_error_is_told_as_what_it_is_and_not_repeated(

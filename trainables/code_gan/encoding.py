@@ -106,7 +106,7 @@ class CodesConfig(TrialConfig):
         return shards_written(folder / FOLDER)
 
     def build(self, seed: int, run: "Run", workers: "Workers") -> "Encoding":
-        """What encodes what is still missing, and scores it, on this worker."""
+        """What scores the codes, on this worker."""
         from trainables.code_gan.encoding_step import Encoding
 
-        return Encoding(self, self.pieces(seed, run), run, workers)
+        return Encoding(self, self.pieces(seed, run), workers)

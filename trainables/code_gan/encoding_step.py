@@ -81,6 +81,10 @@ class CodeWriter:
         fence.check(self.run.folder, self.run.attempt)
         self.store.write(piece, self._batches(self.store.rows(piece)))
 
+    def seconds(self) -> float:
+        """What all shards took, encoding and all, added up over the processes that wrote them."""
+        return self.store.seconds()
+
     def _batches(self, rows: Sequence[int]) -> Iterator[Array]:
         at_once = self.config.batch_size // self.config.accumulate
         for start in range(0, len(rows), at_once):
@@ -118,23 +122,25 @@ class CodeWriter:
 
 
 class Encoding(Scoring):
-    """Encodes what no other process has encoded before, then scores the codes as they are on the disk."""
+    """Scores the codes as they are on the disk, once all are there."""
 
     best: ClassVar[Best] = Best("mse01", "min")
 
-    def __init__(self, config: CodesConfig, writer: CodeWriter, run: Run, workers: Workers) -> None:
-        self.config, self.writer, self.run, self.workers = config, writer, run, workers
+    def __init__(self, config: CodesConfig, pieces: CodeWriter, workers: Workers) -> None:
+        self.config, self.pieces, self.workers = config, pieces, workers
 
     def evaluate(self, iteration: int, *, final: bool) -> Mapping[str, Score]:
-        """MSE and PSNR of training images from codes as they are encoded, and what storing them does to the MSE."""
+        """MSE and PSNR of training images from codes as they are encoded, and what storing them does to the MSE.
+
+        Raises:
+            retable.data.errors.DataError: some codes are still to be stored.
+        """
         del iteration, final
-        for piece in self.writer.missing():
-            self.writer.write(piece)
-        self.writer.store.finish()
-        stored, codec = self.writer.store.open(), self.writer.codec
+        self.pieces.store.finish()
+        stored, codec = self.pieces.store.open(), self.pieces.codec
         return reconstruction_scores(
             lambda x_NCHW, _: codec.decode(codec.encode(x_NCHW)),
-            self.writer.images,
+            self.pieces.images,
             self.config.scored,
             self.config.data.size,
             self.workers,
@@ -145,10 +151,10 @@ class Encoding(Scoring):
 
     def samples(self) -> np.ndarray:
         """Training images and what their stored codes decode to by turns, uint8 (N, 1, 3, S, S)."""
-        stored, device = self.writer.store.open(), self.workers.device
-        return beside(lambda _, numbers: self._decoded(stored, numbers), self.writer.images, PREVIEW, device)
+        stored, device = self.pieces.store.open(), self.workers.device
+        return beside(lambda _, numbers: self._decoded(stored, numbers), self.pieces.images, PREVIEW, device)
 
     def _decoded(self, stored: StoredArrays, numbers: Sequence[int]) -> Tensor:
         """Images from the stored codes of those that are not mirrored."""
         codes = stored.stacked([number * copies(self.config.data) for number in numbers])
-        return self.writer.codec.decode(torch.from_numpy(codes.astype(np.float32)).to(self.workers.device))
+        return self.pieces.codec.decode(torch.from_numpy(codes.astype(np.float32)).to(self.workers.device))

@@ -2,10 +2,11 @@
 
 Every shard is written whole by whichever process is at it, so that several share the work and a killed one goes on with
 what is missing. What the arrays were made from is a key that stands in each file: what was made from something else is
-neither read nor taken for done.
+neither read nor taken for done. How long a shard took lies in a file beside it, for shards are the same whoever wrote them.
 """
 
 import json
+import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from retable.atomic import replacing
 from retable.data.errors import DataError
-from retable.files import make_folder, room_for, seal, unseal, write_bytes
+from retable.files import make_folder, room_for, seal, unseal, write_bytes, write_json
 
 MANIFEST = "manifest.json"
 VERSION = 1
@@ -65,8 +66,12 @@ class ArrayStore:
         return range(shard * self.each, min((shard + 1) * self.each, self.count))
 
     def missing(self) -> list[int]:
-        """The shards that are still to be written; those made from something else are among them."""
-        return [shard for shard in range(self.shards) if not self._is_ours(shard)]
+        """The shards that are still to be written; those made from something else, or in unknown time, are among them."""
+        return [
+            shard
+            for shard in range(self.shards)
+            if not (self._note(shard).is_file() and self._is_ours(shard))
+        ]
 
     def gone(self) -> list[int]:
         """The shards whose files are not there."""
@@ -83,15 +88,17 @@ class ArrayStore:
             pass
 
     def write(self, shard: int, batches: Iterable[Array]) -> None:
-        """Write a shard, whole or not at all. Of its batches one is held at a time.
+        """Write a shard, whole or not at all, and note the seconds that it took. Of its batches one is held at a time.
 
         Args:
-            batches: its arrays in their order, each (n, *shape) of any floating type; rounded to the store's.
+            batches: its arrays in their order, each (n, *shape) of any floating type; rounded to the store's. Making them
+                counts as writing.
 
         Raises:
             ValueError: they are not that shard's, or not finite.
             DiskFull: there is no room.
         """
+        start = time.monotonic()
         rounded = self._rounded(shard, batches)
         flat = pa.array(rounded.reshape(-1))
         columns = [
@@ -105,10 +112,23 @@ class ArrayStore:
         with (
             room_for(rounded.nbytes, self.folder),
             replacing(self._path(shard)) as temporary,
-            pa.OSFile(str(temporary), "wb") as sink,
-            pa.ipc.new_file(sink, schema) as writer,
         ):
-            writer.write_batch(pa.record_batch(columns, schema=schema))
+            with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+                writer.write_batch(pa.record_batch(columns, schema=schema))
+            # Before the shard has its name, so that none is there without its seconds.
+            write_json(self._note(shard), {"seconds": time.monotonic() - start})
+
+    def seconds(self) -> float:
+        """What all shards took: the wall seconds of each in the process that wrote it, added up.
+
+        What a process spent on a shard that it did not finish is not in it.
+
+        Raises:
+            FileNotFoundError: a shard was not written.
+        """
+        return sum(
+            float(json.loads(self._note(shard).read_bytes())["seconds"]) for shard in range(self.shards)
+        )
 
     def finish(self) -> None:
         """Write the manifest, once all shards are there.
@@ -116,7 +136,7 @@ class ArrayStore:
         Raises:
             DataError: some are not.
         """
-        if missing := self.missing():
+        if missing := [shard for shard in range(self.shards) if not self._is_ours(shard)]:
             raise DataError(
                 f"{len(missing)} of {self.shards} shards in {self.folder} are still to be written"
             )
@@ -171,6 +191,9 @@ class ArrayStore:
 
     def _path(self, shard: int) -> Path:
         return self.folder / f"{shard:05}-of-{self.shards:05}.arrow"
+
+    def _note(self, shard: int) -> Path:
+        return self._path(shard).with_suffix(".json")
 
     def _is_ours(self, shard: int) -> bool:
         path = self._path(shard)

@@ -139,7 +139,10 @@ def _needed(trial: Trial) -> frozenset[str]:
 
 
 def _taken(signatures: frozenset[str], results: Mapping[str, Result]) -> float | None:
-    """Seconds that those trials were trained for, or took where they train nothing; None where one does not say."""
+    """Seconds that those trials were trained for, or took where they train nothing; None where one does not say.
+
+    Stored codes count with the time that one worker would have taken to encode them.
+    """
     seconds = 0.0
     for signature in signatures:
         result = results.get(signature)

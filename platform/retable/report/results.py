@@ -26,8 +26,9 @@ class Result:
             good snapshot; a table shows them and says so.
         scores: by protocol name.
         iteration: the best snapshot, at which the scores were taken.
-        wall_seconds: time in training and evaluation, over all attempts.
-        worker_seconds: the same times the workers of the last attempt.
+        wall_seconds: time in training and evaluation, over all attempts. Of work in pieces it is what one worker would have
+            taken for all of them, however many shared them.
+        worker_seconds: training and evaluation times the workers of the last attempt, and pieces.
         note: what there is to say, such as ``collapsed at 400`` or why it failed; of a ``done`` trial, how it was trained
             otherwise than declared.
         gpu_hours: `worker_seconds` in hours; None where it ran on CPUs.
@@ -124,7 +125,9 @@ def _parse(text: str, signature: str) -> Result:
         raise ValueError(f"it is the result of trial {content['signature']}, expected {signature}")
     if content["state"] not in FINISHED:
         raise ValueError(f"state must be one of {sorted(FINISHED)}, but got {content['state']!r}")
-    wall = float(content["train_seconds"]) + float(content["evaluation_seconds"])
+    together = float(content["train_seconds"]) + float(content["evaluation_seconds"])
+    pieces = float(content.get("pieces_seconds", 0.0))
+    worker_seconds = together * int(content["workers"]) + pieces
     return Result(
         signature=signature,
         state=content["state"],
@@ -132,10 +135,10 @@ def _parse(text: str, signature: str) -> Result:
         scores={name: _score(score) for name, score in content["scores"].items()},
         iteration=None if content["best"] is None else int(content["best"]),
         best_by=_best_by(content.get("best_by")) if content.get("iterations") else "",
-        wall_seconds=wall,
-        worker_seconds=wall * int(content["workers"]),
+        wall_seconds=together + pieces,
+        worker_seconds=worker_seconds,
         note=_note(content),
-        gpu_hours=None if content["device"] == "CPU" else wall * int(content["workers"]) / 3600,
+        gpu_hours=None if content["device"] == "CPU" else worker_seconds / 3600,
         peak_memory_mb=content.get("peak_memory_mb"),
         gflops=content.get("gflops"),
         commit=content.get("commit") or "",

@@ -4,8 +4,8 @@ import os
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +168,57 @@ def test_a_writer_holds_its_shard_once(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 64 * store.array_bytes + 4 * batch.nbytes
+
+
+@dataclass
+class Clock:
+    """Stands for the module `time`: goes on only when it is told to."""
+
+    now: float = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def batches(self, arrays: Array, seconds: float) -> Iterator[Array]:
+        """One array after the other, each of which takes so long."""
+        for array in arrays:
+            self.now += seconds
+            yield array[None]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(stored, "time", clock)
+    return clock
+
+
+def test_what_shards_took_is_told_by_whoever_asks_and_counted_once(store: ArrayStore, clock: Clock) -> None:
+    arrays = values(store)
+    store.write(0, clock.batches(arrays[:4], 3.0))
+    store.write(1, clock.batches(arrays[4:8], 2.0))
+    with pytest.raises(FileNotFoundError):
+        store.seconds()
+    store.write(2, clock.batches(arrays[8:], 1.0))
+    assert replace(store).seconds() == 12 + 8 + 2
+    store.write(0, clock.batches(arrays[:4], 0.5))  # again, as by an actor in the place of a lost one
+    assert replace(store).seconds() == 2 + 8 + 2
+
+
+def test_a_shard_is_the_same_however_long_it_took(store: ArrayStore, clock: Clock) -> None:
+    shards = []
+    for seconds in (1.0, 60.0):
+        store.write(0, clock.batches(values(store)[:4], seconds))
+        shards.append((store.folder / "00000-of-00003.arrow").read_bytes())
+    assert shards[0] == shards[1]
+
+
+def test_a_shard_of_unknown_seconds_is_written_again(store: ArrayStore) -> None:
+    filled(store)
+    (store.folder / "00001-of-00003.json").unlink()
+    assert store.missing() == [1]
+    store.finish()  # for those who only read
+    store.open().stacked(range(10))
 
 
 def test_room_is_looked_for_before_anything_is_made(store: ArrayStore) -> None:

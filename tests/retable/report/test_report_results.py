@@ -47,6 +47,13 @@ def test_a_finished_trial(tmp_path: Path) -> None:
     )
 
 
+def test_work_in_pieces_is_counted_for_one_worker(tmp_path: Path) -> None:
+    result = load(tmp_path, json.dumps({**CONTENT, "pieces_seconds": 7.5}))
+    assert (result.wall_seconds, result.worker_seconds) == (68.0, 128.5)
+    gpu = json.dumps({**CONTENT, "pieces_seconds": 7.5, "device": "Tesla P100"})
+    assert load(tmp_path / "another", gpu).gpu_hours == 128.5 / 3600
+
+
 def test_what_made_a_snapshot_the_best(tmp_path: Path) -> None:
     content = {**CONTENT, "best_by": {"metric": "fid", "mode": "min"}}
     assert load(tmp_path, json.dumps(content)).best_by == "lowest FID"

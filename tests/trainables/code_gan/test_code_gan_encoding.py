@@ -1,5 +1,6 @@
 """Codes that are stored: those that would be encoded, mirrored ones too, and never another encoder's."""
 
+import json
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from retable import checkpoint
+from retable import checkpoint, loop
 from retable.data import stored
 from retable.data.catalog import scan
 from retable.data.embedded_images import ensure_embedded_images
@@ -71,9 +72,10 @@ def run_of(config: CodesConfig, root: Path, folder: Path, attempt: int = 1, lr: 
 def encoded(config: CodesConfig, run: AssignedRun) -> tuple[stored.StoredArrays, Images, Codec]:
     """The codes after a whole run, their images drawn with seed 3, and the autoencoder."""
     model = config.build(0, run, Workers())
+    for piece in model.pieces.missing():
+        model.pieces.write(piece)
     model.evaluate(0, final=True)
-    writer = model.writer
-    return writer.store.open(), Images(run.data, config.data, "train", 3), writer.codec
+    return model.pieces.store.open(), Images(run.data, config.data, "train", 3), model.pieces.codec
 
 
 @pytest.mark.parametrize(("dtype", "off"), [("float32", 1e-6), ("float16", HALF)])
@@ -193,6 +195,28 @@ def test_damaged_codes_of_a_finished_trial_are_made_again_once_they_are_deleted(
     assert np.array_equal(writer.whole(Workers()).stacked(range(20)), before)
 
 
+def test_seconds_of_encoding_survive_a_kill_and_count_once(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_of(CODES, root, tmp_path)
+    codes = CodeWriter._codes
+
+    def slow(writer: CodeWriter, rows: Sequence[int]) -> stored.Array:
+        time.sleep(0.3)
+        return codes(writer, rows)
+
+    monkeypatch.setattr(CodeWriter, "_codes", slow)
+    first = CODES.pieces(0, run)
+    for piece in (2, 0):
+        first.write(piece)
+    before = time.monotonic()
+    assert loop.train(run.assignment.trial, run) == "done"
+    here = time.monotonic() - before
+    result = json.loads((run.folder / "result.json").read_bytes())
+    assert 7 * 0.3 <= result["pieces_seconds"] == first.seconds()  # 6, 6, 6 and 2 codes, 4 at once
+    assert 3 * 0.3 + result["evaluation_seconds"] <= here  # shards 1 and 3 were encoded here
+
+
 def test_the_batches_of_a_shard_are_the_same_whoever_encodes_it(root: Path, tmp_path: Path) -> None:
     one, other = (encoded(CODES, run_of(CODES, root, tmp_path / name))[0] for name in ("one", "other"))
     assert one.stacked(range(20)).tobytes() == other.stacked(range(20)).tobytes()
@@ -228,6 +252,7 @@ def test_what_rounding_does_is_scored_from_the_disk(root: Path, tmp_path: Path) 
     for dtype in types:
         config = replace(CODES, dtype=dtype)
         run = run_of(config, root, tmp_path / dtype)
+        encoded(config, run)
         model = config.build(0, run, Workers())
         assert isinstance(model, Encoding)
         scores = {Protocol.parse(name): score.value for name, score in model.evaluate(0, final=True).items()}

@@ -79,8 +79,8 @@ def _beside(
     size = _config(before).resolution
     caption = (
         f"Samples of {size} × {size} images before and after acceleration at {what}, not selected: {', '.join(told)} of "
-        f"steps, {_devices(trials)}. The autoencoder's own training, {_encoder_seconds(after):,.0f} s and shared, is not "
-        "counted."
+        f"steps, {_devices(trials)}. Neither the autoencoder's own training, {_encoder_seconds(after):,.0f} s and shared, nor the "
+        "storing of its codes is counted."
     )
     return caption, np.concatenate(stills), texts
 
