@@ -234,9 +234,10 @@ def measured_table(
     costs: Costs, resolutions: Sequence[int], steps: int, batch_size: int | None = None
 ) -> Table:
     """Steps timed here, before and after acceleration, beside what was counted and what the paper measured."""
-    from trainables.code_gan.measure import device, device_name, measure
+    from retable.device import device_name
+    from trainables.code_gan.measure import device, measure
 
-    on, name = device(), device_name()
+    on = device()
     batch_size = batch_size or (16 if on.type == "cuda" else 2)
     joined = counted(literal=False)
     rows = [row for row in ROWS if row.resolution in resolutions]
@@ -245,7 +246,7 @@ def measured_table(
         *("s a step", "minutes an epoch", "before / after", "counted", "counted layer by layer"),
         *("paper: minutes", "before / after"),
     )
-    title = f"Measured on this machine ({name}): stage 2 with {batch_size} images a step and n_critic 1"
+    title = f"Measured on this machine ({device_name(on)}): stage 2 with {batch_size} images a step and n_critic 1"
     table = _table(title, headings)
     for row in rows:
         found = measure(config_of(row, batch_size), on, steps)

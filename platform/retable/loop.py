@@ -15,6 +15,7 @@ from retable import checkpoint
 from retable.costs import CostBook
 from retable.data.waiting import BATCHES
 from retable.ddp import Workers
+from retable.device import device_name
 from retable.files import write_json
 from retable.metrics.protocol import Protocol
 from retable.outbox import Kind, Outbox
@@ -297,7 +298,7 @@ class _Loop:
                     "evaluation_seconds": self.progress.evaluation_seconds,
                     "pieces_seconds": pieces,
                     "workers": self.run.world_size,
-                    "device": _device_name(self.run.device),
+                    "device": device_name(self.run.device),
                     "peak_memory_mb": _peak_memory_mb(self.run.device),
                     "gflops": _gflops(self.config),
                     "commit": _commit(self.run.folder),
@@ -329,10 +330,6 @@ def _finite(state: object) -> bool:
     if isinstance(state, Mapping):
         return all(_finite(value) for value in state.values())
     return not isinstance(state, list | tuple) or all(_finite(value) for value in state)
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
 
 
 def _peak_memory_mb(device: torch.device) -> float | None:

@@ -13,6 +13,9 @@ from retable.outbox import read
 RECENT = 20
 """Of the newest speeds in a trial's outbox, whose median counts."""
 
+CPU = "CPU"
+"""How the name of a CPU begins; a GPU's does not."""
+
 
 @dataclass(frozen=True)
 class Speed:
@@ -23,7 +26,8 @@ class Speed:
         seconds: wall time of an update; None before the first.
         evaluation_seconds: wall time of a snapshot's evaluation; None while that is not known.
         workers: in the gang; None where the folder does not say.
-        device: such as ``CPU`` or ``Tesla V100-SXM2-32GB``; empty where the folder does not say.
+        device: such as ``CPU AMD EPYC 7B13 64-Core, 2 threads`` or ``Tesla V100-SXM2-32GB``; empty where the folder does
+            not say.
     """
 
     iteration: int = 0

@@ -14,6 +14,7 @@ import torch
 from retable import loop, outbox
 from retable.data.waiting import BATCHES
 from retable.ddp import Workers
+from retable.device import device_name
 from retable.run import AssignedRun, Assignment, Best, Pace, Run, Score
 from retable.streams import stream
 from retable.trained import kept, learnt, trained
@@ -112,6 +113,7 @@ def test_the_best_snapshot_is_the_result(tmp_path: Path) -> None:
     assert got["scores"] == {NAME: {"value": 0.75, "std": 0.1, "repeats": 3}}
     assert got["history"] == {"10": {NAME: 0.5}, "20": {NAME: 0.75}, "25": {NAME: 0.25}}
     assert list(got["seconds"]) == list(got["history"])
+    assert got["device"] == device_name(torch.device("cpu"))
     assert 0 < got["seconds"]["10"] < got["seconds"]["20"] < got["seconds"]["25"] == got["train_seconds"]
 
 

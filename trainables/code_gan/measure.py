@@ -64,14 +64,6 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def device_name() -> str:
-    """What it is called, with the threads that a CPU's operators use."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name(device())
-    threads = torch.get_num_threads()
-    return f"CPU, {threads} thread{'s' * (threads > 1)}"
-
-
 def measure(config: CodeGANConfig, on: torch.device, steps: int = STEPS) -> Measured:
     """Time iterations of that config: discriminator and generator with Adam and the average.
 

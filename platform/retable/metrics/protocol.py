@@ -101,7 +101,7 @@ class Protocol:
         labels: what decides how often each class is generated (IS, FID, KID, precision, recall), such as ``uniform``. Unset where classes are as
             frequent as in training: told to a conditional generator, learned by another.
         codes: type that codes are rounded to before they are decoded (rounding), such as ``float16``.
-        device: that the steps ran on, such as ``cpu`` or ``nvidia-h100-80gb-hbm3`` (minutes).
+        device: that the steps ran on, such as ``cpu-amd-epyc-7b13-64-core-2-threads`` or ``nvidia-h100-80gb-hbm3`` (minutes).
         workers: that trained together (minutes).
     """
 

@@ -34,7 +34,7 @@ class Curve:
         label: of the cell, among those that it is compared with.
         snapshots: in the order of training; at least one.
         protocol: of their scores.
-        machine: device and workers, such as ``CPU, 1 worker``.
+        machine: device and workers, such as ``Tesla P100-PCIE-16GB, 1 worker``.
         own: seconds of what it requires and the others do not, such as an encoder; None if not known.
         note: such as ``collapsed at 400``.
     """

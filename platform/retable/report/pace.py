@@ -17,7 +17,8 @@ def with_minutes(outcome: Result, config: TrialConfig) -> Result:
     """The outcome with the minutes of an epoch among its scores, if its family counts in epochs.
 
     They are the wall seconds of all its training steps over the real samples that those were fed, times the samples of
-    an epoch. The protocol names the device and the number of workers, so that no two machines' minutes are subtracted.
+    an epoch. The protocol names the device, of a CPU with its threads, and the number of workers, so that no two machines'
+    minutes are subtracted.
     """
     speed = outcome.speed
     if not config.epoch or speed is None or speed.seconds is None or speed.iteration < LEAST:

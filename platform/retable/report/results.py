@@ -10,7 +10,7 @@ from typing import Any
 from retable.metrics.protocol import in_print
 from retable.report.index import indexed
 from retable.run import Score
-from retable.speed import Speed, speed_of
+from retable.speed import CPU, Speed, speed_of
 
 FINISHED = frozenset({"done", "collapsed"})
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -138,7 +138,7 @@ def _parse(text: str, signature: str) -> Result:
         wall_seconds=together + pieces,
         worker_seconds=worker_seconds,
         note=_note(content),
-        gpu_hours=None if content["device"] == "CPU" else worker_seconds / 3600,
+        gpu_hours=None if content["device"].startswith(CPU) else worker_seconds / 3600,
         peak_memory_mb=content.get("peak_memory_mb"),
         gflops=content.get("gflops"),
         commit=content.get("commit") or "",

@@ -71,6 +71,19 @@ def test_the_protocol_names_the_machine() -> None:
         replace(protocol, data="5d6e7f")
 
 
+def test_two_cpus_are_two_machines() -> None:
+    names = []
+    for device in ("Intel Xeon Platinum 8481C @ 2.70GHz, 64 threads", "Intel Core Ultra 7 155H, 1 thread"):
+        (name,) = with_minutes(outcome(Feeder(), 1.6, device=f"CPU {device}"), Feeder()).scores
+        assert Protocol.parse(name).name == name
+        names.append(name)
+    assert names == [
+        "minutes600x1_cpu-intel-xeon-platinum-8481c-2-70ghz-64-threads_w2",
+        "minutes600x1_cpu-intel-core-ultra-7-155h-1-thread_w2",
+    ]
+    assert comparable(*map(Protocol.parse, names)).startswith("not comparable: device cpu-intel-xeon")
+
+
 SLOW, FAST = Feeder(), Feeder(fast=True)
 COLUMNS = (
     Column[Feeder]("before", "minutes"),
@@ -97,7 +110,8 @@ def notes(by: str, *, fast_on: str = "CPU") -> tuple[str, ...]:
 def test_how_many_times_as_fast() -> None:
     assert "256 px, after: 2.00 times as fast as before." in notes("column")
     assert "h/4: 2.00 times as fast as none." in notes("row")
-    assert not any("times as fast" in note for note in notes("row", fast_on="Tesla P100"))
+    for other in ("Tesla P100", "CPU AMD EPYC, 64 threads"):
+        assert not any("times as fast" in note for note in notes("row", fast_on=other))
 
 
 def test_what_minutes_are_is_said_and_no_snapshot_is_named() -> None:

@@ -54,6 +54,12 @@ def test_work_in_pieces_is_counted_for_one_worker(tmp_path: Path) -> None:
     assert load(tmp_path / "another", gpu).gpu_hours == 128.5 / 3600
 
 
+def test_only_gpus_have_gpu_hours(tmp_path: Path) -> None:
+    for device, hours in (("CPU AMD EPYC, 2 threads", None), ("AMD Instinct MI300X", 121 / 3600)):
+        result = load(tmp_path / device, json.dumps({**CONTENT, "device": device}))
+        assert result.gpu_hours == hours
+
+
 def test_what_made_a_snapshot_the_best(tmp_path: Path) -> None:
     content = {**CONTENT, "best_by": {"metric": "fid", "mode": "min"}}
     assert load(tmp_path, json.dumps(content)).best_by == "lowest FID"
