@@ -103,7 +103,7 @@ def train(trial: Trial, run: Run, *, split: int = 1) -> str:
 
     Returns:
         ``done``, ``collapsed`` (a loss, a weight or a sample was not finite; the best snapshot before it is the result), or
-        ``stopped`` (asked to; a checkpoint was saved and the next attempt goes on from it).
+        ``stopped`` (asked to; a checkpoint was saved, or some pieces are done, and the next attempt goes on from there).
 
     Raises:
         ValueError: the batch can't be shared among the workers.
@@ -268,6 +268,8 @@ class _Loop:
         """The scores and samples of what other trials trained, or of pieces once all are done."""
         if isinstance(self.learner, OfPieces):
             for piece in self.learner.pieces.missing():
+                if self._stopping():
+                    return "stopped"
                 self.learner.pieces.write(piece)
         try:
             scores = self._scores(0, final=True)

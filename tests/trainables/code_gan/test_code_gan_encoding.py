@@ -217,6 +217,25 @@ def test_seconds_of_encoding_survive_a_kill_and_count_once(
     assert 3 * 0.3 + result["evaluation_seconds"] <= here  # shards 1 and 3 were encoded here
 
 
+def test_an_encoding_that_is_asked_to_stop_finishes_its_shard(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_of(CODES, root, tmp_path)
+    codes = CodeWriter._codes
+
+    def stopped(writer: CodeWriter, rows: Sequence[int]) -> stored.Array:
+        run.assignment.stop_request.touch()
+        return codes(writer, rows)
+
+    monkeypatch.setattr(CodeWriter, "_codes", stopped)
+    assert loop.train(run.assignment.trial, run) == "stopped"
+    assert CODES.pieces(0, run).missing() == [1, 2, 3]
+    assert not (run.folder / "result.json").exists()
+    monkeypatch.setattr(CodeWriter, "_codes", codes)
+    run.assignment.stop_request.unlink()
+    assert loop.train(run.assignment.trial, run) == "done"
+
+
 def test_the_batches_of_a_shard_are_the_same_whoever_encodes_it(root: Path, tmp_path: Path) -> None:
     one, other = (encoded(CODES, run_of(CODES, root, tmp_path / name))[0] for name in ("one", "other"))
     assert one.stacked(range(20)).tobytes() == other.stacked(range(20)).tobytes()
