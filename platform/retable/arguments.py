@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from retable.failures import CAUSES, Retries
-from retable.options import classes, gigabytes, limits, machines, positive, price, seeds, share, words
+from retable.options import classes, gigabytes, limits, machines, positive, price, seeds, share, some, words
 
 CLASSES = f"classes of failures, such as code,lost: all, {', '.join(CAUSES)} (default: all)"
 TRIAL = "print all attempts at one trial, with their tracebacks"
@@ -16,7 +16,7 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
         "--scale", default="smoke", help="smoke (minutes), toy (hours) or paper (default: smoke)"
     )
     parser.add_argument(
-        "--tables", type=words, metavar="N,…", help="numbers of the tables: 5,9 (default: the scale's)"
+        "--tables", type=some, metavar="N,…", help="numbers of the tables: 5,9 (default: the scale's)"
     )
     parser.add_argument(
         "--seeds", type=seeds, metavar="N,…", help="training seeds: 0,1,2 (default: the scale's)"
@@ -54,9 +54,12 @@ def add_results(parser: argparse.ArgumentParser) -> None:
 
 
 def results(text: str) -> Path:
-    """A folder of results; for a URL, its copy on this host."""
+    """A folder of results, there or to be made; for a URL, its copy on this host."""
     if "://" not in text:
-        return Path(text)
+        path = Path(text)
+        if file := next((one for one in (path, *path.absolute().parents) if one.is_file()), None):
+            raise argparse.ArgumentTypeError(f"must be a folder, but {file} is a file")
+        return path
     from retable.storage import results_folder
 
     try:

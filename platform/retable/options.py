@@ -13,6 +13,13 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
+def some(text: str) -> tuple[str, ...]:
+    """Words between commas, one at least."""
+    if not (given := words(text)):
+        raise argparse.ArgumentTypeError(f"must name one at least, such as 5,9, but got {text!r}")
+    return given
+
+
 def classes(text: str) -> frozenset[Cause]:
     """Classes of failures between commas, or ``all``."""
     asked = frozenset(cause for cause in CAUSES if cause in words(text) or text == "all")

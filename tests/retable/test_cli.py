@@ -49,6 +49,9 @@ def test_a_wrong_option_is_told_with_what_would_be_right(
             ["--retry", "memory"],
             "must be all or some of out_of_memory,lost,preempted,disk,data,code, but got 'memory'",
         ),
+        (["--tables", ","], "must name one at least, such as 5,9, but got ','"),
+        (["--out", __file__], f"must be a folder, but {__file__} is a file"),
+        (["--out", f"{__file__}/below"], f"must be a folder, but {__file__} is a file"),
         (["--workers", "0"], "must be a whole number of at least 1, but got '0'"),
     ],
 )
