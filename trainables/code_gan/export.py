@@ -8,7 +8,6 @@ The file holds the weights of F and H at the best snapshot. A study then takes i
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +15,9 @@ from rich.console import Console
 from rich.text import Text
 from safetensors.torch import save
 
+from retable.checkpoint import Corrupt
 from retable.console import open_console
+from retable.figures.finished import identities
 from retable.figures.revive import revived
 from retable.files import write_bytes
 from retable.trained import trained
@@ -36,19 +37,24 @@ def export(results: Path, prefix: str, out: Path) -> str:
         The hash of the weights, which identifies the autoencoder.
 
     Raises:
-        FileNotFoundError: there is no such trial, or it is not finished.
-        ValueError: several begin so, or it is no autoencoder.
+        FileNotFoundError: the trial is not finished.
+        ValueError: none or several begin so, or it is no autoencoder.
         OSError: `out` can't be written.
+        retable.checkpoint.Corrupt: the trial's best snapshot is damaged.
     """
-    folders = sorted(path.parent for path in (results / "trials").glob(f"{prefix}*/config.json"))
-    if not folders:
-        raise FileNotFoundError(f"no trial in {results / 'trials'} begins with {prefix!r}")
-    if len(folders) > 1:
-        raise ValueError(
-            f"{len(folders)} trials begin with {prefix!r}: {', '.join(folder.name for folder in folders)}"
+    if out.is_dir():
+        raise IsADirectoryError(
+            f"--out must be a file, such as {out / 'encoder.safetensors'}, but {out} is a folder"
         )
-    folder = folders[0]
-    identity = json.loads((folder / "config.json").read_bytes())
+    known = identities(results)
+    found = [signature for signature in known if signature.startswith(prefix)]
+    if len(found) != 1:
+        encoders = [name for name in known if known[name]["trainable"] == AutoencoderConfig.trainable]
+        raise ValueError(
+            f"one trial in {results / 'trials'} must begin with {prefix!r}, but {len(found)} do; its autoencoders are "
+            f"{', '.join(encoders) or 'none'}"
+        )
+    folder, identity = results / "trials" / found[0], known[found[0]]
     if identity["trainable"] != AutoencoderConfig.trainable:
         raise ValueError(
             f"trial {folder.name} must be a {AutoencoderConfig.trainable}, but is a {identity['trainable']}"
@@ -79,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _export(given: argparse.Namespace, console: Console) -> int:
     try:
         found = export(given.results, given.signature, given.out)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, Corrupt) as error:
         console.print(Text(f"{error}", style="red"))
         return 2
     console.print(Text(f"{given.out} holds the autoencoder {found[:6]}.", style="bold"))

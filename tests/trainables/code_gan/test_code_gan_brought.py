@@ -171,12 +171,22 @@ def test_what_can_t_be_exported(places: tuple[Path, Path], capsys: pytest.Captur
     results = folder / "cats"
     with Ledger(results / "ledger.db") as ledger:
         gan = next(r.signature for r in ledger.trials() if r.identity["trainable"] == "code_gan")
+    encoder = next(path.parent for path in results.glob(f"trials/*/{FILE}"))
     for signature, words in (
-        ("nobody", "no trial in"),
-        ("", "trials begin with ''"),
+        ("nobody", f"must begin with 'nobody', but 0 do; its autoencoders are {encoder.name}"),
+        ("", "must begin with '', but 5 do"),
+        (str(encoder), "but 0 do"),
         (gan, "must be a code_autoencoder, but is a code_gan"),
     ):
         arguments = [signature, "--results", str(results), "--out", str(folder / "never")]
         assert export_main(arguments) == 2
         assert words in " ".join(capsys.readouterr().out.split())
     assert not (folder / "never").exists()
+    assert export_main([encoder.name, "--results", str(results), "--out", str(folder)]) == 2
+    assert "--out must be a file, such as" in " ".join(capsys.readouterr().out.split())
+    (tensors,) = encoder.glob("checkpoints/*/state.safetensors")
+    whole = tensors.read_bytes()
+    tensors.write_bytes(whole[:-1])
+    assert export_main([encoder.name, "--results", str(results), "--out", str(folder / "never")]) == 2
+    assert "but its manifest gives" in " ".join(capsys.readouterr().out.split())
+    tensors.write_bytes(whole)
