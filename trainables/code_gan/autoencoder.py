@@ -5,22 +5,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from trainables.code_gan.checks import check_divisor
+from trainables.code_gan.channels import widths
 from trainables.code_gan.layers import UpConv2d, conv, last_conv, leaky
 from trainables.parts.layout import packed
 
 PATCH_DOWNS = 4
 """Convolutions with stride 2 in the image discriminator: it has a logit for each 16 × 16 pixels."""
-
-
-def widths(divisor: int, width: int) -> list[int]:
-    """Channels at full resolution, at a half, ... down to 1 / divisor: doubled at most twice.
-
-    Raises:
-        ValueError: the divisor is not 2, 4, 8 or 16.
-    """
-    check_divisor(divisor)
-    return [min(width << halving, 4 * width) for halving in range(divisor.bit_length())]
 
 
 class Encoder(nn.Module):

@@ -10,6 +10,7 @@ from retable.metrics.brought import check_hash, read_weights
 from retable.published import Label
 from retable.trial import TrialConfig
 from trainables.code_gan.autoencoder_config import AutoencoderConfig
+from trainables.code_gan.channels import autoencoder_shapes
 from trainables.code_gan.checks import check_divisor, check_least
 
 if TYPE_CHECKING:
@@ -68,10 +69,14 @@ class BroughtAutoencoder(TrialConfig):
         weights = read_weights(file, MEND)
         if weights.header.get("format") != FORMAT:
             raise ValueError(f"{file} is not an exported autoencoder; {MEND}")
-        sizes = _sizes(weights.shapes)
-        said = {name: weights.header.get(name, "unknown") for name in SIZES}
-        if said != {name: str(size) for name, size in sizes.items()}:
-            raise ValueError(f"{file} says {said} of its networks, but holds {sizes}; {MEND}")
+        told = {name: weights.header.get(name, "") for name in SIZES}
+        try:
+            sizes = {name: int(size) for name, size in told.items()}
+            fitting = autoencoder_shapes(**sizes) == weights.shapes
+        except ValueError:
+            fitting = False
+        if not fitting:
+            raise ValueError(f"{file} must hold an autoencoder of {told}, as it says, but does not; {MEND}")
         return cls(weights=weights.hash, **sizes, data=data, scored=scored)
 
     def labels(self) -> Mapping[str, Label]:
@@ -104,13 +109,6 @@ class BroughtAutoencoder(TrialConfig):
         from trainables.code_gan.codec import Codec
 
         return Codec.of(self.code_divisor, self.code_channels, self.width, state)
-
-
-def _sizes(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
-    """`SIZES` by the layers of F."""
-    halvings = sum(name.startswith("encoder.downs.") and name.endswith(".weight") for name in shapes)
-    width, channels = (shapes.get(f"encoder.{layer}.weight", (0,))[0] for layer in ("first", "out"))
-    return {"code_divisor": 1 << halvings, "code_channels": channels, "width": width}
 
 
 AnyAutoencoder = AutoencoderConfig | BroughtAutoencoder

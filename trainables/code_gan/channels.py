@@ -1,9 +1,38 @@
-"""How wide the stage 2 networks are at each resolution: one law for codes and for images. No torch here."""
+"""How wide the networks are: stage 1's by halvings, stage 2's by resolution, codes and images alike. No torch here."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
+
+from trainables.code_gan.checks import check_divisor
 
 WIDTH = 256
 """Channels of the widest layers, as the paper's Table 2 has them."""
+
+
+def widths(divisor: int, width: int) -> list[int]:
+    """Channels at full resolution, at a half, ... down to 1 / divisor: doubled at most twice.
+
+    Raises:
+        ValueError: the divisor is not 2, 4, 8 or 16.
+    """
+    check_divisor(divisor)
+    return [min(width << halving, 4 * width) for halving in range(divisor.bit_length())]
+
+
+def autoencoder_shapes(code_divisor: int, code_channels: int, width: int) -> Mapping[str, tuple[int, ...]]:
+    """The shapes of the weights of F and H of these sizes, by name. Raises as `widths` does."""
+    wide = widths(code_divisor, width)
+    layers = {
+        "encoder.first": (3, width),
+        **{f"encoder.downs.{number}": pair for number, pair in enumerate(pairwise(wide))},
+        "encoder.out": (wide[-1], code_channels),
+        "decoder.first": (code_channels, wide[-1]),
+        **{f"decoder.ups.{number}": pair for number, pair in enumerate(pairwise(wide[::-1]))},
+        "decoder.out": (width, 3),
+    }
+    weights = {f"{name}.weight": (outputs, inputs, 3, 3) for name, (inputs, outputs) in layers.items()}
+    return {**weights, **{f"{name}.bias": (outputs,) for name, (_, outputs) in layers.items()}}
 
 
 def channels(resolution: int, width: int = WIDTH) -> int:

@@ -3,8 +3,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from trainables.code_gan.autoencoder import Autoencoder, Decoder, Encoder, PatchDiscriminator, widths
-from trainables.code_gan.channels import Stage2, after, before, channels, levels
+from trainables.code_gan.autoencoder import (
+    Autoencoder,
+    Decoder,
+    Encoder,
+    PatchDiscriminator,
+    build_autoencoder,
+)
+from trainables.code_gan.channels import Stage2, after, autoencoder_shapes, before, channels, levels, widths
 from trainables.code_gan.layers import UpConv2d, unit_pixels
 from trainables.code_gan.maps import leaving, maps
 from trainables.code_gan.networks import build_discriminator, build_generator
@@ -80,6 +86,12 @@ def test_codes_of_any_size(divisor: int, wide: list[int]) -> None:
 def test_divisors_that_no_halving_reaches(divisor: int) -> None:
     with pytest.raises(ValueError, match=f"must be one of \\(2, 4, 8, 16\\), but got {divisor}"):
         widths(divisor, 8)
+
+
+@pytest.mark.parametrize("divisor", [2, 4, 8, 16])
+def test_the_shapes_of_an_autoencoder_are_known_without_it(divisor: int) -> None:
+    state = build_autoencoder(divisor, 5, 6).state_dict()
+    assert autoencoder_shapes(divisor, 5, 6) == {name: tuple(value.shape) for name, value in state.items()}
 
 
 def test_a_logit_for_each_patch() -> None:
