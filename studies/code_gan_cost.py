@@ -82,19 +82,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="store_true",
         help="also time training steps on this machine and extrapolate an epoch",
     )
-    parser.add_argument(
-        "--resolutions", type=_numbers, default=(256,), help="measured, such as 256,512,1024 (default: 256)"
-    )
-    parser.add_argument("--steps", type=int, default=20, help="timed steps of each, 20 or more (default: 20)")
+    parser.add_argument("--resolutions", type=_numbers, help="measured, such as 256,512,1024 (default: 256)")
+    parser.add_argument("--steps", type=int, help="timed steps of each, 20 or more (default: 20)")
     parser.add_argument(
         "--batch-size", type=int, help="images in a measured step (default: 16 on a GPU, 2 on the CPU)"
     )
     given = parser.parse_args(arguments)
-    unknown = set(given.resolutions) - {row.resolution for row in ROWS}
-    if unknown or given.steps < 20 or (given.batch_size is not None and given.batch_size < 1):
+    if not given.measure and (given.resolutions, given.steps, given.batch_size) != (None, None, None):
+        parser.error("--resolutions, --steps and --batch-size go with --measure")
+    resolutions, steps = given.resolutions or (256,), 20 if given.steps is None else given.steps
+    unknown = set(resolutions) - {row.resolution for row in ROWS}
+    if unknown or steps < 20 or (given.batch_size is not None and given.batch_size < 1):
         parser.error(
             "--resolutions must be among 256, 512 and 1024, --steps at least 20 and --batch-size at least 1, but got "
-            f"{','.join(map(str, given.resolutions))}, {given.steps} and {given.batch_size}"
+            f"{','.join(map(str, resolutions))}, {steps} and {given.batch_size}"
         )
     if given.json and given.measure:
         parser.error("--json prints what is counted; give --measure without it")
@@ -107,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             maps_table(), "", forward_table(costs), "", training_table(costs), "", stage_1_table(), sep="\n"
         )
     if given.measure:
-        console.print("", measured_table(costs, given.resolutions, given.steps, given.batch_size), sep="\n")
+        console.print("", measured_table(costs, resolutions, steps, given.batch_size), sep="\n")
     return 0
 
 
