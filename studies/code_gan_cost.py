@@ -108,7 +108,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             maps_table(), "", forward_table(costs), "", training_table(costs), "", stage_1_table(), sep="\n"
         )
     if given.measure:
-        console.print("", measured_table(costs, resolutions, steps, given.batch_size), sep="\n")
+        try:
+            console.print("", measured_table(costs, resolutions, steps, given.batch_size), sep="\n")
+        except KeyboardInterrupt:
+            console.print("\nInterrupted. Times are kept nowhere: measure fewer --resolutions at once.")
+            return 130
     return 0
 
 

@@ -46,6 +46,17 @@ def test_an_option_that_cannot_be_followed(options: list[str], capsys: pytest.Ca
     assert "but got" in told or "without it" in told or "go with --measure" in told
 
 
+def test_an_interrupted_measurement_ends_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("studies.code_gan_cost.measured_table", interrupted)
+    assert main(["--measure"]) == 130
+    assert "Interrupted. Times are kept nowhere" in capsys.readouterr().out
+
+
 def test_what_is_measured_is_what_is_counted() -> None:
     for row in ROWS:
         assert config_of(row, 16).shape == row.shape
