@@ -4,7 +4,6 @@ The local runner and the Ray runner both draw from it, so what is trained, and w
 decided in one place from the ledger and the trials' folders.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from retable import checkpoint, extension
 from retable.failures import Cause, Retries, split_for
-from retable.files import write_json
+from retable.files import read_json, write_json
 from retable.following import Following
 from retable.ledger import FINISHED, AlreadyDone, Attempt, Fenced, LeaseHeld, Ledger
 from retable.plan import Plan, PlannedTrial
@@ -386,7 +385,7 @@ class Execution:
         path = self.folder(signature) / "result.json"
         if not path.exists():
             return None
-        result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        result = read_json(path)
         if result.get("signature") != signature:
             raise ValueError(
                 f"{path} is the result of trial {result.get('signature')}, expected {signature}; "

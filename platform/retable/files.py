@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from retable.atomic import replacing, sync
 
@@ -49,6 +50,22 @@ def write_json(path: Path, value: object) -> None:
         error.add_note(f"while writing {path}: give plain data whose numbers are finite")
         raise
     write_text(path, text + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The members of a file that `write_json` wrote.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}); put a copy of it back") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} must hold named values, but holds {found!r:.40}; put a copy of it back")  # noqa: TRY004
+    return found
 
 
 def make_folder(path: Path) -> None:

@@ -1,6 +1,5 @@
 """What a finished trial has learnt: its result and its best snapshot."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import torch
 
 from retable import checkpoint
 from retable.checkpoint import Checkpoint
+from retable.files import read_json
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def trained(folder: Path) -> Trained:
 
     Raises:
         FileNotFoundError: it is not finished, or its best snapshot is gone.
-        ValueError: it ended before its first snapshot.
+        ValueError: it ended before its first snapshot, or its result is damaged.
         retable.checkpoint.Corrupt: its best snapshot is damaged.
     """
     path = folder / "result.json"
@@ -46,7 +46,7 @@ def trained(folder: Path) -> Trained:
         raise FileNotFoundError(
             f"the trial in {folder} is not finished: {path} is missing; run its study to its end first"
         )
-    result = json.loads(path.read_text(encoding="utf-8"))
+    result = read_json(path)
     if result["best"] is None:
         raise ValueError(
             f"the trial in {folder} {result['state']} before its first snapshot: it has no weights; lower its learning "

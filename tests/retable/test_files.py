@@ -12,7 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retable import files
-from retable.files import DiskFull, make_folder, new_folder, room_for, seal, unseal, write_json, write_text
+from retable.files import (
+    DiskFull,
+    make_folder,
+    new_folder,
+    read_json,
+    room_for,
+    seal,
+    unseal,
+    write_json,
+    write_text,
+)
 
 
 def test_json_replaces_the_old_file_whole_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -112,3 +122,15 @@ def test_every_flipped_bit_and_every_cut_of_a_sealed_record_is_found() -> None:
             damaged[position] ^= 1 << bit
             with pytest.raises(ValueError, match="checksum"):
                 unseal(bytes(damaged))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [('{"a": 1', "is damaged"), ("[1]", "must hold named values, but")]
+)
+def test_a_damaged_file_of_json_is_named(tmp_path: Path, content: str, words: str) -> None:
+    path = tmp_path / "result.json"
+    write_json(path, {"a": 1})
+    assert read_json(path) == {"a": 1}
+    path.write_text(content)
+    with pytest.raises(ValueError, match=f"{path} {words} .*; put a copy of it back"):
+        read_json(path)

@@ -1,6 +1,5 @@
 """Finished trials, found by what their folders say."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from retable import checkpoint
 from retable.data.catalog import scan
 from retable.data.sets import here
 from retable.figures.revive import revived
+from retable.files import read_json
 from retable.trained import Trained, trained
 from retable.trial import Trial
 
@@ -110,7 +110,7 @@ def opened(
     folder = results / "trials" / trial.signature
     try:
         found = trained(folder)
-        about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        about = read_json(folder / "config.json")
     except (FileNotFoundError, ValueError, checkpoint.Corrupt) as error:
         raise NothingToDraw(f"trial {trial.signature} can't be drawn: {error}") from error
     scale, source = (str(about.get(key, "")) for key in ("scale", "source"))
@@ -143,4 +143,4 @@ def find(results: Path, prefix: str) -> tuple[Trial, str]:
 def identities(results: Path) -> dict[str, Mapping[str, object]]:
     """Signature -> what ``config.json`` holds, of every trial that was ever begun."""
     paths = sorted((results / "trials").glob("*/config.json"))
-    return {path.parent.name: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+    return {path.parent.name: read_json(path) for path in paths}
