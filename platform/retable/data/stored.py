@@ -22,6 +22,7 @@ from retable.data.errors import DataError
 from retable.files import make_folder, room_for, seal, unseal, write_bytes, write_json
 
 MANIFEST = "manifest.json"
+AGAIN = "delete the folder, and it is made again"
 VERSION = 1
 ROWS, BYTES = 512, 1 << 28
 """Most arrays of a shard, and its most bytes: what a killed process loses, and what one holds in memory beside a batch."""
@@ -152,16 +153,16 @@ class ArrayStore:
         try:
             found = unseal(path.read_bytes())
         except FileNotFoundError:
-            raise DataError(f"{self.folder} holds no finished set of arrays: {path} is missing") from None
-        except ValueError as error:
             raise DataError(
-                f"{path} is damaged ({error}); delete the folder, and it is made again"
-            ) from error
+                f"{self.folder} holds no finished set of arrays: {path} is missing; {AGAIN}"
+            ) from None
+        except ValueError as error:
+            raise DataError(f"{path} is damaged ({error}); {AGAIN}") from error
         expected = json.loads(json.dumps(self._content()))
         if found != expected:
             raise DataError(
                 f"{self.folder} must hold {_told(expected, found)}, but holds {_told(found, expected)}: it was made from "
-                "something else; store them anew, in another folder of results"
+                f"something else; {AGAIN}"
             )
         return StoredArrays(self)
 
@@ -229,9 +230,7 @@ class StoredArrays:
         arrays, sums = self._mapped[shard]
         array: Array = arrays[row]
         if zlib.crc32(array.data) != sums[row]:
-            raise DataError(
-                f"array {number} in {self.store.folder} is damaged on the disk; delete the folder, and it is made again"
-            )
+            raise DataError(f"array {number} in {self.store.folder} is damaged on the disk; {AGAIN}")
         return array
 
     def stacked(self, numbers: Sequence[int]) -> Array:
