@@ -144,7 +144,10 @@ class Catalog:
             raise DataError(refusal)
         listed = [video for video in self.videos if video.split == split]
         if not listed:
-            raise DataError(f"{self.root} has no {split!r} {self.kind}s; its splits are 'train' and 'test'")
+            raise DataError(
+                f"{self.root} has no {split!r} {self.kind}s among its {len(self.videos)}; its splits are 'train' and "
+                "'test': give more, or list them (docs/data.md)"
+            )
         good = sorted((v for v in listed if not v.problem), key=lambda v: (v.label or 0, v.sha256, v.path))
         return Usable(tuple(good), tuple(v for v in listed if v.problem), self.kind)
 

@@ -50,6 +50,13 @@ def test_a_folder_without_a_data_set_is_told_what_one_is(
     assert (told if (tmp_path / name).is_dir() else "a data set must be a folder, but") in words
 
 
+def test_too_few_images_to_test_are_told_with_what_to_do(tmp_path: Path) -> None:
+    for name in "ab":
+        write(tmp_path / "set" / name / "0.png", ord(name))
+    with pytest.raises(DataError, match=r"has no 'test' images among its 2; .*: give more, or list them"):
+        Images(tmp_path / "set", ImageSpec(size=16), "test", 0, tmp_path / "cache")
+
+
 def test_every_kind_of_bad_file_is_listed(
     tmp_path: Path, healthy: Path, misbehaving: Callable[..., Readers]
 ) -> None:
