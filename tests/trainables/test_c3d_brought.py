@@ -129,6 +129,9 @@ def test_a_file_that_is_none_is_told_with_what_to_do(tmp_path: Path) -> None:
     save_file({"fc8/b": np.zeros(101, np.float32)}, tmp_path / "other")
     with pytest.raises(ValueError, match="is not a converted C3D; make it"):
         BASE.judged_by(tmp_path / "other")
+    save_file({"other": np.zeros(3)}, tmp_path / "headed", metadata={"format": "retable c3d code"})
+    with pytest.raises(ValueError, match="is not a converted C3D; make it"):
+        BASE.judged_by(tmp_path / "headed")
     with pytest.raises(ValueError, match="a c3d is not scored by a classifier; leave --classifier out"):
         SMALL.judged_by(tmp_path / "none")
 

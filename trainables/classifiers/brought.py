@@ -27,6 +27,9 @@ PIPELINES: Mapping[Preprocessing, tuple[Resize, int]] = {
 }
 """How a frame becomes 112 × 112, and the left edge of the mean's 112 columns of 171."""
 
+LAST = "c3d.fc8.bias"
+"""It has a value for each class."""
+
 MEND = "make it with `python -m trainables.classifiers.convert` (docs/classifier.md)"
 
 
@@ -72,8 +75,8 @@ class BroughtC3D(TrialConfig):
         weights = read_weights(file, MEND)
         called = weights.header.get("format")
         for preprocessing in PIPELINES:
-            if called == FORMAT + preprocessing:
-                (classes,) = weights.shapes["c3d.fc8.bias"]
+            if called == FORMAT + preprocessing and LAST in weights.shapes:
+                (classes,) = weights.shapes[LAST]
                 return cls(weights=weights.hash, classes=classes, preprocessing=preprocessing)
         raise ValueError(f"{file} is not a converted C3D; {MEND}")
 
