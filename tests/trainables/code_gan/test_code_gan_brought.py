@@ -11,6 +11,7 @@ from safetensors.numpy import load_file, save_file
 from retable.cli import main_study
 from retable.data.embedded_images import ensure_embedded_images
 from retable.data.image_spec import ImageSpec
+from retable.ddp import Workers
 from retable.figures.revive import revived
 from retable.identity import identified
 from retable.ledger import Ledger
@@ -19,8 +20,9 @@ from retable.metrics.protocol import Protocol
 from retable.scale import Scale
 from retable.study import Column, Row, Study, Table, unchanged
 from retable.trial import Trial, TrialConfig
-from tests.trainables.code_gan.stage_cases import PLANNED_ENCODER, PLANNED_GAN
+from tests.trainables.code_gan.stage_cases import PLANNED_ENCODER, PLANNED_GAN, NumberedImages, codec
 from trainables.code_gan.brought import BroughtAutoencoder
+from trainables.code_gan.brought_step import BroughtAutoencoderLearner
 from trainables.code_gan.export import main as export_main
 
 GAN = replace(PLANNED_GAN, encoder=replace(PLANNED_ENCODER, data=ImageSpec(size=16, classes=("elsewhere",))))
@@ -131,6 +133,20 @@ def test_the_weights_are_the_identity(places: tuple[Path, Path], tmp_path: Path)
     labels = [dict(replace(GAN, encoder=brought).labels()) for brought in (one, other)]
     assert [each["encoder_weights"] for each in labels] == [one.weights[:6], other.weights[:6]]
     assert [each["encoder_classes"] for each in labels] == ["", ""]  # not known
+
+
+def test_another_autoencoder_in_its_trial_is_refused(tmp_path: Path) -> None:
+    own = codec()
+    arrays = {name: tensor.numpy() for name, tensor in own.tensors().items()}
+    config = BroughtAutoencoder(
+        weights=own.weights, code_divisor=4, code_channels=3, width=2, data=ImageSpec(size=16)
+    )
+    save_file(arrays, tmp_path / FILE)
+    BroughtAutoencoderLearner(config, tmp_path, Workers(), NumberedImages())
+    arrays["decoder.out.bias"] = arrays["decoder.out.bias"] + 1
+    save_file(arrays, tmp_path / FILE)
+    with pytest.raises(ValueError, match=f"must have the weights {own.weights[:12]}…, but has"):
+        BroughtAutoencoderLearner(config, tmp_path, Workers(), NumberedImages())
 
 
 @pytest.mark.parametrize(

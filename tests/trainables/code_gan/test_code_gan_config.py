@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -11,7 +12,7 @@ from retable.trial import Trial
 from trainables.classifiers.config import C3DConfig
 from trainables.code_gan.channels import after, before
 from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
-from trainables.code_gan.cost import training_cost
+from trainables.code_gan.cost import autoencoder_costs, training_cost
 from trainables.code_gan.encoding import CodesConfig
 
 PAPER = CodeGANConfig(evaluation=ImageEvaluation(classifier=C3DConfig()))
@@ -25,6 +26,28 @@ def signature(config: CodeGANConfig | AutoencoderConfig) -> str:
 def at(resolution: int, divisor: int = 4) -> CodeGANConfig:
     encoder = AutoencoderConfig(code_divisor=divisor)
     return replace(PAPER, resolution=resolution, data=ImageSpec(size=resolution), encoder=encoder)
+
+
+def test_defaults_are_the_papers_and_else_the_recipes() -> None:
+    assert PAPER.epoch == 30_000
+    assert (PAPER.lam, PAPER.n_critic, PAPER.ema, PAPER.batch_size) == (10, 1, 0.999, 16)
+    assert (PAPER.lr, PAPER.beta1, PAPER.beta2) == (1e-4, 0, 0.9)
+    encoder = AutoencoderConfig()
+    assert (encoder.data.size, encoder.code_divisor, encoder.code_channels) == (128, 4, 16)
+    assert (encoder.alpha, encoder.batch_size) == (1e-2, 16)
+    assert (encoder.lr, encoder.beta1, encoder.beta2) == (2e-4, 0.5, 0.999)
+
+
+def test_each_update_of_the_discriminator_is_fed() -> None:
+    assert PAPER.fed == 16
+    assert replace(PAPER, n_critic=5).fed == 80
+
+
+def test_snapshots_are_kept_from_a_sixteenth_on() -> None:
+    kept = sorted(replace(PAPER, iterations=480, snapshot_every=2).landmarks())
+    assert kept[0] == 480 / 16
+    assert all(at % 2 == 0 for at in kept)
+    assert all(late <= 1.5 * early for early, late in pairwise([*kept, 480]))
 
 
 def test_one_field_separates_before_from_after() -> None:
@@ -123,6 +146,17 @@ def test_stage_1_s_forecast() -> None:
     assert full.macs.each > plain.macs.each > 0
     assert config.cost_key() == replace(config, lr=1.0, alpha=0.5).cost_key()
     assert config.cost_key() != replace(config, alpha=0.0).cost_key()
+
+
+def test_stage_1_s_forecast_by_hand() -> None:
+    config = AutoencoderConfig()
+    encode, decode = (network.macs for network in autoencoder_costs(128, 4, literal=False))
+    first, judge_first = 128**2 * 27 * 64, 64**2 * 27 * 64  # of which no input's gradient is taken
+    judge = judge_first + 32**2 * 9 * 64 * 128 + (16**2 * 128 + 8**2 * 256 + 8**2) * 9 * 256
+    alone = 3 * (encode + decode) - first
+    deceived, detected = 2 * judge, 2 * (3 * judge - judge_first)
+    assert replace(config, alpha=0.0).step_cost().macs.each == alone
+    assert config.step_cost().macs.each == alone + deceived + detected
 
 
 def test_a_config_needs_no_torch() -> None:

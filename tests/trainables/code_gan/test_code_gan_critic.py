@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from trainables.code_gan.channels import Stage2
 from trainables.code_gan.critic import Critic
@@ -113,3 +114,8 @@ def test_objectives_by_hand() -> None:
     assert float(deception_loss(logits)) == pytest.approx(-float(probability.log().mean()))
     expected = -float(probability.log().mean() + (1 - probability).log().mean())
     assert float(detection_loss(logits, logits)) == pytest.approx(expected)
+
+
+def test_images_are_to_have_high_logits_and_reconstructions_low_ones() -> None:
+    real, fake = torch.tensor([2.0]), torch.tensor([-1.0])
+    torch.testing.assert_close(detection_loss(real, fake), (softplus(-real) + softplus(fake)).squeeze())

@@ -9,7 +9,12 @@ import pytest
 import torch
 from torch import nn
 
+from retable.data.catalog import scan
 from retable.data.embedded_images import ensure_embedded_images
+from retable.data.image_spec import ImageSpec
+from retable.data.images import Images
+from retable.ddp import Workers
+from retable.run import AssignedRun, Assignment
 from retable.trial import Trial, TrialConfig
 from tests.trainables.code_gan.stage_cases import PLANNED_GAN
 from tests.trainables.trained_plan import Outcome, outcome_of
@@ -30,12 +35,15 @@ CONFIGS: dict[str, TrialConfig] = {
 
 
 @pytest.fixture(scope="module")
-def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
-    folder = tmp_path_factory.mktemp("code_gan_sampling")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RETABLE_CACHE", str(folder / "cache"))
-        root = ensure_embedded_images(images_per_class=2, size=32)
-        yield outcome_of(CONFIGS, "fid", root, folder, SEED)
+        patch.setenv("RETABLE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield ensure_embedded_images(images_per_class=2, size=32)
+
+
+@pytest.fixture(scope="module")
+def outcome(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return outcome_of(CONFIGS, "fid", data, tmp_path_factory.mktemp("code_gan_sampling"), SEED)
 
 
 def test_one_training_serves_every_way(outcome: Outcome) -> None:
@@ -54,6 +62,21 @@ def test_other_ways_have_other_scores_under_the_same_protocol(outcome: Outcome, 
     assert scores.keys() == trained.keys()
     assert scores != trained
     assert (outcome.folder(name) / "samples" / "00000000.png").exists()
+
+
+def test_the_laws_of_truncation_sample_differently(outcome: Outcome) -> None:
+    assert outcome.result("narrow")["scores"] != outcome.result("scaled")["scores"]
+
+
+def test_real_images_are_held_out_ones(data: Path, tmp_path: Path) -> None:
+    spec = ImageSpec(size=16, flip=False)
+    config = RealImagesConfig(of=replace(OF, data=spec))
+    trial = Trial(config, SEED, scan(data).fingerprint)
+    run = AssignedRun(Assignment(trial, tmp_path, data, 1, {}), 0, 1, torch.device("cpu"))
+    shown = config.build(SEED, run, Workers()).samples()[:, 0]
+    test = Images(data, spec, "test", 0)
+    held_out = {test.evaluation(number)[0].tobytes() for number in range(len(test))}
+    assert {pixels.tobytes() for pixels in shown} <= held_out
 
 
 def test_truncated_noise_is_keyed_like_the_trainings() -> None:

@@ -1,10 +1,12 @@
 """Both learners on images made of numbers alone: what a step is, and that nothing but its keys decides it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from retable.data.pixels import to_model
 from retable.ddp import Workers
@@ -160,6 +162,17 @@ def test_reconstruction_by_hand() -> None:
     assert by_number["mse11-7x1_to16_test_data-012345"].value == 0
     with pytest.raises(FloatingPointError, match="must be finite"):
         reconstruction_scores(lambda x, _: x / 0, images, 5, 16, Workers())
+
+
+def test_scored_images_are_spread_over_the_split() -> None:
+    seen: list[int] = []
+
+    def reconstruct(x_NCHW: Tensor, numbers: Sequence[int]) -> Tensor:
+        seen.extend(numbers)
+        return x_NCHW
+
+    reconstruction_scores(reconstruct, NumberedImages(), 3, 16, Workers())  # of seven
+    assert seen == [0, 2, 4]
 
 
 def test_an_autoencoder_s_preview_has_originals_beside_reconstructions() -> None:

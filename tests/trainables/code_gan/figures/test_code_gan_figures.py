@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,14 +17,16 @@ from retable.data.image_spec import ImageSpec
 from retable.data.images import Images
 from retable.data.pixels import to_model, to_uint8
 from retable.figures.finished import Finished, NothingToDraw, find, opened
+from retable.figures.kinds import Sheet
 from retable.metrics.image_evaluation import ImageEvaluation
 from retable.pictures import GAP, SIDE
 from retable.streams import stream
 from retable.trained import Kept, kept, learnt
 from trainables.classifiers.image_config import ImageClassifierConfig
 from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
-from trainables.code_gan.figures.before_after import at_equal_iterations, at_equal_time
-from trainables.code_gan.figures.neighbours import Queries, TrainingImages, small
+from trainables.code_gan.figures import before_after, reconstructions
+from trainables.code_gan.figures.before_after import at_equal_iterations, at_equal_time, side_by_side
+from trainables.code_gan.figures.neighbours import Neighbours, Queries, TrainingImages, _verdicts, small
 from trainables.code_gan.figures.sampler import Sampler
 
 if TYPE_CHECKING:
@@ -176,6 +179,64 @@ def test_before_stands_above_after_on_the_same_noise(place: "Place", drawn: Path
         config = cast(CodeGANConfig, trial.trial.config)
         sampler = Sampler.of(config, trial, learnt(last.snapshot, "cpu"))
         np.testing.assert_array_equal(stills(path, row, 8), sampler.shown(range(8)))
+
+
+def pair(place: "Place") -> tuple[Finished, Finished]:
+    """The GANs before and after acceleration."""
+    before, after = (finished(place, "code_gan", accelerate=accelerate) for accelerate in (False, True))
+    return before, after
+
+
+def test_rows_of_a_pair_say_when(place: "Place", monkeypatch: pytest.MonkeyPatch) -> None:
+    def timed(folder: Path, signature: str) -> list[Kept]:
+        return [replace(kept(folder, signature)[-1], seconds=1234.4)]
+
+    monkeypatch.setattr(before_after, "kept", timed)
+    sheets = [one for one in side_by_side(pair(place), lambda done, of: None) if one.name != "gans_16"]
+    when = ["3 iterations", "1,234 s"]
+    assert [list(cast(Sheet, sheet).rows) for sheet in sheets] == [["before", *when, "after", *when]] * 2
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, True),
+        ({"config": {"iterations": 9, "snapshot_every": 3}}, True),
+        ({"config": {"lam": 1.0}}, False),
+        ({"seed": 1}, False),
+        ({"data": "other"}, False),
+    ],
+)
+def test_a_pair_differs_in_acceleration_alone(place: "Place", change: dict[str, Any], expected: bool) -> None:
+    before, after = pair(place)
+    config = replace(before.trial.config, **change.get("config", {}))
+    other = replace(before, trial=replace(before.trial, **{**change, "config": config}))
+    assert before_after._accelerates(other, after) is expected
+    assert not before_after._accelerates(after, other)
+
+
+def test_where_files_are_small_reconstructions_are_as_large_as_in_training(
+    place: "Place", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconstructions, "LARGER", 8)  # 128 pixels, but the files have 64
+    trials = [finished(place, "code_autoencoder", code_divisor=divisor) for divisor in (4, 8)]
+    (sheet,) = reconstructions.by_code_size(trials)
+    assert "Figure 4: 16 × 16 images" in sheet.caption
+    assert cast(Sheet, sheet).stills.shape == (5, 6, 3, 16, 16)
+
+
+def by_rank(*nearest: float) -> Neighbours:
+    """Of queries that are so near, and 1 farther from the next."""
+    distances_MK = torch.tensor([[near, near + 1] for near in nearest])
+    return Neighbours(distances_MK, torch.zeros_like(distances_MK, dtype=torch.int64))
+
+
+def test_samples_nearer_than_held_out_images_are_counted() -> None:
+    held_out = by_rank(*torch.arange(10.0, 31.0).tolist())  # a twentieth of which are nearer than 11
+    samples = by_rank(9.0, 20.0, 20.0, 20.0), by_rank(9.0, 9.5, 10.5, 11.5)
+    told = _verdicts({"samples": samples, "held-out images": (held_out, held_out)})
+    assert "are 25.0% of the samples by pixels" in told
+    assert "and 75.0% by features" in told
 
 
 def queries(x_NCHW: torch.Tensor) -> Queries:
