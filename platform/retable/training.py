@@ -63,7 +63,7 @@ def run(request: Request, console: Console) -> int:
 
 
 def _run(request: Request, plan: Plan[Any], root: Path, console: Console) -> int:
-    final = _train(request, plan, root, console)
+    final, stopped = _train(request, plan, root, console)
     ended = set(FINISHED)
     if request.study.searches:
         plan = request.plan(plan.data)  # with what was asked, and the winners
@@ -75,7 +75,7 @@ def _run(request: Request, plan: Plan[Any], root: Path, console: Console) -> int
     if not unfinished:
         return code
     _tell(request, unfinished, console)
-    return 130 if "stopped" in unfinished.values() else 1
+    return 130 if stopped or "stopped" in unfinished.values() else 1
 
 
 def _tell(request: Request, unfinished: Mapping[PlannedTrial, str], console: Console) -> None:
@@ -143,8 +143,8 @@ def _obstacles(plan: Plan[Any]) -> list[str]:
     return obstacles
 
 
-def _train(request: Request, plan: Plan[Any], root: Path, console: Console) -> dict[str, str]:
-    """Train what is missing, and bring MLflow up to date. Returns each trial's state."""
+def _train(request: Request, plan: Plan[Any], root: Path, console: Console) -> tuple[dict[str, str], bool]:
+    """Train what is missing, and bring MLflow up to date. Returns each trial's state, and whether it was told to stop."""
     from retable.board import Board
     from retable.execution import Execution
     from retable.showing import Showing
@@ -169,7 +169,7 @@ def _train(request: Request, plan: Plan[Any], root: Path, console: Console) -> d
             if execution.waiting:
                 with board.watching(execution):
                     _runner(request)(execution)
-        return execution.states
+        return execution.states, execution.stopping
 
 
 def _announce(plan: Plan[Any], execution: "Execution", console: Console) -> None:
