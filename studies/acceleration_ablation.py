@@ -2,9 +2,9 @@
 
 Liu, Yao, Ren, "An Acceleration Framework for High Resolution Image Synthesis" (2019), Table 3 and, with rows and columns
 as printed, Table 4. Nothing but `accelerate` tells the columns apart. The trials are those of
-studies/code_size_ablation.py, which has this Table 4 too, so that either finds what the other has trained. The report compares them at equal
-iterations and at equal training time, for the paper does not say which its Table 4 is at. Table 2, the networks' maps,
-is counted by studies/code_gan_cost.py.
+studies/code_size_ablation.py, which has this Table 4 too, so that either finds what the other has trained. The report
+compares them at equal iterations and at equal training time, for the paper does not say which its Table 4 is at. Table 2,
+the networks' maps, is counted by studies/code_gan_cost.py.
 """
 
 from dataclasses import replace
