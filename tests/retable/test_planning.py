@@ -381,4 +381,4 @@ def test_a_thousand_cells_are_planned_in_seconds(tmp_path: Path) -> None:
     json.dumps(outlook.to_json())
     assert outlook.cells == 1000
     assert len(models(outlook)) == 500
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 5  # 0.7 on an idle machine

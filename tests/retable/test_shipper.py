@@ -228,7 +228,7 @@ def test_a_hung_server_does_not_hold_close_up(tracker: FakeTracker) -> None:
     write(one, range(30))
     shipper.finish("a", "done")
     assert shipper.close(0.2) == 31
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
     answer.set()
     shipper._thread.join(20)
     assert shipper.pending() == 0

