@@ -8,6 +8,7 @@ from retable.options import classes, gigabytes, limits, machines, positive, pric
 
 CLASSES = f"classes of failures, such as code,lost: all, {', '.join(CAUSES)} (default: all)"
 TRIAL = "print all attempts at one trial, with their tracebacks"
+ANEW = "train a finished trial from its start again, such as one whose weights are gone; what it left is set aside"
 
 
 def add_choices(parser: argparse.ArgumentParser) -> None:
@@ -142,15 +143,15 @@ def add_script(parser: argparse.ArgumentParser) -> None:
         metavar="CLASSES",
         help=f"train again what failed; {CLASSES}",
     )
-    parser.add_argument("--trial", metavar="SIGNATURE", help=f"with --status: {TRIAL}")
+    parser.add_argument("--trial", metavar="SIGNATURE", help=f"with --status: {TRIAL}; with --retry: {ANEW}")
     add_from_mlflow(parser)
     add_plan_options(parser)
 
 
 def check_script(given: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """Refuse options of `add_script` that do not go together."""
-    if given.trial is not None and given.act != "status":
-        parser.error("--trial goes with --status")
+    if given.trial is not None and given.act != "status" and given.asked is None:
+        parser.error("--trial goes with --status or --retry")
     if given.from_mlflow is not None and given.act not in (None, "table"):
         parser.error("--from-mlflow goes with --report")
     for option in ("json", "gpu_memory", "nodes", "price_per_gpu_hour"):

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from retable import commands
 from retable.arguments import (
+    ANEW,
     CLASSES,
     TRIAL,
     add_address,
@@ -86,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if verb == "status":
             command.add_argument("--trial", metavar="SIGNATURE", help=TRIAL)
         if verb == "retry":
+            command.add_argument("--trial", metavar="SIGNATURE", help=ANEW)
             command.add_argument(
                 "--class", dest="asked", type=classes, default="all", metavar="CLASSES", help=CLASSES
             )
@@ -298,7 +300,9 @@ def _dispatch(study: Study[Any], verb: str, given: argparse.Namespace, console: 
         return show_status(request, console, given.trial)
     from retable import training
 
-    return {"run": training.run, "retry": training.retry, "extend": training.extend}[verb](request, console)
+    if verb == "retry":
+        return training.retry(request, console, given.trial)
+    return {"run": training.run, "extend": training.extend}[verb](request, console)
 
 
 def _scale(study: Study[Any], given: argparse.Namespace) -> Scale[Any]:

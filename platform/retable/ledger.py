@@ -228,6 +228,26 @@ class Ledger:
                     *(state, text, cause, message, time.time()),
                 )
 
+    def reopen(self, signature: str, message: str) -> None:
+        """Let a finished trial be begun again: its last attempt reads as lost, and its result is no longer known here.
+
+        Args:
+            message: why.
+
+        Raises:
+            UnknownTrial: it was never declared.
+            ValueError: it is not finished.
+        """
+        with self._db.writing() as db:
+            trial = self.trial(signature)
+            if trial.state not in FINISHED:
+                raise ValueError(f"trial {signature} ({trial.name}) is {trial.state}, not finished")
+            db.execute(
+                "UPDATE attempt SET state = 'failed', cause = 'lost', message = ?, result = NULL "
+                "WHERE signature = ? AND number = ?",
+                (message, signature, trial.attempts[-1].number),
+            )
+
     def trial(self, signature: str) -> TrialRecord:
         """The trial and its attempts.
 

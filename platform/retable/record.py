@@ -1,6 +1,6 @@
 """What the ledger says: a trial, the attempts at it, and why a trial is not to be begun."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,7 +9,7 @@ from retable.owner import Owner
 State = Literal["missing", "running", "done", "collapsed", "failed", "stopped", "pruned"]
 End = Literal["done", "collapsed", "failed", "stopped", "pruned"]
 FINISHED = frozenset({"done", "collapsed"})
-"""Terminal: such a trial is never begun again. A pruned one was ended early by a decision: who wants it whole may go on
+"""Terminal: such a trial is begun again only when it was reopened. A pruned one was ended early by a decision: who wants it whole may go on
 from its checkpoint."""
 
 
@@ -99,3 +99,18 @@ class TrialRecord:
     def worker_seconds(self) -> float:
         """What the trial cost, over all attempts."""
         return sum(attempt.worker_seconds for attempt in self.attempts)
+
+
+def find(records: Collection[TrialRecord], beginning: str) -> TrialRecord:
+    """The only trial whose signature begins so.
+
+    Raises:
+        ValueError: there is none, or more than one.
+    """
+    found = [record for record in records if record.signature.startswith(beginning)]
+    if len(found) != 1:
+        raise ValueError(
+            f"--trial must be the signature of one trial or its beginning, but {beginning!r} fits {len(found)} of "
+            f"{len(records)}; --status lists them"
+        )
+    return found[0]

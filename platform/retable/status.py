@@ -1,7 +1,6 @@
 """What the command line says of trials while they are trained, and afterwards. It only reads."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -12,7 +11,7 @@ from retable.failures import failure_class
 from retable.following import Following
 from retable.ledger import Ledger
 from retable.plan import PlannedTrial
-from retable.record import Attempt, TrialRecord
+from retable.record import Attempt, TrialRecord, find
 from retable.report.plan import SHORT
 from retable.report.text import counted
 
@@ -36,7 +35,7 @@ def show_status(request: Request, console: Console, trial: str | None = None) ->
     with Ledger(path) as ledger:
         known = {record.signature: record for record in ledger.trials()}
     if trial is not None:
-        return _show_trial(request, _found(known, trial), console)
+        return _show_trial(request, find(known.values(), trial), console)
     plan = request.plan(fingerprint_if_here(request, console))
     console.print(Text(f"{request.study.paper}, scale {request.scale.name}", style="bold"))
     rows = Table(box=None, pad_edge=False)
@@ -95,18 +94,6 @@ def _show_trial(request: Request, record: TrialRecord, console: Console) -> int:
         if attempt.message:
             console.print(Text(attempt.message.rstrip()))
     return 0
-
-
-def _found(known: Mapping[str, TrialRecord], beginning: str) -> TrialRecord:
-    found: Sequence[TrialRecord] = [
-        record for signature, record in known.items() if signature.startswith(beginning)
-    ]
-    if len(found) != 1:
-        raise ValueError(
-            f"--trial must be the signature of one trial or its beginning, but {beginning!r} fits {len(found)} of "
-            f"{len(known)}; --status lists them"
-        )
-    return found[0]
 
 
 def _state(attempt: Attempt) -> str:

@@ -11,6 +11,8 @@ from retable import checkpoint
 from retable.checkpoint import Checkpoint
 from retable.files import read_json
 
+_MENDED = "bring it back, or train the trial again with `retable retry STUDY --trial {}`"
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -44,7 +46,8 @@ def trained(folder: Path) -> Trained:
     path = folder / "result.json"
     if not path.exists():
         raise FileNotFoundError(
-            f"the trial in {folder} is not finished: {path} is missing; run its study to its end first"
+            f"the trial in {folder} is not finished: {path} is missing; run its study to its end first, or if the folder "
+            f"was deleted {_MENDED.format(folder.name)}"
         )
     result = read_json(path)
     if result["best"] is None:
@@ -52,7 +55,10 @@ def trained(folder: Path) -> Trained:
             f"the trial in {folder} {result['state']} before its first snapshot: it has no weights; lower its learning "
             "rate, or shorten the way to its first snapshot"
         )
-    return Trained(result, checkpoint.at(folder, result["best"], result["signature"]))
+    try:
+        return Trained(result, checkpoint.at(folder, result["best"], result["signature"]))
+    except (FileNotFoundError, checkpoint.Corrupt) as error:
+        raise type(error)(f"{error}; {_MENDED.format(result['signature'])}") from error
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
+from retable.anew import begin_anew
 from retable.commands import ABSENT, Request, ledger_states, report, show_searches
 from retable.console import counting
 from retable.data.sets import locate
@@ -18,6 +19,7 @@ from retable.failures import CAUSES, failure_class
 from retable.ledger import FINISHED, Ledger
 from retable.metrics.brought import Brought, bring, read_weights
 from retable.plan import Plan, PlannedTrial
+from retable.record import find
 from retable.report.rows import row_tables
 from retable.report.text import counted
 
@@ -25,10 +27,21 @@ if TYPE_CHECKING:
     from retable.execution import Execution
 
 
-def retry(request: Request, console: Console) -> int:
-    """`run`, and what failed is begun again: the classes of ``request.retries.asked``, all of them if it is empty."""
+def retry(request: Request, console: Console, trial: str | None = None) -> int:
+    """`run`, and what failed is begun again: the classes of ``request.retries.asked``, all of them if it is empty.
+
+    Args:
+        trial: signature, or its beginning, of a finished trial to train from its start again.
+
+    Raises:
+        ValueError: no trial has that signature, several begin like that, or it is not this study's.
+    """
     asked = request.retries.asked or frozenset(CAUSES)
-    return run(replace(request, retries=replace(request.retries, asked=asked)), console)
+    request = replace(request, retries=replace(request.retries, asked=asked))
+    root, plan = _prepared(request, console)
+    if trial is not None:
+        _begin_anew(request, plan, trial, console)
+    return _run(request, plan, root, console)
 
 
 def extend(request: Request, console: Console) -> int:
@@ -60,6 +73,36 @@ def run(request: Request, console: Console) -> int:
     """Train what is missing, then print and export the tables."""
     root, plan = _prepared(request, console)
     return _run(request, plan, root, console)
+
+
+def _begin_anew(request: Request, plan: Plan[Any], trial: str, console: Console) -> None:
+    """Make a finished trial one that this run begins."""
+    from retable.storage import Storage
+
+    if Storage.of(request.results) is not None:
+        raise ValueError(
+            "a finished trial can't be trained again where results live under a URL, for every node has a copy of it: "
+            "name a new place with --out"
+        )
+    if not (request.results / "ledger.db").exists():
+        raise ValueError(f"nothing was trained with --out {request.results}: leave --trial {trial} away")
+    with Ledger(request.results / "ledger.db") as ledger:
+        record = find(ledger.trials(request.study.name, request.scale.name), trial)
+        if not request.study.searches and record.signature not in {one.signature for one in plan.trials}:
+            raise ValueError(
+                f"trial {record.signature} ({record.name}) is not in the plan: name its tables, seeds and iterations as "
+                "when it was trained"
+            )
+        if record.state not in FINISHED:
+            console.print(Text(f"Trial {record.signature} ({record.name}) is {record.state}: it goes on."))
+            return
+        aside = begin_anew(request.results, ledger, record.signature)
+    console.print(
+        Text(
+            f"Trial {record.signature} ({record.name}) is trained from its start again; what it left is in {aside}. Trials "
+            "that learned from it and are finished stay as they are. To go on later leave --trial away."
+        )
+    )
 
 
 def _run(request: Request, plan: Plan[Any], root: Path, console: Console) -> int:

@@ -104,7 +104,7 @@ def test_the_plan_says_where_gangs_would_be(capsys: pytest.CaptureFixture[str]) 
         (["--gpus-per-worker", "2"], "must be from 0 to 1, such as 0.5, but got '2'"),
         (["--wait-for-nodes", "-1"], "must be a number of at least 0, but got '-1'"),
         (["--json"], "--json goes with --plan"),
-        (["--trial", "12ab"], "--trial goes with --status"),
+        (["--trial", "12ab"], "--trial goes with --status or --retry"),
         (["--plan", "--from-mlflow"], "--from-mlflow goes with --report"),
     ],
 )

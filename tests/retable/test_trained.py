@@ -38,11 +38,16 @@ def test_what_is_not_there_is_told(folder: Path) -> None:
     with pytest.raises(ValueError, match="collapsed before its first snapshot"):
         trained(folder)
     write(folder, best=7)
-    with pytest.raises(FileNotFoundError, match="no checkpoint of iteration 7; it has 5, 10"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=f"no checkpoint of iteration 7; it has 5, 10; bring it back, or .*--trial {SIGNATURE}",
+    ):
         trained(folder)
     write(folder)
     (folder / "checkpoints" / "00000005" / checkpoint.TENSORS).write_bytes(b"damaged")
-    with pytest.raises(checkpoint.Corrupt):
+    with pytest.raises(
+        checkpoint.Corrupt, match=f"or train the trial again with `retable retry STUDY --trial {SIGNATURE}`"
+    ):
         trained(folder)
     (folder / "result.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"is not finished: .*result\.json is missing"):

@@ -57,6 +57,33 @@ def test_others_are_begun_again_where_they_were(ledger: Ledger, state: str) -> N
     assert [attempt.state for attempt in ledger.attempts(A)] == [state, "done"]
 
 
+def test_a_finished_trial_is_begun_again_once_it_was_reopened(ledger: Ledger) -> None:
+    ledger.finish(ledger.begin(A), "done", {"scores": {"is": 3.5}})
+    ledger.reopen(A, "its weights are gone")
+    trial = ledger.trial(A)
+    last = trial.attempts[-1]
+    assert (trial.state, trial.result, last.cause, last.message) == (
+        "failed",
+        None,
+        "lost",
+        "its weights are gone",
+    )
+    ledger.finish(ledger.begin(A), "done", {"scores": {"is": 3.25}})
+    assert ledger.trial(A).result == {"scores": {"is": 3.25}}
+    assert [attempt.state for attempt in ledger.attempts(A)] == ["failed", "done"]
+
+
+@pytest.mark.parametrize("state", ["missing", "running", "failed", "stopped", "pruned"])
+def test_what_is_not_finished_is_not_reopened(ledger: Ledger, state: str) -> None:
+    if state != "missing":
+        attempt = ledger.begin(A)
+        if state != "running":
+            ledger.finish(attempt, state)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=rf"{A} \(s_t=0\) is {state}, not finished"):
+        ledger.reopen(A, "")
+    assert ledger.trial(A).state == state
+
+
 def test_declaring_again_adds_what_is_new_and_keeps_the_rest(ledger: Ledger) -> None:
     ledger.finish(ledger.begin(A), "done")
     ledger.declare("subsampling", "smoke", TRIALS[:1])
@@ -162,6 +189,18 @@ class Attempts(RuleBasedStateMachine):
             assert allowed
             if state != "renew":
                 self.ended[attempt.number] = state
+
+    @precondition(lambda self: self.made)
+    @rule()
+    def reopen(self) -> None:
+        finished = self.ended.get(len(self.made)) in FINISHED
+        try:
+            self.ledger.reopen(A, "")
+        except ValueError:
+            assert not finished
+        else:
+            assert finished
+            self.ended[len(self.made)] = "failed"
 
     @invariant()
     def at_most_one_end(self) -> None:
