@@ -184,7 +184,10 @@ def report(request: Request, plan: Plan[Any], console: Console) -> int:
             written = searched.export((request.exports or request.results) / "search" / request.study.name)
             console.print(f"{len(written)} files are in {written[0].parent}.\n")
     runs = Parcel.runs(request.results, request.study.name, request.scale.name)
-    load = partial(load_results, request.results, states=states, messages=messages, runs=runs)
+    recorded = {key: record.result for key, record in _records(request).items() if record.result}
+    load = partial(
+        load_results, request.results, states=states, messages=messages, runs=runs, recorded=recorded
+    )
     return _print_and_export(plan, load, request.exports or request.results, console)
 
 

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -22,30 +23,40 @@ from retable.storage import results_folder
 from retable.trained import trained
 
 
-@pytest.fixture
-def plan(walking: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan[Any]:
-    plan: Plan[Any] = make_plan(walking.STUDY, walking.STUDY.scales["smoke"], "data")
-    monkeypatch.setattr(training, "_prepared", lambda request, console: (tmp_path, plan))
-    return plan
+@pytest.fixture(scope="module")
+def plan(walking: ModuleType) -> Plan[Any]:
+    return make_plan(walking.STUDY, walking.STUDY.scales["smoke"], "data")
 
 
-@pytest.fixture
-def study(walking: ModuleType, tmp_path: Path, plan: Plan[Any], monkeypatch: pytest.MonkeyPatch) -> Request:
+@pytest.fixture(scope="module")
+def finished(
+    walking: ModuleType, plan: Plan[Any], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Request]:
     """Trained to its end: a judge, and three that are scored by it."""
-    monkeypatch.setenv("WALKING_PAUSE", "0")
+    folder = tmp_path_factory.mktemp("finished")
     request = Request(
         study=walking.STUDY,
         scale=walking.STUDY.scales["smoke"],
         tables=None,
         seeds=None,
-        results=tmp_path / "results",
+        results=folder / "results",
         data=None,
         workers=None,
         address=None,
         local=True,
     )
-    assert training.run(request, console()) == 0
-    return request
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(training, "_prepared", lambda request, console: (folder, plan))
+        patched.setenv("WALKING_PAUSE", "0")
+        assert training.run(request, console()) == 0
+        yield request
+
+
+@pytest.fixture
+def study(finished: Request, tmp_path: Path) -> Request:
+    """The same in a folder of its own."""
+    shutil.copytree(finished.results, tmp_path / "results")
+    return replace(finished, results=tmp_path / "results")
 
 
 def console() -> Console:
@@ -165,3 +176,13 @@ def test_results_under_a_url_and_those_that_are_not_there_are_refused(
         training.retry(replace(study, results=away), console(), plan.trials[0].signature)
     with pytest.raises(ValueError, match="nothing was trained with --out .*new: leave --trial 12ab away"):
         training.retry(replace(study, results=tmp_path / "new"), console(), "12ab")
+
+
+def test_tables_are_the_same_where_the_folders_were_deleted_to_make_room(study: Request) -> None:
+    before, after = console(), console()
+    assert training.run(study, before) == 0
+    shutil.rmtree(study.results / "trials")
+    assert training.run(study, after) == 0
+    assert said(after) == said(before)
+    assert "4 finished, 0 to train" in said(after)
+    assert "not run" not in said(after)

@@ -74,6 +74,7 @@ def load_results(
     states: Mapping[str, str] = _NONE,
     messages: Mapping[str, str] = _NONE,
     runs: Mapping[str, str] = _NONE,
+    recorded: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> dict[str, Result]:
     """The trials' outcomes from a folder of results: ``trials/<signature>/result.json``, by its index.
 
@@ -82,8 +83,10 @@ def load_results(
         states: what the ledger says of trials without a result, by signature.
         messages: why, by signature.
         runs: the tracker's ids of them, by signature.
+        recorded: the ledger's copies of results, for trials whose folders are gone, by signature.
     """
-    return parse_results(indexed(results), signatures, states, messages, runs)
+    kept = {signature: json.dumps(result).encode() for signature, result in recorded.items()}
+    return parse_results({**kept, **indexed(results)}, signatures, states, messages, runs)
 
 
 def parse_results(
@@ -104,7 +107,7 @@ def parse_results(
             outcomes[signature] = replace(
                 _parsed(contents[signature], signature), mlflow_run=runs.get(signature, "")
             )
-        elif state in FINISHED:  # its folder was moved away: there is no number to show
+        elif state in FINISHED:  # its result is gone: there is no number to show
             outcomes[signature] = Result(signature, "missing")
         else:
             outcomes[signature] = Result(signature, state, note=messages.get(signature, ""))

@@ -99,6 +99,15 @@ def test_without_a_result_the_ledger_speaks(tmp_path: Path) -> None:
     assert results["d"].state == "missing"  # its folder is gone, and its number with it
 
 
+def test_the_ledgers_copy_of_a_result_counts_where_the_folder_is_gone(tmp_path: Path) -> None:
+    told = load(tmp_path, json.dumps(CONTENT))
+    changed = {**CONTENT, "seed": 4}
+    kept = load_results(tmp_path, ["abc"], {"abc": "done"}, recorded={"abc": changed})
+    assert kept["abc"] == told  # the folder's comes first
+    (tmp_path / "trials" / "abc" / "result.json").unlink()
+    assert load_results(tmp_path, ["abc"], {"abc": "done"}, recorded={"abc": CONTENT})["abc"] == told
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
