@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,8 +67,7 @@ def test_every_kind_of_bad_file_is_listed(
     write(healthy / "a" / "small.png", 21, size=15)
     write(healthy / "[bold]lost.png", 22)
     write(healthy / "b" / "dies.png", 23)
-    readers = replace(misbehaving("probe image"), seconds=100)
-    report = check(healthy, size=16, cache=tmp_path / "cache", readers=readers)
+    report = check(healthy, size=16, cache=tmp_path / "cache", readers=misbehaving("probe image"))
     assert {video.path: video.problem for video in report.bad} == {
         "a/cut.jpg": "truncated",
         "a/empty.png": "empty",

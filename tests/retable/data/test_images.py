@@ -143,8 +143,7 @@ def test_a_file_over_which_a_reader_dies_is_skipped(
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (8, 8), (number, 0, 0)).save(root / f"{name}.png")
     for task in ("probe image", "decode image"):
-        readers = replace(misbehaving(task), seconds=100)
-        images = Images(root, ImageSpec(size=8), "train", 0, tmp_path / task, readers=readers)
+        images = Images(root, ImageSpec(size=8), "train", 0, tmp_path / task, readers=misbehaving(task))
         assert len(images) == 103
         assert images.notice == "1 of 104 train images are skipped: 1 unreadable"
 

@@ -3,7 +3,6 @@
 import io
 import resource
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -132,9 +131,8 @@ def test_an_environment_over_which_readers_die_is_an_error_of_the_data(
     tmp_path: Path, misbehaving: Callable[..., Readers]
 ) -> None:
     write_stand_in(tmp_path / "dies", {b"a": picture(0)})
-    readers = replace(misbehaving("list keys"), seconds=100)
     with pytest.raises(DataError, match="can't be listed: the reader exited with 3; copy it anew"):
-        scan(tmp_path / "dies", cache=tmp_path / "cache", readers=readers)
+        scan(tmp_path / "dies", cache=tmp_path / "cache", readers=misbehaving("list keys"))
 
 
 def test_a_file_that_is_no_environment(tmp_path: Path, write: Write) -> None:

@@ -1,6 +1,8 @@
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,8 +19,11 @@ def probes(*paths: Path) -> list[dict[str, str | int]]:
 
 
 def children() -> set[str]:
-    tasks = Path("/proc/self/task")
-    return {pid for task in tasks.iterdir() for pid in (task / "children").read_text().split()}
+    found = set[str]()
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(OSError):  # a thread that has ended since
+            found |= {*(task / "children").read_text().split()}
+    return found
 
 
 def test_a_reader_that_dies_or_hangs_costs_one_file(
@@ -34,7 +39,7 @@ def test_a_reader_that_dies_or_hangs_costs_one_file(
         assert ("error" in answers[number]) == (len(name) > 1), name
     assert answers[0]["frames"] == 20
     assert answers[1] == {"error": "the reader exited with 3", "lost": True}
-    assert answers[3] == {"error": "the reader was still busy after 5 s", "lost": True}
+    assert answers[3] == {"error": "the reader was still busy after 1 s", "lost": True}
     assert answers[5] == {"error": "the reader was ended by SIGSEGV", "lost": True}
 
 
@@ -75,11 +80,11 @@ def test_readers_that_can_not_start_are_not_the_files_fault(tmp_path: Path) -> N
 def test_nothing_is_left_behind_by_who_stops_listening(
     tmp_path: Path, make_video: MakeVideo, misbehaving: MakeReaders
 ) -> None:
-    before, threads = children(), threading.active_count()
-    answers = misbehaving("probe").answers(
+    before, threads = children(), {*threading.enumerate()}
+    answers = replace(misbehaving("probe"), seconds=900).answers(
         probes(make_video(tmp_path / "a.mp4"), make_video(tmp_path / "hangs.mp4"))
     )
     next(answers)
     answers.close()
     assert children() <= before
-    assert threading.active_count() == threads
+    assert {*threading.enumerate()} <= threads

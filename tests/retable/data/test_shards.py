@@ -107,7 +107,7 @@ def test_a_video_over_which_readers_die_or_hang_is_quarantined(
     hashes = {video.path: video.sha256 for video in found.videos}
     assert shards.quarantined == {
         hashes["A/dies.mp4"]: "the reader exited with 3",
-        hashes["B/hangs.mp4"]: "the reader was still busy after 5 s",
+        hashes["B/hangs.mp4"]: "the reader was still busy after 1 s",
     }
     assert set(shards.batches) == {hashes["A/good.mp4"], hashes["B/good.mp4"]}
     # It is remembered with the shard.
