@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from retable.tracking import Tracker, TrialRun, default_uri
 pytestmark = pytest.mark.filterwarnings("ignore:The ..noload:DeprecationWarning")  # inside MLflow 3.17
 
 PAUSE = 0.02
+PATIENCE = 300  # seconds: nothing takes so long, on no machine; what is done sooner waits for nothing
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +44,11 @@ def results(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.fixture
-def listener() -> Iterator[socket.socket]:
-    """A server that takes connections and never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server
+def server() -> Iterator[socket.socket]:
+    """A server that refuses connections; once it listens, it takes them and never answers."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held
 
 
 def trial(results: Path, signature: str = "0123456789abcdef") -> TrialRun:
@@ -116,7 +119,7 @@ def check(tracker: Tracker, statuses: dict[str, str]) -> None:
         assert stored == {"config.json", "00000100.png"}
 
 
-def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -130,24 +133,28 @@ def local(results: Path) -> Tracker:
 @pytest.mark.parametrize("kind", ["refuses", "hangs"])
 def test_training_never_waits_and_what_was_not_delivered_comes_later(
     results: Path,
-    listener: socket.socket,
+    server: socket.socket,
     kind: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    port = listener.getsockname()[1]
-    if kind == "refuses":
-        listener.close()
+    monkeypatch.setenv(
+        "MLFLOW_HTTP_REQUEST_TIMEOUT", str(2 * PATIENCE)
+    )  # so long is the first answer waited for
+    if kind == "hangs":
+        server.listen()
     said: list[str] = []
-    shipper = Shipper(Tracker(f"http://127.0.0.1:{port}", "gans", results), said.append, PAUSE)
+    uri = f"http://127.0.0.1:{server.getsockname()[1]}"
+    shipper = Shipper(Tracker(uri, "gans", results), said.append, PAUSE)
     one = trial(results)
     shipper.watch(one)
-    assert write(one, range(300)) < 10  # one request to a server that hangs takes longer
+    assert write(one, range(300)) < PATIENCE
     shipper.finish(one.signature, "done")
     started = time.monotonic()
     assert shipper.close(3) == 300 * 2 + 6 + 2 + 1  # points, scores, files, state
-    assert time.monotonic() - started < 60  # and a server that hangs is not waited for
-    shipper._thread.join(30)
+    assert time.monotonic() - started < PATIENCE
+    server.close()
+    shipper._thread.join(PATIENCE)
 
     until(lambda: main(["ship", "--out", str(results)]) == 0)
     check(local(results), {one.signature: "FINISHED"})
@@ -169,14 +176,14 @@ def test_a_rerun_makes_no_duplicate_and_leaves_nothing_running(results: Path) ->
         first.watch(trial(results, name))
         write(trial(results, name), range(120))
         first.finish(name, state)
-    assert first.close(60) == 0
+    assert first.close(PATIENCE) == 0
     check(local(results), {"a": "FINISHED", "b": "FAILED", "c": "KILLED"})
 
     killed = Shipper(local(results), pytest.fail, PAUSE)
     killed.watch(trial(results, "b"))
     write(trial(results, "b"), range(100, 150), attempt=2)
     until(lambda: killed.pending() == 0)
-    killed.drain(60)
+    killed.drain(PATIENCE)
     client, experiment = local(results)._client, local(results)._experiment_id
     assert len(client.search_runs([experiment], "attributes.status = 'RUNNING'")) == 2  # b and the study
 
@@ -185,7 +192,7 @@ def test_a_rerun_makes_no_duplicate_and_leaves_nothing_running(results: Path) ->
     last.watch(trial(results, "c"))
     write(trial(results, "c"), range(100, 200), attempt=2)
     last.finish("c", "done")
-    assert last.close(60) == 0
+    assert last.close(PATIENCE) == 0
     check(local(results), {"a": "FINISHED", "b": "FAILED", "c": "FINISHED"})
 
 
@@ -216,18 +223,23 @@ def test_lost_requests_and_lost_answers_leave_no_trace(results: Path) -> None:
     tracker = local(results)
     flaky = tracker.__dict__["_client"] = Flaky(tracker._client)
     shipper = Shipper(tracker, lambda message: None, PAUSE)
-    for name in ("a", "b"):
+    for nth, name in enumerate(("a", "b"), 1):
         shipper.watch(trial(results, name))
         for start in range(0, 200, 50):
             write(trial(results, name), range(start, start + 50))
             time.sleep(0.1)
+        for start in count(200, 50):  # a busy machine asks for less, so that less of it fails
+            if flaky.failures > 5 * nth:
+                break
+            write(trial(results, name), range(start, start + 50))
+            until(lambda: shipper.pending() == 0)
         shipper.finish(name, "done")
     until(lambda: shipper.pending() == 0)
-    shipper.drain(60)
+    shipper.drain(PATIENCE)
     assert flaky.failures > 10
     after = Shipper(local(results), pytest.fail, PAUSE)
     after.reconcile("subsampling", "smoke", {"a": "done", "b": "done"})
-    assert after.drain(60) == 0
+    assert after.drain(PATIENCE) == 0
     check(local(results), {"a": "FINISHED", "b": "FINISHED"})
 
 
@@ -257,7 +269,7 @@ class Server:
             self.process = subprocess.Popen(
                 command, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
             )
-        until(self.answers, 120)
+        until(self.answers)
 
     def answers(self) -> bool:
         with socket.socket() as probe:
@@ -291,14 +303,14 @@ def test_a_real_server_that_hangs_dies_and_comes_back(
         assert write(one, range(1000, 3000)) < 1.0
         time.sleep(12)
         server.signal(signal.SIGCONT)
-        until(lambda: shipper.pending() == 0, 120)
+        until(lambda: shipper.pending() == 0)
         server.kill()
         assert write(one, range(3000, 6000)) < 1.0
         time.sleep(4)
         server.start()
         shipper.finish(one.signature, "done")
-        until(lambda: shipper.pending() == 0, 120)
-        assert shipper.close(60) == 0
+        until(lambda: shipper.pending() == 0)
+        assert shipper.close(PATIENCE) == 0
         assert said[-1].endswith("takes everything again.")
         (child,) = tracker._runs_of(one)
         assert shown(tracker, child.info.run_id) == written(one)

@@ -22,6 +22,12 @@ from retable.showing import Showing
 from retable.tracking import Tracker
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All is delivered at the end, however slow this machine is."""
+    monkeypatch.setattr("retable.showing.CLOSE_SECONDS", 900.0)
+
+
 def runs(results: Path) -> dict[str, str]:
     client = MlflowClient(f"sqlite:///{results}/mlflow.db")
     experiment = client.get_experiment_by_name("walking")

@@ -24,6 +24,7 @@ import pytest
 from rich.console import Console
 
 from retable import database, local, outbox
+from retable import showing as showing_module
 from retable.execution import Execution
 from retable.ledger import FINISHED, Ledger
 from retable.plan import Plan, PlannedTrial, make_plan
@@ -220,6 +221,7 @@ def crashes(root: Path, stride: int, mlflow: bool) -> int:
     walking.Walker.samples = lambda self: None  # videos are not what this is about, and slow
     os.fsync = lambda handle: None  # type: ignore[assignment]  # a kill loses nothing that was handed to the system
     if mlflow:
+        showing_module.CLOSE_SECONDS = 900.0  # all is delivered at the end, however slow this machine is
         importlib.import_module("mlflow.store.tracking.sqlalchemy_store")  # once, not in every child
     whole = Driver(walking, root / "whole", mlflow)
     forked(whole.drive)
