@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "clusters" / "slurm.sh"
+PATIENCE = 300  # seconds, on a busy machine
 
 FAKES = {
     "clusters/node/head.sh": 'echo "head $RETABLE_NODE_IP" >> "$LOG"',
@@ -27,11 +28,16 @@ for node in $SLURM_JOB_NODELIST; do
 done
 wait""",
     "bin/hostname": """case $1 in -s) echo "${FAKE_NODE:-first}" ;; -I) echo "10.0.0.${FAKE_NODE:-1} 192.168.0.1" ;; esac""",
-    "bin/sleep": "case $1 in infinity) exec /bin/sleep 60 ;; esac",
+    # In the five seconds between two looks all workers come that will, however long it takes.
+    "bin/sleep": """[ "$1" != infinity ] || exec /bin/sleep 900
+for node in $SLURM_JOB_NODELIST; do
+  case $node in first | "${FAKE_LOST:-}") continue ;; esac
+  for _ in $(seq 6000); do ! grep -q "^worker 10.0.0.$node " "$LOG" || break; /bin/sleep 0.05; done
+done""",
     "bin/python": """case $1 in
   -c) echo $((1 + $(grep -c ^worker "$LOG"))) ;;
   *) echo "python $*" >> "$LOG"; echo "mlflow $MLFLOW_TRACKING_URI" >> "$LOG"
-     [ -z "${FAKE_LONG:-}" ] || { trap 'echo interrupted >> "$LOG"; exit 130' INT; echo ready >> "$LOG"; for _ in $(seq 100); do /bin/sleep 0.1; done; }
+     [ -z "${FAKE_LONG:-}" ] || { trap 'echo interrupted >> "$LOG"; exit 130' INT; echo ready >> "$LOG"; for _ in $(seq 6000); do /bin/sleep 0.1; done; }
      exit "${FAKE_STATUS:-0}" ;;
 esac""",
 }
@@ -76,7 +82,7 @@ def log(checkout: Path) -> list[str]:
 
 def until(checkout: Path, line: str) -> None:
     """Wait until the fakes have said so."""
-    for _ in range(600):
+    for _ in range(PATIENCE * 20):
         if line in log(checkout):
             return
         time.sleep(0.05)
@@ -85,7 +91,7 @@ def until(checkout: Path, line: str) -> None:
 
 def test_head_workers_study_and_end(checkout: Path) -> None:
     job = started(checkout, "studies/a.py", "--scale", "paper")
-    output, errors = job.communicate(timeout=60)
+    output, errors = job.communicate(timeout=PATIENCE)
     assert (job.returncode, errors) == (0, "")
     assert "3 of 3 nodes are up." in output
     lines = log(checkout)
@@ -101,21 +107,21 @@ def test_head_workers_study_and_end(checkout: Path) -> None:
 
 def test_one_node_needs_no_step(checkout: Path) -> None:
     job = started(checkout, "a.py", SLURM_JOB_NODELIST="first")
-    job.communicate(timeout=60)
+    job.communicate(timeout=PATIENCE)
     assert job.returncode == 0
     assert not [line for line in log(checkout) if line.startswith("srun")]
 
 
 def test_the_jobs_status_is_the_studys(checkout: Path) -> None:
     job = started(checkout, "a.py", FAKE_STATUS="3")
-    job.communicate(timeout=60)
+    job.communicate(timeout=PATIENCE)
     assert job.returncode == 3
     assert log(checkout)[-1] == "stop"
 
 
 def test_a_worker_that_does_not_come_is_told_of_and_not_waited_for_for_ever(checkout: Path) -> None:
     job = started(checkout, "a.py", FAKE_LOST="3")
-    output, _ = job.communicate(timeout=120)
+    output, _ = job.communicate(timeout=PATIENCE)
     assert job.returncode == 0
     assert "2 of 3 nodes are up." in output
 
@@ -124,7 +130,7 @@ def test_before_the_time_is_up_the_study_is_interrupted_and_waited_for(checkout:
     job = started(checkout, "a.py", FAKE_LONG="1")
     until(checkout, "ready")
     job.send_signal(signal.SIGINT)  # to the batch script alone, as --signal=B:INT does
-    job.communicate(timeout=60)
+    job.communicate(timeout=PATIENCE)
     assert job.returncode == 130
     assert log(checkout)[-2:] == ["interrupted", "stop"]
 
@@ -133,7 +139,7 @@ def test_cancelling_ends_everything(checkout: Path) -> None:
     job = started(checkout, "a.py", FAKE_LONG="1")
     until(checkout, "ready")
     os.killpg(job.pid, signal.SIGTERM)
-    job.communicate(timeout=60)
+    job.communicate(timeout=PATIENCE)
     assert job.returncode != 0
     assert log(checkout)[-1] == "stop"
 
@@ -150,7 +156,7 @@ def test_mistakes_are_told_before_anything_starts(
     checkout: Path, arguments: tuple[str, ...], changed: dict[str, str], said: str
 ) -> None:
     job = started(checkout, *arguments, **changed)
-    _, errors = job.communicate(timeout=60)
+    _, errors = job.communicate(timeout=PATIENCE)
     assert job.returncode == 2
     assert said in errors
     assert not log(checkout)
