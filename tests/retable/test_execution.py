@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -44,7 +45,7 @@ class Study:
 
     def run(self, retries: Retries = UNASKED) -> tuple[Execution, Notes]:
         notes = Notes()
-        with Ledger(self.results / "ledger.db") as ledger:
+        with Ledger(self.results / "ledger.db", lease_seconds=inf) as ledger:
             execution = Execution(self.plan, self.results, self.results, ledger, (notes,), retries)
             local.run_plan(execution)
         return execution, notes

@@ -91,22 +91,21 @@ def crashes(folder: Path, stride: int) -> int:
         line += stride
 
 
-def stress(path: Path, seconds: float) -> list[float]:
-    """Begin, progress and finish as fast as it goes; seconds that each write took."""
-    took, end = list[float](), time.monotonic() + seconds
+def stress(path: Path, seconds: float) -> int:
+    """Begin, progress and finish as fast as it goes, for so long and for 3 attempts at least; how often it progressed."""
+    count, end = 0, time.monotonic() + seconds
     with Ledger(path) as ledger:
         for number in range(10**6):
-            if time.monotonic() > end:
+            if number >= 3 and time.monotonic() > end:
                 break
             signature = f"{os.getpid()}-{number}"
             ledger.declare("stress", "smoke", [(signature, {"pid": os.getpid()}, "")])
             attempt = ledger.begin(signature)
             for iteration in range(5):
-                start = time.monotonic()
                 ledger.progress(attempt, iteration)
-                took.append(time.monotonic() - start)
+                count += 1
             ledger.finish(attempt, "done")
-    return took
+    return count
 
 
 def race(path: Path) -> str:
@@ -150,7 +149,7 @@ def heard(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def answers(processes: Sequence[subprocess.Popen[str]], timeout: float = 200) -> list[Any]:
+def answers(processes: Sequence[subprocess.Popen[str]], timeout: float = 900) -> list[Any]:
     said = [process.communicate(timeout=timeout) for process in processes]
     assert [process.returncode for process in processes] == [0] * len(processes), [err for _, err in said]
     return [json.loads(out.splitlines()[-1]) for out, _ in said]
@@ -182,10 +181,10 @@ def test_eight_writers_and_a_reader_never_meet_a_locked_ledger(tmp_path: Path, s
         while time.monotonic() < until:
             assert all(len(trial.attempts) <= 1 for trial in ledger.trials())
             time.sleep(0.05)
-        took = sorted(second for writer in answers(writers) for second in writer)
-        assert len(took) > 8
+        counts = answers(writers)
+        assert min(counts) >= 15
         assert {trial.state for trial in ledger.trials()} == {"done"}
-        assert sum(trial.iteration + 1 for trial in ledger.trials()) == len(took)
+        assert sum(trial.iteration + 1 for trial in ledger.trials()) == sum(counts)
 
 
 def test_a_driver_killed_at_any_line_loses_and_repeats_nothing(tmp_path: Path) -> None:
@@ -195,7 +194,7 @@ def test_a_driver_killed_at_any_line_loses_and_repeats_nothing(tmp_path: Path) -
 
 @pytest.mark.slow
 def test_a_driver_killed_at_every_single_line_loses_and_repeats_nothing(tmp_path: Path) -> None:
-    (count,) = answers([start("crashes", tmp_path, 1)], timeout=600)
+    (count,) = answers([start("crashes", tmp_path, 1)])
     assert count >= 200
 
 
