@@ -1,5 +1,6 @@
 """A cloud's warning drains the node; the clouds are servers of this test."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,14 +53,22 @@ def cloud(warning: str | None) -> Iterator[str]:
             thread.join()
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may be slow to answer itself."""
+    monkeypatch.setattr(notice, "HTTP_SECONDS", 300.0)
+
+
 def test_amazon_says_when() -> None:
     with cloud(None) as address:
         assert notice.aws(address) is None
-    soon = (datetime.now(UTC) + timedelta(seconds=120)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    with cloud(soon) as address:
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=2)
+    with cloud(soon.strftime("%Y-%m-%dT%H:%M:%SZ")) as address:
+        before = soon - datetime.now(UTC)
         left = notice.aws(address)
+        after = soon - datetime.now(UTC)
     assert left is not None
-    assert 90 < left <= 120
+    assert after.total_seconds() <= left <= before.total_seconds()
     with cloud("2017-09-18T08:22:00Z") as address:
         assert notice.aws(address) == 0
 
@@ -88,5 +97,7 @@ def test_the_node_is_drained_once_there_is_a_warning(monkeypatch: pytest.MonkeyP
 
 
 def test_a_machine_without_a_cloud_has_no_answer() -> None:
-    with pytest.raises(OSError, match="refused"):
-        notice.gcp("http://127.0.0.1:9")
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # and does not listen
+        with pytest.raises(OSError, match="refused"):
+            notice.gcp(f"http://127.0.0.1:{held.getsockname()[1]}")

@@ -69,7 +69,7 @@ def test_a_cluster_that_answers_anybody_fails(status: int, verdict: str) -> None
     with HTTPServer(("127.0.0.1", 0), Handler) as http:
         thread = threading.Thread(target=http.handle_request)
         thread.start()
-        found = access.locked(f"http://127.0.0.1:{http.server_port}")
+        found = access.locked(f"http://127.0.0.1:{http.server_port}", seconds=300)
         thread.join()
     assert found.verdict == verdict
     assert (

@@ -20,8 +20,9 @@ def test_a_skew_is_taken_from_the_quickest_trip() -> None:
 
 def test_a_clock_that_is_ahead_is_measured_as_such() -> None:
     found = clock.measured(lambda: time.time() + 100, times=3)
-    assert found.seconds == pytest.approx(100, abs=0.1)
-    assert abs(clock.measured(time.time).seconds) < 0.1
+    assert abs(found.seconds - 100) <= found.within + 1e-6
+    found = clock.measured(time.time)
+    assert abs(found.seconds) <= found.within + 1e-6
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,10 @@ def test_a_clock_is_judged_by_what_is_certain_of_its_skew(skew: Skew, verdict: s
 
 
 @pytest.mark.parametrize("url", [False, True])
-def test_a_mark_is_read_where_it_was_written(tmp_path: Path, url: bool) -> None:
+def test_a_mark_is_read_where_it_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: bool
+) -> None:
+    monkeypatch.setattr(storage, "LATE", 900)  # this disk may be
     place = (tmp_path / "shared").as_uri() if url else str(tmp_path / "shared")
     mark = storage.write(place)
     reading = storage.read(place, mark)
