@@ -30,13 +30,16 @@ def test_an_address_by_which_no_driver_can_run_here_is_refused(
 
 
 def test_an_address_where_nobody_listens_is_refused_at_once(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    with (
-        pytest.raises(ConnectionError, match=rf"nobody listens at 127.0.0.1:{port}: .*; is the cluster up"),
-        connected(f"127.0.0.1:{port}", tmp_path),
-    ):
-        pass
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # and does not listen
+        port = held.getsockname()[1]
+        with (
+            pytest.raises(
+                ConnectionError, match=rf"nobody listens at 127.0.0.1:{port}: .*; is the cluster up"
+            ),
+            connected(f"127.0.0.1:{port}", tmp_path),
+        ):
+            pass
 
 
 def test_a_driver_on_a_machine_that_is_no_node_is_refused_at_once(

@@ -141,11 +141,19 @@ def test_ssh_ends_when_this_process_is_killed(tmp_path: Path) -> None:
     environment = {**os.environ, "RETABLE_SSH": shlex.join(words)}
     killed = subprocess.run([sys.executable, "-c", code], check=False, env=environment)
     assert killed.returncode == -signal.SIGKILL
-    process = Path("/proc", str(json.loads((tmp_path / "log").read_text())["process"]))
-    until = time.monotonic() + 30
-    while process.exists() and ") Z " not in (process / "stat").read_text():
+    process = json.loads((tmp_path / "log").read_text())["process"]
+    until = time.monotonic() + 300
+    while lives(process):
         assert time.monotonic() < until, "ssh outlives it"
         time.sleep(0.05)
+
+
+def lives(process: int) -> bool:
+    """Whether there is such a process that has not ended."""
+    try:
+        return ") Z " not in Path(f"/proc/{process}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # between the look for the file and the reading, too
+        return False
 
 
 def test_an_ssh_that_does_not_get_there_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
