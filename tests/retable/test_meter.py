@@ -32,8 +32,8 @@ def test_on_a_terminal_it_is_a_bar_and_one_line_stays() -> None:
         told(1, 4, 10)
         told(3, 4, 2500)
     (line,) = [line for line in printed(console) if "files" in line]
-    assert re.search(r"Decoding train: 3 of 4 files, 2\.5 kB in 0:00:0\d$", line)
-    assert re.search(r"3/4 2\.5 kB 0:00:0\d so far, .* left", console.file.getvalue())  # type: ignore[attr-defined]
+    assert re.search(r"Decoding train: 3 of 4 files, 2\.5 kB in 0:\d\d:\d\d$", line)
+    assert re.search(r"3/4 2\.5 kB 0:\d\d:\d\d so far, .* left", console.file.getvalue())  # type: ignore[attr-defined]
 
 
 def test_where_nothing_is_done_nothing_is_said() -> None:

@@ -2,6 +2,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -241,8 +242,9 @@ def test_a_request_to_stop_reaches_the_attempt_that_it_is_for(node: Nodes) -> No
 
 
 def test_a_place_that_does_not_answer_holds_training_up_once_and_no_more(
-    node: Nodes, bucket: Cuttable, caplog: pytest.LogCaptureFixture
+    node: Nodes, bucket: Cuttable, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("retable.mirror.EXCHANGE_SECONDS", inf)  # however long the first try takes
     worker = node("worker")
     save(worker, 10)
     with Outbox(worker.folder, 1) as metrics:
