@@ -5,8 +5,17 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from retable.provenance import provenance
+
+
+@pytest.fixture(autouse=True)
+def _own_git(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings of this machine's, and as much time as its disk takes."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", "/dev/null")
+    monkeypatch.setattr("retable.provenance.GIT_SECONDS", 900)
 
 
 def git(folder: Path, *arguments: str) -> str:

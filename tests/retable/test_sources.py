@@ -11,6 +11,12 @@ from retable import sources
 from retable.sources import Sources, checkout, sources_of
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git has as much time as this machine's disk takes."""
+    monkeypatch.setattr(sources, "GIT_SECONDS", 900)
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     folder = tmp_path / "checkout"
