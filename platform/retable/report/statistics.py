@@ -15,8 +15,8 @@ class Summary:
     Attributes:
         value: mean over the seeds.
         std_seeds: sample standard deviation (n - 1) of the seeds' values; None below two seeds.
-        std_repeats: what the papers print after ±: the standard deviation over evaluation repeats, as the root mean
-            square of the seeds' own; None where a seed was evaluated once.
+        std_repeats: what the papers print after ±: the standard deviation over evaluation repeats (of KID, over the
+            subsets of all repeats), as the root mean square of the seeds' own; None where a seed was evaluated once.
         n_seeds: how many seeds.
     """
 

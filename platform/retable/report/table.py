@@ -51,7 +51,8 @@ def cells_frame(plan: Plan[C], cells: Iterable[FilledCell[C]]) -> pd.DataFrame:
 
     Returns:
         Columns as in `DTYPES`, then one ``params.<label>`` for each of the configs' labels. ``std_seeds`` is the sample
-        standard deviation over training seeds, ``std_repeats`` the standard deviation over evaluation repeats.
+        standard deviation over training seeds, ``std_repeats`` the standard deviation over evaluation repeats (of KID,
+        over its subsets).
         ``seeds``, ``best_snapshots``, ``signatures``, ``mlflow_runs`` and ``commits`` have one entry for each seed asked
         for, separated by spaces; ``wall_seconds``, ``worker_seconds`` and ``gpu_hours`` are sums over the cell's
         trials, ``peak_memory_mb`` (MiB of one GPU) the largest of them, ``gflops`` the 10⁹ multiply-accumulates of one

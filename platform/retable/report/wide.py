@@ -15,6 +15,9 @@ from retable.report.table import cells_frame
 from retable.report.text import counted, duration, measured, signed
 from retable.trial import C
 
+KID = "kid"
+"""The family whose spread is not one over repeats."""
+
 
 @dataclass(frozen=True)
 class CellText:
@@ -131,8 +134,15 @@ def _notes(plan: Plan[C], cells: Sequence[FilledCell[C]]) -> list[str]:
         )
     summaries = [summary for one in cells for summary in one.summaries.values()]
     numbers = [one.cell.published for one in cells if one.cell.published]
-    if any(one.std_repeats is not None for one in summaries) or any(one.std is not None for one in numbers):
+    spread = {
+        one.cell.metric
+        for one in cells
+        if any(summary.std_repeats is not None for summary in one.summaries.values())
+    }
+    if spread - {KID} or any(one.std is not None for one in numbers):
         notes.append("± is the standard deviation over evaluation repeats.")
+    if KID in spread:
+        notes.append("KID's ± is the standard deviation over all subsets of samples that it is the mean of.")
     if any(summary.std_seeds is not None for summary in summaries):
         notes.append("seeds ± is the sample standard deviation over training seeds.")
     scored = (outcome for one in cells if one.cell.metric != FAMILY for outcome in one.outcomes)

@@ -10,6 +10,7 @@ from retable.report.render import print_tables
 from retable.report.results import Result
 from retable.report.wide import CellText, wide_tables
 from retable.run import Score
+from retable.study import Column
 
 if TYPE_CHECKING:
     from tests.retable.report.conftest import Example, Recipe
@@ -79,6 +80,22 @@ def test_seeds_and_the_difference(example: "Example") -> None:
     cell = cells(example, "paper", (0, 1, 2), results)[0]
     assert cell.ours == "14.50 ± 0.30, seeds ± 0.71 [2 done, 1 not run]"
     assert cell.difference == "difference +1.71"
+
+
+def test_the_spread_of_kid_is_over_its_subsets(example: "Example") -> None:
+    protocol = "kid2048x3_cnn-1a2b3c_acc0.983_bicubicaa32_b100of480_r1-train_data-5d6e7f"
+    repeats, subsets = "over evaluation repeats.", "over all subsets of samples that it is the mean of."
+
+    def notes(metric: str, name: str) -> str:
+        rows = tuple(replace(row, model="") for row in example.table.rows[:2])
+        table = replace(example.table, rows=rows, columns=(Column("scores", metric),))
+        plan = replace(example.plan(), study=replace(example.study, tables=(table,), published=None))
+        return printed(plan, example.done("Naive", {name: Score(15.51, 4.66, 300)}))
+
+    assert f"KID's ± is the standard deviation {subsets}" in notes("kid", protocol)
+    assert repeats not in notes("kid", protocol)
+    assert repeats in notes("is", example.is_protocol)
+    assert subsets not in notes("is", example.is_protocol)
 
 
 def test_protocols_that_differ_stand_side_by_side(example: "Example") -> None:
