@@ -7,6 +7,7 @@ from typing import Any
 
 from retable.costs import CostBook
 from retable.data.catalog import Catalog
+from retable.fitting import Fitting
 from retable.forecast import StepCost, gpus_for, room_mb
 from retable.outlook import Invalid, Outlook
 from retable.plan import Plan, PlannedTrial
@@ -37,7 +38,8 @@ def look_ahead(
         catalog: what is in the data set; None where it is not here.
         progress: told of the trials looked at, (done, in all).
     """
-    judge = _Judge(machine, CostBook() if book is None else book, catalog)
+    fitting = None if catalog is None else Fitting(catalog)
+    judge = _Judge(machine, CostBook() if book is None else book, fitting)
     merged = _merged(plans)
     known: list[Known] = []
     for done, (signature, (planned, tables)) in enumerate(merged.items(), start=1):
@@ -100,15 +102,14 @@ class _Judge:
 
     machine: Machine
     book: CostBook
-    catalog: Catalog | None
+    fitting: Fitting | None
     reasons: dict[str, str] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
-    _refusals: dict[int, str] = field(default_factory=dict)
 
     def look(self, planned: PlannedTrial, *, finished: bool) -> StepCost | None:
         """The cost of a trial's step. Those that it requires must have been looked at before."""
         cost, reason = self._cost(planned.trial.config)
-        reason = reason or self._frames(planned.trial.config.needs_frames)
+        reason = reason or ("" if self.fitting is None else self.fitting.misfit(planned.trial.config))
         reason = reason or ("" if cost is None else self._memory(planned.trial.config, cost))
         for required in planned.requires:
             if not reason and required in self.reasons:
@@ -125,15 +126,6 @@ class _Judge:
         except RuntimeError as error:  # an operator that the meta device lacks says nothing about training
             self.notes.setdefault(f"The cost of some {config.trainable} trials could not be counted: {error}")
             return None, ""
-
-    def _frames(self, needed: int) -> str:
-        if self.catalog is None:
-            return ""
-        if needed not in self._refusals:
-            self._refusals[needed] = self.catalog.requiring(needed).refusal() or ""
-        refusal = self._refusals[needed]
-        needs = f"it needs videos of {needed} frames: " if self.catalog.kind == "video" else ""
-        return refusal and needs + refusal
 
     def _memory(self, config: TrialConfig, cost: StepCost) -> str:
         """Why the trial fits on none of the stated cards; empty if it fits, or none was stated."""

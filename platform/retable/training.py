@@ -144,8 +144,14 @@ def _tell(request: Request, unfinished: Mapping[PlannedTrial, str], console: Con
 
 
 def _prepared(request: Request, console: Console) -> tuple[Path, Plan[Any]]:
-    """The data set on this machine in the form that training reads, and the plan over it."""
+    """The data set on this machine in the form that training reads, and the plan over it.
+
+    Raises:
+        DataError: some of the trials can't be trained on it.
+    """
     from retable.data.catalog import scan
+    from retable.data.errors import DataError
+    from retable.fitting import Fitting
 
     console.print(
         Text(f"{request.study.paper}", style="bold"),
@@ -162,11 +168,15 @@ def _prepared(request: Request, console: Console) -> tuple[Path, Plan[Any]]:
     with counting(console, f"Data set {request.scale.data}") as progress:
         root = locate(request.scale.data, request.data, progress)
     with counting(console, "Looking at its files") as progress:
-        catalog = scan(root, progress=progress)
+        catalog = scan(root, frames=1, progress=progress)  # each config says what it needs
     plan = request.plan(catalog.fingerprint, winners=False)
     notices: dict[str, None] = {}
     to_come = [planned for tuning in request.tunings(plan.data) for planned in tuning.base]
-    for trial in dict.fromkeys(planned.trial for planned in (*plan.trials, *to_come)):
+    trials = dict.fromkeys(planned.trial for planned in (*plan.trials, *to_come))
+    fitting = Fitting(catalog)
+    if reason := next(filter(None, (fitting.misfit(trial.config) for trial in trials)), ""):
+        raise DataError(reason)  # before other trials' files are decoded, which may take hours
+    for trial in trials:
         with counting(console, "Decoding its files") as progress:
             notices[trial.config.prepare(root, progress)] = None
     for notice in filter(None, notices):

@@ -12,6 +12,7 @@ from retable.identity import identified
 from retable.published import Label
 
 if TYPE_CHECKING:
+    from retable.data.catalog import Catalog
     from retable.ddp import Workers
     from retable.figures.finished import Finished
     from retable.figures.kinds import Figure
@@ -122,6 +123,10 @@ class TrialConfig:
             ValueError: no network can be built from this config.
         """
         raise NotImplementedError(f"{type(self).__name__} has a cost_key, so it must define step_cost")
+
+    def misfit(self, catalog: "Catalog") -> str:
+        """Why it can't be trained on that data set, though its files can be used; empty if it can."""
+        return ""
 
     def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
         """Bring the data set into the form that training reads; called on the driver before any worker starts.

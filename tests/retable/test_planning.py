@@ -12,6 +12,7 @@ from rich.console import Console
 
 from retable.costs import CostBook
 from retable.data.catalog import Catalog, Video
+from retable.data.image_spec import ImageSpec
 from retable.files import write_json
 from retable.forecast import MIB, Line, StepCost
 from retable.ledger import Ledger
@@ -228,6 +229,58 @@ def test_images_that_can_t_be_used_are_not_told_as_videos(tmp_path: Path) -> Non
     outlook = outlook_of(plan_of(BASE), tmp_path=tmp_path, catalog=catalog)
     (reason,) = {invalid.reason for invalid in outlook.invalid}
     assert reason.startswith("1 of 1 images of")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Painter(Model):
+    data: ImageSpec
+
+    def misfit(self, catalog: Catalog) -> str:
+        return "" if len(catalog.classes) > 1 else "one class is no class"
+
+
+PAINTER = Painter(data=ImageSpec(size=8))
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        (replace(PAINTER, data=ImageSpec(size=8, classes=("a",))), ""),
+        (
+            replace(PAINTER, data=ImageSpec(size=8, classes=("b", "cat"))),
+            "images of the class cat are asked for, but {root} has a, b",
+        ),
+        (replace(PAINTER, data=ImageSpec(size=9)), "1 of 2 images of {root} can't be used (1 too small)"),
+    ],
+)
+def test_what_needs_other_images_than_there_are_cant_run(
+    tmp_path: Path, config: Painter, reason: str
+) -> None:
+    sides = {"a": 9, "b": 8}
+    images = tuple(
+        Video(sha256=name, frames=1, width=99, height=side, path=f"{name}/0.png", split="train", label=at)
+        for at, (name, side) in enumerate(sides.items())
+    )
+    catalog = Catalog(tmp_path, tmp_path, tuple(sides), images, kind="image")
+    outlook = outlook_of(plan_of(PAINTER, config), tmp_path=tmp_path, catalog=catalog)
+    assert {one.reason.startswith(reason.format(root=tmp_path)) for one in outlook.invalid} <= {True}
+    assert [one.planned.trial.config for one in models(outlook)] == (
+        [PAINTER] if reason else [PAINTER, config]
+    )
+
+    one = Catalog(tmp_path, tmp_path, ("a",), images[:1], kind="image")
+    outlook = outlook_of(plan_of(PAINTER), tmp_path=tmp_path, catalog=one)
+    assert {one.reason for one in outlook.invalid} == {"one class is no class"}
+
+
+def test_videos_are_no_images(tmp_path: Path) -> None:
+    video = Video(sha256="0", frames=9, width=9, height=9, path="a/0.mp4", split="train", label=0)
+    outlook = outlook_of(
+        plan_of(PAINTER), tmp_path=tmp_path, catalog=Catalog(tmp_path, tmp_path, ("a",), (video,))
+    )
+    assert {one.reason for one in outlook.invalid} == {
+        f"{tmp_path} must be a data set of images, but holds videos"
+    }
 
 
 def test_hours_are_those_of_trials_like_it(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from retable.trial import TrialConfig
 from trainables.classifiers.inception import Inception
 
 if TYPE_CHECKING:
+    from retable.data.catalog import Catalog
     from retable.ddp import Workers
     from retable.forecast import StepCost
     from retable.run import Run
@@ -86,6 +87,16 @@ class ImageClassifierConfig(TrialConfig):
         """The learning rate's decay."""
         return "the learning rate falls to 0 at the last iteration"
 
+    def misfit(self, catalog: "Catalog") -> str:
+        """That the data set has no classes to tell apart."""
+        if len(catalog.classes) > 1:
+            return ""
+        return (
+            f"a classifier needs images of two classes or more, but {catalog.root} has {len(catalog.classes)}; bring "
+            "labelled images, or Inception-v3 with --classifier FILE (docs/inception.md), or leave the tables out that "
+            "it judges"
+        )
+
     def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
         """Decode the images before any worker starts.
 
@@ -96,13 +107,8 @@ class ImageClassifierConfig(TrialConfig):
         from retable.data.errors import DataError
         from retable.data.images import prepare
 
-        classes = scan(data).classes
-        if len(classes) < 2:
-            raise DataError(
-                f"a classifier needs images of two classes or more, but {data} has {len(classes)}; bring labelled "
-                "images, or Inception-v3 with --classifier FILE (docs/inception.md), or leave the tables out that it "
-                "judges"
-            )
+        if reason := self.misfit(scan(data)):
+            raise DataError(reason)
         return prepare(data, self.data, progress)
 
     def build(self, seed: int, run: "Run", workers: "Workers") -> "ImageClassifierLearner":

@@ -11,6 +11,7 @@ from retable.data.cache import cache_folder
 from retable.data.errors import DataError
 from retable.data.faceforensics import is_faceforensics, read_faceforensics
 from retable.data.image_sets import by_content, is_image_set, read_images
+from retable.data.image_spec import ImageSpec
 from retable.data.layout import LISTS, Kind, Layout, Listed, read_layout
 from retable.data.prepared import read_prepared
 from retable.data.probes import Found, find
@@ -133,6 +134,20 @@ class Catalog:
         if self.kind != kind:
             raise DataError(f"{self.root} must be a data set of {kind}s, but holds {self.kind}s")
         return self
+
+    def fitting(self, spec: ImageSpec) -> "Catalog":
+        """This catalog with the images that are smaller than the spec's counted as too small.
+
+        Raises:
+            DataError: its files are of another kind, or it has none of the classes that the spec takes.
+        """
+        catalog = self.of("image")
+        if strange := [name for name in spec.classes if name not in self.classes]:
+            raise DataError(
+                f"images of the class {strange[0]} are asked for, but {self.root} has {', '.join(self.classes)}"
+            )
+        images = tuple(_large_enough(image, spec.size) for image in self.videos)
+        return replace(catalog, size=spec.size, videos=images)
 
     def usable(self, split: str) -> Usable:
         """The split's usable videos, ordered by label and content, and those to be skipped.

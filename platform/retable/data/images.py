@@ -1,6 +1,5 @@
 """Images of a data set. Which image a sample is depends on nothing but (seed, iteration, sample index)."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,9 +36,9 @@ class Images(Split[ImageSpec]):
         readers: Readers | None = None,
         progress: Progress | None = None,
     ) -> None:
-        catalog = scan(root, size=spec.size, cache=cache, readers=readers, progress=progress).of("image")
+        catalog = scan(root, cache=cache, readers=readers, progress=progress).fitting(spec)
         super().__init__(root, catalog, spec, split, seed, cache, readers=readers, progress=progress)
-        wanted = labels_of(spec, catalog.classes, root)
+        wanted = {catalog.classes.index(name) for name in spec.classes or catalog.classes}
         self._files = tuple(file for file in self._files if (file.label or 0) in wanted)
         if not self._files:
             raise DataError(f"{root} has no {split} images of the classes {', '.join(spec.classes)}")
@@ -81,16 +80,3 @@ def prepare(root: Path, spec: ImageSpec, progress: Progress | None = None) -> st
 def mirrored(pixels: Pixels) -> Pixels:
     """An image (3, H, W), or several, mirrored horizontally."""
     return np.ascontiguousarray(pixels[..., ::-1])
-
-
-def labels_of(spec: ImageSpec, classes: Sequence[str], root: Path) -> set[int]:
-    """The labels of the classes that a spec takes.
-
-    Raises:
-        DataError: the data set has no class of that name.
-    """
-    if strange := [name for name in spec.classes if name not in classes]:
-        raise DataError(
-            f"images of the class {strange[0]} are asked for, but {root} has {', '.join(classes)}"
-        )
-    return {label for label, name in enumerate(classes) if not spec.classes or name in spec.classes}

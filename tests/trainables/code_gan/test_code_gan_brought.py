@@ -95,14 +95,17 @@ def test_a_gan_learns_the_codes_of_an_encoder_of_other_images(places: tuple[Path
 
 
 def test_an_encoder_of_another_data_set_is_needed_where_the_config_says_so(
-    places: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+    places: tuple[Path, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, cats = places
-    assert (
-        main_study(study("cats", "fid", GAN), ["--local", "--data", str(cats), "--out", str(folder / "x")])
-        == 2
-    )
-    assert "images of the class elsewhere are asked for, but" in " ".join(capsys.readouterr().out.split())
+    monkeypatch.setenv("RETABLE_CACHE", str(folder / "nothing decoded"))
+    arguments = ["--local", "--data", str(cats), "--out", str(folder / "x")]
+    assert main_study(study("cats", "fid", GAN), arguments) == 2
+    wanted = "images of the class elsewhere are asked for, but"
+    assert wanted in " ".join(capsys.readouterr().out.split())
+    assert not (folder / "nothing decoded" / "shards").exists()
+    main_study(study("cats", "fid", GAN), ["--plan", *arguments])
+    assert wanted in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_brought_encoder_must_give_codes_of_the_size_that_is_asked_for(
