@@ -100,9 +100,7 @@ class Catalog:
         """
         bad = [video for video in self.videos if video.problem]
         size = f" --size {self.size}" if self.size > 1 else ""
-        advice = (
-            f"mend the files that `retable data check {self.root}{size}` lists, or take them off the lists"
-        )
+        advice = f"mend the files that `retable data check {self.root}{size}` lists, or take them out of the data set"
         if not self.videos:
             return f"{self.root} lists no {self.kind}s"
         if len(bad) > TOLERATED * len(self.videos):

@@ -30,8 +30,10 @@ class Report:
     def summary(self) -> str:
         """The outcome in a few sentences."""
         total, bad, noted = len(self.catalog.videos), len(self.bad), len(self.noted)
+        files = f"{total} {self.catalog.kind}{'s' * (total != 1)}"
+        classes = f"{len(self.catalog.classes)} class{'es' * (len(self.catalog.classes) != 1)}"
         sentences = [
-            f"{total} {self.catalog.kind}s of {len(self.catalog.classes)} classes: {total - bad} can be used, {bad} can't.",
+            f"{files} of {classes}: {total - bad} can be used, {bad} can't.",
             f"{noted} are read with PyAV." if self.catalog.kind == "video" else "",
             f"Fingerprint {self.catalog.fingerprint}.",
         ]

@@ -15,6 +15,7 @@ from retable.figures.finished import Finished, NothingToDraw, find, identities, 
 from retable.figures.kinds import Curves, Figure, Film
 from retable.files import write_json
 from retable.plan import PlannedTrial, make_plan
+from retable.report.text import counted
 from retable.scale import Scale
 from retable.study import Study
 from retable.trial import Trial, TrialConfig
@@ -150,7 +151,7 @@ def _draw(finished: Finished, results: Path, samples: int, console: Console) -> 
         "figures": told,
     }
     write_json(folder / MANIFEST, about)
-    console.print(Text(f"{finished.name}: {len(told)} figures are in {folder}"))
+    console.print(Text(f"{finished.name}: {counted(len(told), 'figure')} in {folder}"))
     return kept
 
 

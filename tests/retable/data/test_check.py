@@ -70,3 +70,10 @@ def test_a_healthy_set(tmp_path: Path, make_set: MakeSet) -> None:
     assert report.refusal is None
     assert report.summary.startswith("4 videos of 2 classes: 4 can be used, 0 can't.")
     assert check(report.catalog.root, frames=21, cache=tmp_path / "cache").refusal is not None
+
+
+def test_files_without_lists_are_taken_out_of_the_folder_not_off_a_list(tmp_path: Path) -> None:
+    (tmp_path / "0.png").write_bytes(b"")
+    report = check(tmp_path, cache=tmp_path / "cache")
+    assert report.summary.startswith("1 image of 1 class: 0 can be used, 1 can't.")
+    assert report.summary.endswith("or take them out of the data set.")
