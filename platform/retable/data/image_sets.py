@@ -43,7 +43,7 @@ def read_images(root: Path, readers: Readers | None = None) -> Layout:
     ``root/bedroom_train_lmdb/data.mdb`` …        LSUN's environments, one a class and split
     ============================================  ==========================================
 
-    Where there are no splits, files have `BY_CONTENT` for theirs.
+    Where there are no splits, files have `BY_CONTENT` for theirs. Class folders may lie beside environments.
 
     Raises:
         DataError: there are no images, or an environment can't be read.
@@ -125,13 +125,20 @@ def _lsun(root: Path, environments: Sequence[Path], readers: Readers) -> Layout:
         parts.append((folder, name, SPLITS.get(match["split"] or "", BY_CONTENT) if match else BY_CONTENT))
     if not any(split == "test" for *_, split in parts):
         parts = [(folder, name, BY_CONTENT) for folder, name, _ in parts]
-    classes = tuple(sorted({name for _, name, _ in parts}))
-    listed = tuple(
+    folders = [] if root in environments else _folders(root)
+    beside = [folder for folder in folders if folder not in environments and _any(folder)]
+    classes = tuple(sorted({name for _, name, _ in parts} | {folder.name for folder in beside}))
+    values = (
         Listed((folder.relative_to(root) / DATA / key).as_posix(), split, classes.index(name))
         for folder, name, split in parts
         for key in _keys(folder, readers)
     )
-    return Layout(root, classes, listed, "image")
+    files = (
+        Listed(path.relative_to(root).as_posix(), BY_CONTENT, classes.index(folder.name))
+        for folder in beside
+        for path in _images(folder)
+    )
+    return Layout(root, classes, (*values, *files), "image")
 
 
 def _keys(folder: Path, readers: Readers) -> Iterator[str]:

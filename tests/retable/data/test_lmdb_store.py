@@ -107,6 +107,28 @@ def test_lsun(tmp_path: Path, write: Write) -> None:
     assert {images.evaluation(n)[0].transpose(1, 2, 0).tobytes() for n in range(6)} == known
 
 
+def test_class_folders_beside_environments(tmp_path: Path, write: Write) -> None:
+    """Table 5 of the code-GAN: LSUN as downloaded, and the faces that its encoder is trained on."""
+    root = tmp_path / "lsun"
+    write(root / "cat", {b"k%d" % n: picture(n) for n in range(3)})
+    write(root / "bus_train_lmdb", {b"k": picture(3)})
+    write(root / "bus_val_lmdb", {b"k": picture(4)})
+    for number in range(5, 8):
+        path = root / "celeba_hq" / "deep" / f"{number}.webp"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture(number))
+    (root / "notes").mkdir()
+    catalog = scan(root, cache=tmp_path / "cache")
+    assert catalog.classes == ("bus", "cat", "celeba_hq")
+    assert sum(v.path.startswith("celeba_hq/deep/") for v in catalog.videos) == 3
+    for name, tested in (("cat", 1), ("celeba_hq", 1), ("bus", 1)):
+        label = catalog.classes.index(name)
+        splits = sorted(v.split for v in catalog.videos if v.label == label)
+        assert splits == ["test"] * tested + ["train"] * (len(splits) - tested)
+    faces = ImageSpec(size=10, classes=("celeba_hq",))
+    assert len(Images(root, faces, "train", 0, tmp_path / "cache")) == 2
+
+
 def test_one_environment_alone_and_pages_of_keys(
     tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
