@@ -46,7 +46,10 @@ from retable.study import Study
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The ``retable`` command. Returns the exit code: 0 done, 1 something did not finish, 2 bad input, 130 Ctrl-C."""
+    """The ``retable`` command. Returns the exit code.
+
+    0: done. 1: something did not finish. 2: bad input, or none of it can run, which a plan says too. 130: Ctrl-C.
+    """
     parser = argparse.ArgumentParser(
         prog="retable", description="Declare a GAN paper's tables once, run the grid, get the tables back."
     )

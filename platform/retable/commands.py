@@ -19,6 +19,7 @@ from retable.study import Study
 
 if TYPE_CHECKING:
     from retable.data.catalog import Catalog
+    from retable.outlook import Outlook
     from retable.record import TrialRecord
     from retable.report.everything import Load
     from retable.tuning import Tuning
@@ -111,9 +112,11 @@ def show_plan(
     Args:
         requests: for one study or more, alike but for that; their plans are told as one.
         as_json: print `Outlook.to_json` and nothing else; what else there is to say goes to stderr.
+
+    Returns:
+        The exit code: 2 where nothing can run, as that of training is.
     """
     from retable.planning import look_ahead
-    from retable.report.plan import print_outlook
 
     aside = Console(stderr=True) if as_json else console
     first = requests[0]
@@ -126,19 +129,28 @@ def show_plan(
         )
     if as_json:
         console.print_json(data=outlook.to_json(), indent=2)
-        return 0
+    else:
+        _print_plan(requests, outlook, console)
+    if outlook.refusal:
+        aside.print(Text(outlook.refusal, style="red"))
+        return 2
+    return 0
+
+
+def _print_plan(requests: Sequence[Request], outlook: "Outlook", console: Console) -> None:
+    from retable.report.plan import print_outlook
+
     papers = dict.fromkeys(request.study.paper for request in requests)
-    console.print(Text(f"{'; '.join(papers)}, scale {first.scale.name}", style="bold"))
+    console.print(Text(f"{'; '.join(papers)}, scale {outlook.scale}", style="bold"))
     print_outlook(outlook, console)
-    states = {signature: record.state for signature, record in _records(first).items()}
+    states = {signature: record.state for signature, record in _records(requests[0]).items()}
     for request in requests:
-        show_searches(request, fingerprint, states, console)
+        show_searches(request, outlook.data, states, console)
         if request.study.searches:
             console.print(
                 "The trials above are those that are sure to come: a search asks for the rest of its points as it runs, "
                 "and its winners are trained with the other seeds."
             )
-    return 0
 
 
 def show_searches(request: Request, data: str, states: Mapping[str, str], console: Console) -> None:

@@ -51,13 +51,16 @@ def look_ahead(
         if progress is not None:
             progress(done, len(merged))
     trials = prospects(_possible(known, judge.reasons), machine)
+    invalid = tuple(_invalid(plans, judge.reasons))
+    reasons = [one.reason for one in invalid] or list(judge.reasons.values())
     return Outlook(
         scale=plans[0].scale.name,
         data=plans[0].data,
         tables=sum(len(plan.tables) for plan in plans),
         cells=sum(cell.config is not None or bool(cell.obstacle) for plan in plans for cell in plan.cells()),
         trials=trials,
-        invalid=tuple(_invalid(plans, judge.reasons)),
+        invalid=invalid,
+        refusal=f"no cell can run: {'; '.join(dict.fromkeys(reasons))}" if reasons and not trials else "",
         price=machine.price,
         hours_on_nodes=machine.hours_of(trials),
         notes=tuple(judge.notes),

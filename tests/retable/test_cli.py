@@ -1,11 +1,16 @@
 """Bad input is told in a sentence, with exit code 2, before any compute is spent."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
 from retable.cli import load_study, main, main_study
 from retable.data.embedded import ensure_embedded
+from retable.study import Study
 
 STUDY = Path(__file__).parents[2] / "studies" / "subsampling_ablation.py"
 
@@ -114,6 +119,28 @@ def test_a_wrong_option_of_the_plan_is_refused(
     with pytest.raises(SystemExit):
         main_study(load_study(STUDY), options)
     assert message in capsys.readouterr().err
+
+
+def test_a_study_of_which_nothing_can_run_is_refused_by_the_plan_as_by_training(
+    walking: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def batches_of(size: int) -> Study[Any]:
+        column = walking.Column("accuracy", "accuracy", lambda config: replace(config, batch_size=size))
+        (table,) = walking.STUDY.tables
+        return replace(walking.STUDY, tables=(replace(table, columns=(column,)),))
+
+    told = "no cell can run: batch_size must be at least 1, but got 0"
+    assert main_study(batches_of(0), ["--local"]) == 2
+    assert told in " ".join(capsys.readouterr().out.split())
+    assert main_study(batches_of(0), ["--plan"]) == 2
+    text = " ".join(capsys.readouterr().out.split())
+    assert "3 cells can't run" in text
+    assert text.endswith(f"Nothing was started. {told}")
+    assert main_study(batches_of(0), ["--plan", "--json"]) == 2
+    printed = capsys.readouterr()
+    assert len(json.loads(printed.out)["invalid"]) == 3
+    assert told in " ".join(printed.err.split())
+    assert main_study(batches_of(4), ["--plan"]) == 0
 
 
 def test_tables_of_nothing_say_that_nothing_was_run(capsys: pytest.CaptureFixture[str]) -> None:

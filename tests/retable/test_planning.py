@@ -169,6 +169,17 @@ def test_a_network_that_cant_be_built_is_a_cell_that_cant_run(tmp_path: Path) ->
     outlook = outlook_of(plan_of(BASE, replace(BASE, width=501)), tmp_path=tmp_path)
     assert {invalid.reason for invalid in outlook.invalid} == {"width must be at most 500, but got 501"}
     assert [one.planned.trial.config for one in models(outlook)] == [BASE]
+    assert outlook.refusal == ""
+
+
+def test_nothing_can_run_where_that_is_so_of_every_trial(tmp_path: Path) -> None:
+    plan = plan_of(replace(BASE, width=501), replace(BASE, width=502))
+    points = replace(plan, tables={})  # a search's trials fill no cell yet
+    reasons = "width must be at most 500, but got 501; width must be at most 500, but got 502"
+    for one in (plan, points):
+        assert outlook_of(one, tmp_path=tmp_path).refusal == f"no cell can run: {reasons}"
+    assert outlook_of(plan, plan_of(BASE), tmp_path=tmp_path).refusal == ""
+    assert outlook_of(replace(plan, tables={}, trials=()), tmp_path=tmp_path).refusal == ""
 
 
 def test_a_cost_that_cant_be_counted_is_no_obstacle(tmp_path: Path) -> None:
