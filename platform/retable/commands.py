@@ -114,7 +114,7 @@ def show_plan(
         as_json: print `Outlook.to_json` and nothing else; what else there is to say goes to stderr.
 
     Returns:
-        The exit code: 2 where nothing can run, as that of training is.
+        The exit code: 2 where training would not start, as its own then is.
     """
     from retable.planning import look_ahead
 
@@ -132,7 +132,7 @@ def show_plan(
     else:
         _print_plan(requests, outlook, console)
     if outlook.refusal:
-        aside.print(Text(outlook.refusal, style="red"))
+        aside.print(Text(f"Training would not start: {outlook.refusal}", style="red"))
         return 2
     return 0
 

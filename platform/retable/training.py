@@ -172,13 +172,13 @@ def _prepared(request: Request, console: Console) -> tuple[Path, Plan[Any]]:
     plan = request.plan(catalog.fingerprint, winners=False)
     notices: dict[str, None] = {}
     to_come = [planned for tuning in request.tunings(plan.data) for planned in tuning.base]
-    trials = dict.fromkeys(planned.trial for planned in (*plan.trials, *to_come))
+    configs = dict.fromkeys(planned.trial.config for planned in (*plan.trials, *to_come))
     fitting = Fitting(catalog)
-    if reason := next(filter(None, (fitting.misfit(trial.config) for trial in trials)), ""):
+    if reason := next(filter(None, map(fitting.misfit, configs)), ""):
         raise DataError(reason)  # before other trials' files are decoded, which may take hours
-    for trial in trials:
+    for config in configs:
         with counting(console, "Decoding its files") as progress:
-            notices[trial.config.prepare(root, progress)] = None
+            notices[config.prepare(root, progress)] = None
     for notice in filter(None, notices):
         console.print(Text(notice, style="yellow"))
     return root, plan

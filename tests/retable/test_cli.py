@@ -135,7 +135,7 @@ def test_a_study_of_which_nothing_can_run_is_refused_by_the_plan_as_by_training(
     assert main_study(batches_of(0), ["--plan"]) == 2
     text = " ".join(capsys.readouterr().out.split())
     assert "3 cells can't run" in text
-    assert text.endswith(f"Nothing was started. {told}")
+    assert text.endswith(f"Nothing was started. Training would not start: {told}")
     assert main_study(batches_of(0), ["--plan", "--json"]) == 2
     printed = capsys.readouterr()
     assert len(json.loads(printed.out)["invalid"]) == 3

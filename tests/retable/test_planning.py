@@ -275,6 +275,7 @@ def test_what_needs_other_images_than_there_are_cant_run(
     catalog = Catalog(tmp_path, tmp_path, tuple(sides), images, kind="image")
     outlook = outlook_of(plan_of(PAINTER, config), tmp_path=tmp_path, catalog=catalog)
     assert {one.reason.startswith(reason.format(root=tmp_path)) for one in outlook.invalid} <= {True}
+    assert outlook.refusal == next((one.reason for one in outlook.invalid), "")  # training refuses them all
     assert [one.planned.trial.config for one in models(outlook)] == (
         [PAINTER] if reason else [PAINTER, config]
     )

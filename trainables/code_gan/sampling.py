@@ -12,6 +12,7 @@ from trainables.code_gan.config import CodeGANConfig
 from trainables.parts.truncation import LAWS
 
 if TYPE_CHECKING:
+    from retable.data.image_spec import ImageSpec
     from retable.ddp import Workers
     from retable.run import Run
     from trainables.code_gan.sampler import CodeGANSampler, RealImages
@@ -75,6 +76,11 @@ class RealImagesConfig(ScoringConfig):
     trainable: ClassVar[str] = "real_images"
     of: CodeGANConfig
 
+    @property
+    def data(self) -> "ImageSpec":
+        """The model's images."""
+        return self.of.data
+
     def canonical(self) -> Self:
         """One config for all models that share images and evaluation."""
         of = self.of.canonical()
@@ -95,7 +101,7 @@ class RealImagesConfig(ScoringConfig):
         """Decode the images of both splits."""
         from retable.data.images import prepare
 
-        return prepare(data, self.of.data, progress)
+        return prepare(data, self.data, progress)
 
     def build(self, seed: int, run: "Run", workers: "Workers") -> "RealImages":
         """The test split on this worker."""

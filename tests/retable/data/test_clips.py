@@ -1,12 +1,15 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
+from retable import training
+from retable.cli import main_study
 from retable.data.clips import Clips, to_model, to_uint8
 from retable.data.errors import DataError
 from retable.data.readers import Readers
@@ -140,6 +143,23 @@ def test_too_much_is_unusable(tmp_path: Path, make_set: Callable[..., Path]) -> 
     root = make_set(["A/1.mp4", "B/1.mp4"], ["A/2.mp4", "B/2.mp4"], frames=15)
     with pytest.raises(DataError, match=r"4 of 4 videos .*4 too short"):
         Clips(root, SPEC, "train", 0, tmp_path / "cache")
+
+
+def test_a_run_needs_as_many_frames_as_its_trials_do(
+    walking: ModuleType,
+    tmp_path: Path,
+    make_set: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("RETABLE_CACHE", str(tmp_path / "cache"))
+    root = make_set(["A/1.mp4", "B/1.mp4"], ["A/2.mp4", "B/2.mp4"], frames=8)
+    options = ["--data", str(root), "--out", str(tmp_path / "results")]
+    monkeypatch.setattr(training, "_train", lambda *_: ({}, False))
+    for frames, code in ((9, 2), (8, 1)):  # 1: begun, and nothing trained
+        monkeypatch.setattr(walking.Walk, "needs_frames", frames)
+        assert main_study(walking.STUDY, ["--local", *options]) == code
+        assert ("(4 too short)" in capsys.readouterr().out) == (frames == 9)
 
 
 def test_to_model_and_back() -> None:
