@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -24,6 +25,7 @@ from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
 
 if TYPE_CHECKING:
     from trainables.code_gan.cost import TrainingCost
+    from trainables.code_gan.measure import Measured
 
 EPOCH = 30_000
 """Images of CelebA-HQ, fed once."""
@@ -108,11 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             maps_table(), "", forward_table(costs), "", training_table(costs), "", stage_1_table(), sep="\n"
         )
     if given.measure:
-        try:
-            console.print("", measured_table(costs, resolutions, steps, given.batch_size), sep="\n")
-        except KeyboardInterrupt:
-            console.print("\nInterrupted. Times are kept nowhere: measure fewer --resolutions at once.")
-            return 130
+        rows = [row for row in ROWS if row.resolution in resolutions]
+        return print_measured(console, costs, rows, steps, given.batch_size)
     return 0
 
 
@@ -235,27 +234,43 @@ def stage_1_table() -> Table:
     return table
 
 
-def measured_table(
-    costs: Costs, resolutions: Sequence[int], steps: int, batch_size: int | None = None
-) -> Table:
+def print_measured(
+    console: Console, costs: Costs, rows: Sequence[CostRow], steps: int, batch_size: int | None
+) -> int:
+    """Time steps of these rows here, and print what was timed, however it ends. Returns the exit code."""
+    times: dict[CostRow, Measured] = {}
+    code = 0
+    try:
+        from trainables.code_gan.measure import device, measure
+
+        on = device()
+        for row in rows:
+            times[row] = measure(config_of(row, batch_size or (16 if on.type == "cuda" else 2)), on, steps)
+    except KeyboardInterrupt:
+        code = 130
+    finally:
+        if times:  # with those of codes come those of images, which are timed first
+            console.print("", measured_table(costs, times), sep="\n")
+        if missing := [row.label for row in rows if row not in times]:
+            console.print(f"\nInterrupted. Not measured: {'; '.join(missing)}.", highlight=False)
+    return code
+
+
+def measured_table(costs: Costs, times: "Mapping[CostRow, Measured]") -> Table:
     """Steps timed here, before and after acceleration, beside what was counted and what the paper measured."""
     from retable.device import device_name
-    from trainables.code_gan.measure import device, measure
+    from trainables.code_gan.measure import device
 
-    on = device()
-    batch_size = batch_size or (16 if on.type == "cuda" else 2)
     joined = counted(literal=False)
-    rows = [row for row in ROWS if row.resolution in resolutions]
-    minutes: dict[CostRow, float] = {}
+    minutes = {row: found.epoch(EPOCH) / 60 for row, found in times.items()}
+    first = next(iter(times.values()))
     headings = (
         *("s a step", "minutes an epoch", "before / after", "counted", "counted layer by layer"),
         *("paper: minutes", "before / after"),
     )
-    title = f"Measured on this machine ({device_name(on)}): stage 2 with {batch_size} images a step and n_critic 1"
+    title = f"Measured on this machine ({device_name(device())}): stage 2 with {first.images} images a step and n_critic 1"
     table = _table(title, headings)
-    for row in rows:
-        found = measure(config_of(row, batch_size), on, steps)
-        minutes[row] = found.epoch(EPOCH) / 60
+    for row, found in times.items():
         whole = CostRow(row.resolution, None)
         ratios = (minutes[whole] / minutes[row], ratio(joined, row), ratio(costs, row))
         table.add_row(
@@ -267,7 +282,7 @@ def measured_table(
             f"{whole.minutes / row.minutes:.2f}" if row.divisor else "",
         )
     table.caption = (
-        f"An epoch is {EPOCH:,} images, extrapolated from {steps} steps after a few that were not timed. Reading images, "
+        f"An epoch is {EPOCH:,} images, extrapolated from {first.steps} steps after a few that were not timed. Reading images, "
         "encoding them (once, before) and decoding samples are not in it. Upsampling is joined with the convolution behind "
         "it, which is counted beside it. The paper's minutes are of a P100."
     )

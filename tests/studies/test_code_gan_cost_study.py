@@ -3,6 +3,8 @@ import json
 import pytest
 
 from studies.code_gan_cost import PUBLISHED, ROWS, config_of, main
+from trainables.code_gan.config import CodeGANConfig
+from trainables.code_gan.measure import Measured
 
 
 def test_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,15 +48,33 @@ def test_an_option_that_cannot_be_followed(options: list[str], capsys: pytest.Ca
     assert "but got" in told or "without it" in told or "go with --measure" in told
 
 
-def test_an_interrupted_measurement_ends_without_a_traceback(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("finished", [0, 1, 3])
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, MemoryError])
+def test_what_was_measured_is_printed_however_it_ends(
+    finished: int,
+    ending: type[BaseException],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
+    times = iter([1.0, 0.5, 4.0, 0.8][:finished])
 
-    monkeypatch.setattr("studies.code_gan_cost.measured_table", interrupted)
-    assert main(["--measure"]) == 130
-    assert "Interrupted. Times are kept nowhere" in capsys.readouterr().out
+    def measured(config: CodeGANConfig, on: object, steps: int) -> Measured:
+        for seconds in times:
+            return Measured(seconds, config.batch_size, steps)
+        raise ending
+
+    monkeypatch.setattr("trainables.code_gan.measure.measure", measured)
+    command = ["--measure", "--resolutions", "256,512", "--batch-size", "4"]
+    if ending is KeyboardInterrupt:
+        assert main(command) == 130
+    else:
+        with pytest.raises(ending):
+            main(command)
+    text = " ".join(capsys.readouterr().out.partition("Stage 1")[2].split())
+    rows = ["256, images", "256, codes of h/4", "512, images", "512, codes of h/4"]
+    assert text.endswith(f"Not measured: {'; '.join(rows[finished:])}.")
+    lines = ["256, images 1.000 125.0 30", "256, codes of h/4 0.500 62.5 2.00", "512, images 4.000 500.0 56"]
+    assert [line in text for line in lines] == [at < finished for at in range(3)]
 
 
 def test_what_is_measured_is_what_is_counted() -> None:
