@@ -51,7 +51,7 @@ CONDITIONAL = replace(
 STEADY = replace(TINY, adam_eps=0.1)
 CONFIGS = {
     "plain": TINY,
-    "accumulated": replace(TINY, accumulate=2),
+    "accumulated": replace(TINY, accumulate=2, adam_eps=1e-3),
     "two streams": replace(TINY, discriminator="3d+2d", accumulate=2),
     "two turns": replace(TINY, n_dis=2, loss="eq7"),
     "conditional": replace(CONDITIONAL, accumulate=2),
@@ -59,7 +59,7 @@ CONFIGS = {
     "wgan-gp": replace(STEADY, penalty="wgan-gp", lam=10.0, adversarial="wasserstein", n_dis=2, accumulate=2),
     "spectral norm": replace(TINY, spectral_norm=True, accumulate=2),
     "batch sub-sampling": replace(
-        CONDITIONAL, batch_size=32, accumulate=2, batch_stride=2, penalty="wgan-gp"
+        CONDITIONAL, batch_size=32, accumulate=2, batch_stride=2, penalty="wgan-gp", adam_eps=0.1
     ),
     "stacked, no batch norm, plain": replace(STEADY, clstm_layers=2, batch_norm=False, d_residual=False),
 }
