@@ -26,6 +26,10 @@ from retable.published import Label
 from retable.search import Choice, Dimension, Point, Sampler, Whole
 from retable.streams import stream
 
+LEAST = 40
+"""Complete points from which on shares are told. They ask what sets the best tenth apart: of ten points or fewer, a number on a
+continuous scale got 98% of what a choice alone had decided."""
+
 Direction = Literal["maximize", "minimize"]
 State = Literal["running", "complete", "pruned", "failed"]
 
@@ -89,10 +93,10 @@ def importances(
     """What share each dimension has in each objective's spread (PED-ANOVA, Watanabe et al., IJCAI 2023).
 
     Returns:
-        For each objective dimension -> share, of sum 1; empty with fewer than four complete points.
+        For each objective dimension -> share, of sum 1; empty with fewer than `LEAST` complete points.
     """
     complete = [one for one in told if one.state == "complete"]
-    if len(complete) < 4:
+    if len(complete) < LEAST:
         return [{} for _ in directions]
     distributions = _distributions(space)
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -6,12 +6,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
 
 from retable.asking import Direction, Storage, StorageError, Told, ask, importances
-from retable.search import Choice, Real, Sampler, Whole
+from retable.search import Choice, Point, Real, Sampler, Whole
 
 OBJECTIVES: dict[str, Direction] = {"is": "maximize", "fid": "minimize"}
 
@@ -63,11 +64,23 @@ def test_tpe_learns_where_one_objective_is_good(space: tuple[Any, ...]) -> None:
 
 
 def test_importance_finds_what_mattered(space: tuple[Any, ...], history: list[Told]) -> None:
-    points = [told(n, 0.05 * 1.3**n) for n in range(24)]
+    points = [told(n, 0.05 * 1.17**n) for n in range(40)]
     share, _ = importances(space, tuple(OBJECTIVES.values()), points)
     assert max(share, key=lambda name: share[name]) == "x"
     assert sum(share.values()) == pytest.approx(1)
-    assert importances(space, tuple(OBJECTIVES.values()), points[:3]) == [{}, {}]
+    assert importances(space, tuple(OBJECTIVES.values()), points[:39]) == [{}, {}]
+
+
+@pytest.mark.parametrize("count", range(4, 49, 4))
+def test_what_a_choice_has_decided_is_never_put_down_to_a_number(space: tuple[Any, ...], count: int) -> None:
+    draw = np.random.default_rng(0)
+    points = []
+    for number in range(count):
+        kind, x, n = int(draw.integers(2)), float(0.05 * 1000 ** draw.random()), int(draw.integers(1, 9))
+        point: Point = {"x": x, "n": n, "kind": "ab"[kind]}
+        points.append(Told(number, point, "complete", (kind + 0.1 * draw.random(),)))
+    (share,) = importances(space, ("minimize",), points)
+    assert not share or max(share, key=lambda name: share[name]) == "kind"
 
 
 @pytest.fixture
