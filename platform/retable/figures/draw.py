@@ -58,15 +58,19 @@ def draw_study(
     """Draw the figures of a study's finished trials, and of several what they show together, into ``figures/<study>_<scale>``.
 
     The trials are those in `results` whatever data set they were trained on; only what shows the data set itself needs it.
+    Those that were never begun are named.
 
     Raises:
-        NothingToDraw: none is finished.
+        NothingToDraw: none is finished, or none but what others require.
         ValueError: a table is not declared.
     """
+    begun, absent = _planned(study, scale, results, tables, seeds)
+    required = {signature for planned in (*begun, *absent) for signature in planned.requires}
+    asked = False
     figures: dict[str, list[Figure]] = {}
     drawn: list[Finished] = []
     missing = 0
-    for planned in _planned(study, scale, results, tables, seeds):
+    for planned in begun:
         try:
             finished = opened(results, planned.trial, planned.name, _device(), data)
             finished = replace(finished, scale=scale.name)
@@ -78,11 +82,7 @@ def draw_study(
         name = planned.name if planned.name not in figures else f"{planned.name} {planned.signature[:6]}"
         figures[name] = shown
         drawn.append(replace(finished, name=name))
-    if not figures:
-        raise NothingToDraw(
-            f"no trial of {study.name} at scale {scale.name} that has figures is finished in {results}; "
-            "train it first, or choose another --scale, --tables, --seeds or --out"
-        )
+        asked = asked or bool(planned.places) or planned.signature not in required
     if len(figures) > 1:
         folder = results / "figures" / f"{study.name}_{scale.name}"
         told = _draw_together(figures, drawn, folder, f"[{scale.name} scale]", console)
@@ -92,6 +92,15 @@ def draw_study(
         console.print(Text(f"{len(told)} figures of {len(figures)} trials together are in {folder}"))
     if missing:
         console.print(f"{missing} trials are not drawn, for the reasons above.")
+    if absent:
+        rows = dict.fromkeys(f"{planned.cell}, seed {planned.trial.seed}" for planned in absent)
+        console.print(Text(f"Not drawn, for they were never begun: {'; '.join(rows)}", style="yellow"))
+    if not asked:
+        raise NothingToDraw(
+            f"no trial of {study.name} at scale {scale.name} that has figures is finished in {results}"
+            f"{', but what others require' if figures else ''}; train it first, or choose another --scale, --tables, "
+            "--seeds or --out"
+        )
     return 0
 
 
@@ -101,17 +110,19 @@ def _planned(
     results: Path,
     tables: Sequence[str] | None,
     seeds: Sequence[int] | None,
-) -> list[PlannedTrial]:
-    """The study's trials over every data set that a trial in `results` was trained on, if they were ever begun."""
+) -> tuple[list[PlannedTrial], list[PlannedTrial]]:
+    """The study's trials that have figures, over every data set that a trial in `results` was trained on.
+
+    Returns:
+        Those that were ever begun, and those that were begun on none of the data sets.
+    """
     known = identities(results)
     data = sorted({str(identity["data"]) for identity in known.values()})
     plans = [make_plan(study, scale, which, tables=tables, seeds=seeds) for which in data]
-    return [
-        planned
-        for plan in plans
-        for planned in plan.trials
-        if planned.signature in known and _has_figures(planned.trial)
-    ]
+    wanted = [planned for plan in plans for planned in plan.trials if _has_figures(planned.trial)]
+    begun = [planned for planned in wanted if planned.signature in known]
+    alike = {(planned.trial.config, planned.trial.seed) for planned in begun}
+    return begun, [planned for planned in wanted if (planned.trial.config, planned.trial.seed) not in alike]
 
 
 def _has_figures(trial: Trial) -> bool:

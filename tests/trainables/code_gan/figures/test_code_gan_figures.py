@@ -32,6 +32,17 @@ from trainables.code_gan.figures.sampler import Sampler
 if TYPE_CHECKING:
     from tests.trainables.code_gan.figures.conftest import Place
 
+OTHER_SIZES = """
+from retable.study import Row, Table
+from tests.trainables.code_gan.figures import small_study
+from trainables.code_gan.reconstructing import ReconstructionConfig
+
+ROW = Row("at 32 pixels", ReconstructionConfig(of=small_study.ENCODER, resolution=32))
+TABLE = small_study.replace(small_study.STUDY.table("1"), rows=(ROW,))
+SMOKE = small_study.replace(small_study.STUDY.scales["smoke"], tables={"1": None})
+STUDY = small_study.replace(small_study.STUDY, tables=(TABLE,), scales={"smoke": SMOKE})
+"""
+
 PITCH = SIDE + GAP
 CPU = torch.device("cpu")
 
@@ -292,3 +303,50 @@ def test_without_the_data_set_the_rest_is_drawn(
     assert main(["figures", encoder, "--out", str(tmp_path), "--data", str(other)]) == 2
     with pytest.raises(NothingToDraw, match="was trained on data"):
         opened(tmp_path, *find(tmp_path, encoder), CPU, other).data()
+
+
+def test_trials_that_were_never_begun_are_named(
+    place: "Place", tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(place.results / "trials", tmp_path / "trials")
+    command = [
+        "figures",
+        str(place.study),
+        "--out",
+        str(tmp_path),
+        "--data",
+        str(place.data),
+        "--samples",
+        "5",
+    ]
+
+    def told(*options: str) -> tuple[int, str]:
+        code = main([*command, *options])
+        return code, " ".join(capsys.readouterr().out.split())
+
+    code, text = told("--tables", "2", "--seeds", "0,7")
+    assert code == 0
+    assert "Not drawn, for they were never begun: 2: before, seed 7; 2: after, seed 7" in text
+
+    # What the GANs would learn the codes of is there, and nobody asked for it.
+    code, text = told("--tables", "2", "--seeds", "7")
+    assert code == 2
+    encoder = place.signature("code_autoencoder", code_divisor=4)
+    assert f"figures are in {tmp_path}/figures/{encoder}" in text
+    assert "2: before, seed 7; 2: after, seed 7" in text
+    assert f"is finished in {tmp_path}, but what others require; train it first" in text
+
+    code, text = told("--tables", "1")
+    assert code == 0
+    assert "never begun" not in text
+
+
+def test_what_is_scored_otherwise_is_asked_for_though_it_fills_no_cell(
+    place: "Place", tmp_path: Path
+) -> None:
+    study = tmp_path / "other_sizes.py"
+    study.write_text(OTHER_SIZES)
+    command = ["figures", str(study), "--out", str(tmp_path), "--data", str(place.data)]
+    assert main(command) == 2
+    shutil.copytree(place.results / "trials", tmp_path / "trials")
+    assert main(command) == 0
