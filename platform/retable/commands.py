@@ -71,13 +71,13 @@ class Request:
         """The plan over a data set of that fingerprint; with its searches' points, and their winners if asked for."""
         if not self.study.searches:
             return make_plan(self.study, self.scale, data, tables=self.tables, seeds=self.seeds)
-        from retable.searched import search_plan
+        from retable.searched import plan_so_far
 
-        return search_plan(
+        return plan_so_far(
             self.study,
             self.scale,
             data,
-            self.tunings(data),
+            self.results,
             tables=self.tables,
             seeds=self.seeds,
             winners=winners,

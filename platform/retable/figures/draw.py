@@ -118,7 +118,12 @@ def _planned(
     """
     known = identities(results)
     data = sorted({str(identity["data"]) for identity in known.values()})
-    plans = [make_plan(study, scale, which, tables=tables, seeds=seeds) for which in data]
+    if study.searches:  # which stand on Optuna
+        from retable.searched import plan_so_far
+
+        plans = [plan_so_far(study, scale, which, results, tables=tables, seeds=seeds) for which in data]
+    else:
+        plans = [make_plan(study, scale, which, tables=tables, seeds=seeds) for which in data]
     wanted = [planned for plan in plans for planned in plan.trials if _has_figures(planned.trial)]
     begun = [planned for planned in wanted if planned.signature in known]
     alike = {(planned.trial.config, planned.trial.seed) for planned in begun}

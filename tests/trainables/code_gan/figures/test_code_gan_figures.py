@@ -332,7 +332,7 @@ def test_trials_that_were_never_begun_are_named(
     code, text = told("--tables", "2", "--seeds", "7")
     assert code == 2
     encoder = place.signature("code_autoencoder", code_divisor=4)
-    assert f"figures are in {tmp_path}/figures/{encoder}" in text
+    assert f"1 figure in {tmp_path}/figures/{encoder}" in text
     assert "2: before, seed 7; 2: after, seed 7" in text
     assert f"is finished in {tmp_path}, but what others require; train it first" in text
 
@@ -350,3 +350,11 @@ def test_what_is_scored_otherwise_is_asked_for_though_it_fills_no_cell(
     assert main(command) == 2
     shutil.copytree(place.results / "trials", tmp_path / "trials")
     assert main(command) == 0
+
+
+def test_a_search_has_figures_of_its_points(place: "Place", capsys: pytest.CaptureFixture[str]) -> None:
+    study = Path(__file__).parents[4] / "studies" / "code_gan_search.py"
+    assert main(["figures", str(study), "--out", str(place.results)]) == 2  # which has none of its points
+    text = " ".join(capsys.readouterr().out.split())
+    assert "never begun: code_autoencoder, seed 0; codes: code-GAN, seed 0" in text
+    assert "no trial of code_gan_search at scale smoke that has figures is finished" in text
