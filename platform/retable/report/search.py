@@ -163,7 +163,7 @@ class SearchReport:
                     f"what {name.upper()} depended on",
                     "share",
                     tuple(shares),
-                    {"PED-ANOVA": list(shares.values())},
+                    {"fANOVA": list(shares.values())},
                 )
                 for name, shares in self.shares.items()
                 if shares
