@@ -75,7 +75,8 @@ def check_against_autograd(
     theirs = torch.autograd.grad(0.5 * (loss_dis + loss_gp), list(net.parameters()))
 
     for mine, other in zip((*ours, *verdict.fake_gradients), (*theirs, *pulls), strict=True):
-        torch.testing.assert_close(mine, other, rtol=1e-5, atol=1e-8 + 1e-5 * float(other.abs().max()))
+        # Losses are float32: where real and generated videos cancel, their rounding is all that is left.
+        torch.testing.assert_close(mine, other, rtol=1e-5, atol=1e-7 + 1e-5 * float(other.abs().max()))
     for mine, other in (
         (verdict.loss_gen, loss_gen),
         (verdict.loss_dis, loss_dis),
