@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -32,10 +33,15 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Pa
         patch.setenv("RETABLE_CACHE", str(folder / "cache"))
         patch.setattr(stored, "ROWS", 6)
         root = ensure_embedded_images(images_per_class=2, size=32)
+        (folder / "token").write_text(
+            secrets.token_hex(32)
+        )  # a home folder may not be there, or not be writable
+        (folder / "token").chmod(0o600)
+        ours = {"OMP_NUM_THREADS": "1", "RAY_AUTH_TOKEN_PATH": str(folder / "token")}
         with (folder / "errors.txt").open("wb") as errors:
             done = subprocess.run(
                 [sys.executable, str(Path(__file__).with_name("storing.py")), str(root), str(folder)],
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
+                env={**os.environ, **ours},
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 timeout=DEADLINE,
