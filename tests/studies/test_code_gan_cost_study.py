@@ -75,6 +75,9 @@ def test_what_was_measured_is_printed_however_it_ends(
     assert text.endswith(f"Not measured: {'; '.join(rows[finished:])}.")
     lines = ["256, images 1.000 125.0 30", "256, codes of h/4 0.500 62.5 2.00", "512, images 4.000 500.0 56"]
     assert [line in text for line in lines] == [at < finished for at in range(3)]
+    assert [f"{row}: " in text for row in rows] == [
+        at < finished for at in range(4)
+    ]  # as soon as it was known
 
 
 def test_what_is_measured_is_what_is_counted() -> None:
