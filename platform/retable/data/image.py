@@ -6,19 +6,33 @@ profile, 16 bits keep their upper 8, and what is transparent lies on white. The 
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 SUFFIXES = frozenset((".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
 """What image files end in."""
 
 VERSION = 1
 """Counted up when the same bytes give other pixels or other problems."""
+
+DAMAGE = (OSError, SyntaxError, ValueError, TypeError, EOFError)
+"""Each is a decoder's word for it."""
+
+TURNS: Mapping[object, Image.Transpose] = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What brings a picture upright, by its EXIF orientation."""
 
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
 Pixels = NDArray[np.uint8]
@@ -64,8 +78,7 @@ def read(data: bytes) -> Pixels:
     """The picture that a file's bytes hold: uint8 (H, W, 3) RGB. Raises as `probe` does, but for checksums."""
     with _opened(data) as image:
         image.load()
-        upright = ImageOps.exif_transpose(image)
-        return np.asarray(_rgb(upright))
+        return np.asarray(_rgb(_upright(image)))
 
 
 @contextmanager
@@ -82,9 +95,15 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
         raise ImageProblem("not an image", "Pillow knows no such format") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise ImageProblem("too large", str(error)) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:  # each is a decoder's word for damage
+    except DAMAGE as error:
         kind = "truncated" if "truncated" in str(error).lower() else "damaged"
         raise ImageProblem(kind, f"{type(error).__name__}: {error}") from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The picture turned as its EXIF says; not `ImageOps.exif_transpose`, which fails where it can't write the rest again."""
+    turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+    return image if turn is None else image.transpose(turn)
 
 
 def _rgb(image: Image.Image) -> Image.Image:

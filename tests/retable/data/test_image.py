@@ -1,6 +1,7 @@
 """Every kind of image file against pixels that are known."""
 
 import io
+import struct
 from collections.abc import Mapping
 
 import numpy as np
@@ -23,6 +24,13 @@ def encoded(image: Image.Image, kind: str = "png", **options: object) -> bytes:
 def with_orientation(number: int) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = number
+    return encoded(Image.fromarray(RGB), exif=exif)
+
+
+def with_strange_exif() -> bytes:
+    """On its side, beside a width that is a word: what Pillow can read and not write again."""
+    entries = struct.pack("<HHI4s", 0x0100, 2, 4, b"abc") + struct.pack("<HHII", 0x0112, 3, 1, 6)
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + entries + bytes(4)
     return encoded(Image.fromarray(RGB), exif=exif)
 
 
@@ -56,6 +64,11 @@ EXPECTED: Mapping[str, tuple[bytes, np.ndarray[tuple[int, ...], np.dtype[np.uint
     ),
     "mirrored": (with_orientation(2), RGB[:, ::-1]),
     "upside down": (with_orientation(3), RGB[::-1, ::-1]),
+    "in a lake": (with_orientation(4), RGB[::-1]),
+    "transposed": (with_orientation(5), RGB.transpose(1, 0, 2)),
+    "transposed the other way": (with_orientation(7), RGB[::-1, ::-1].transpose(1, 0, 2)),
+    "an orientation that is none": (with_orientation(9), RGB),
+    "beside metadata that can't be written": (with_strange_exif(), np.rot90(RGB, -1)),
     "on its side": (with_orientation(6), np.rot90(RGB, -1)),
     "on its other side": (with_orientation(8), np.rot90(RGB)),
 }
@@ -104,6 +117,15 @@ def test_what_is_wrong_is_named(kind: str) -> None:
     with pytest.raises(ImageProblem) as caught:
         probe(BAD[kind])
     assert caught.value.kind == kind
+
+
+def test_a_tiff_whose_offsets_are_words_is_damaged() -> None:
+    tiff = encoded(Image.fromarray(RGB), "tiff")
+    offsets = struct.pack("<HH", 273, 4)
+    assert tiff.count(offsets) == 1
+    with pytest.raises(ImageProblem) as caught:
+        probe(tiff.replace(offsets, struct.pack("<HH", 273, 2)))
+    assert caught.value.kind == "damaged"
 
 
 def test_a_cut_png() -> None:
