@@ -1,11 +1,14 @@
 """Whether a data set is one that a config can be trained on: what a scan tells before anything is decoded. No torch."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 from retable.data.catalog import Catalog
 from retable.data.errors import DataError
 from retable.data.image_spec import ImageSpec
-from retable.trial import TrialConfig
+from retable.plan import Plan, PlannedTrial
+from retable.trial import C, TrialConfig
 
 
 @runtime_checkable
@@ -30,6 +33,30 @@ class Fitting:
         if needed not in self._known:
             self._known[needed] = self._refusal(needed)
         return self._known[needed] or config.misfit(self.catalog)
+
+    def possible(self, plan: Plan[C]) -> tuple[Plan[C], Mapping[str, str]]:
+        """The plan without the trials that can't be trained on the data set, and without what they alone require.
+
+        Returns:
+            Also signature -> why, of each that can't be.
+
+        Raises:
+            DataError: none of the trials that fill cells can be.
+        """
+        reasons: dict[str, str] = {}
+        for planned in plan.trials:  # what a trial requires comes before it
+            why = [self.misfit(planned.trial.config), *(reasons.get(one, "") for one in planned.requires)]
+            if reason := next(filter(None, why), ""):
+                reasons[planned.signature] = reason
+        kept: list[PlannedTrial] = []
+        asked: set[str] = set()
+        for planned in reversed(plan.trials):
+            if planned.signature not in reasons and (planned.places or planned.signature in asked):
+                kept.append(planned)
+                asked.update(planned.requires)
+        if reasons and not kept:
+            raise DataError(next(iter(reasons.values())))
+        return replace(plan, trials=tuple(kept[::-1])) if reasons else plan, reasons
 
     def _refusal(self, needed: ImageSpec | int) -> str:
         if isinstance(needed, ImageSpec):

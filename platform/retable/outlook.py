@@ -116,7 +116,7 @@ class Outlook:
         tables: number of tables.
         cells: number of cells that take a trial, those that can't run among them.
         trials: each before those that require it.
-        refusal: why training would not start; empty if it would.
+        refusal: why nothing can run; empty if something can.
         price: of an hour of one worker, in whatever currency.
         hours_on_nodes: wall time of those whose hours are known, on the stated nodes; None if none are stated.
         notes: what else the user should know.

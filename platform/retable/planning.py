@@ -9,7 +9,7 @@ from retable.costs import CostBook
 from retable.data.catalog import Catalog
 from retable.fitting import Fitting
 from retable.forecast import StepCost, gpus_for, room_mb
-from retable.outlook import Invalid, Outlook, Prospect
+from retable.outlook import Invalid, Outlook
 from retable.plan import Plan, PlannedTrial
 from retable.pricing import Known, Machine, prospects
 from retable.record import FINISHED, TrialRecord
@@ -52,6 +52,7 @@ def look_ahead(
             progress(done, len(merged))
     trials = prospects(_possible(known, judge.reasons), machine)
     invalid = tuple(_invalid(plans, judge.reasons))
+    reasons = [one.reason for one in invalid] or list(judge.reasons.values())
     return Outlook(
         scale=plans[0].scale.name,
         data=plans[0].data,
@@ -59,7 +60,7 @@ def look_ahead(
         cells=sum(cell.config is not None or bool(cell.obstacle) for plan in plans for cell in plan.cells()),
         trials=trials,
         invalid=invalid,
-        refusal=_refusal(invalid, trials, judge),
+        refusal=f"no cell can run: {'; '.join(dict.fromkeys(reasons))}" if reasons and not trials else "",
         price=machine.price,
         hours_on_nodes=machine.hours_of(trials),
         notes=tuple(judge.notes),
@@ -100,7 +101,6 @@ class _Judge:
     Attributes:
         reasons: signature -> why it can't run.
         notes: why the cost of some is not known.
-        misfits: why some can't be trained on the data set.
     """
 
     machine: Machine
@@ -108,14 +108,11 @@ class _Judge:
     fitting: Fitting | None
     reasons: dict[str, str] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
-    misfits: list[str] = field(default_factory=list)
 
     def look(self, planned: PlannedTrial, *, finished: bool) -> StepCost | None:
         """The cost of a trial's step. Those that it requires must have been looked at before."""
         cost, reason = self._cost(planned.trial.config)
-        if self.fitting is not None and (misfit := self.fitting.misfit(planned.trial.config)):
-            self.misfits.append(misfit)
-            reason = reason or misfit
+        reason = reason or ("" if self.fitting is None else self.fitting.misfit(planned.trial.config))
         reason = reason or ("" if cost is None else self._memory(planned.trial.config, cost))
         for required in planned.requires:
             if not reason and required in self.reasons:
@@ -170,14 +167,6 @@ def _invalid(plans: Sequence[Plan[Any]], reasons: Mapping[str, str]) -> list[Inv
             if reason := _reason(plan, cell, reasons):
                 found.append(Invalid(plan.study.name, cell, reason))
     return found
-
-
-def _refusal(invalid: Sequence[Invalid], trials: Sequence[Prospect], judge: _Judge) -> str:
-    """Why training would not start: nothing can run, or some of it can't be trained on the data set."""
-    reasons = [one.reason for one in invalid] or list(judge.reasons.values())
-    if reasons and not trials:
-        return f"no cell can run: {'; '.join(dict.fromkeys(reasons))}"
-    return next(iter(judge.misfits), "")
 
 
 def _reason(plan: Plan[Any], cell: Cell[Any], reasons: Mapping[str, str]) -> str:

@@ -144,10 +144,10 @@ def _tell(request: Request, unfinished: Mapping[PlannedTrial, str], console: Con
 
 
 def _prepared(request: Request, console: Console) -> tuple[Path, Plan[Any]]:
-    """The data set on this machine in the form that training reads, and the plan over it.
+    """The data set on this machine in the form that training reads, and the plan of what can be trained on it.
 
     Raises:
-        DataError: some of the trials can't be trained on it.
+        DataError: none of the trials can be trained on it, or not those of a search.
     """
     from retable.data.catalog import scan
     from retable.data.errors import DataError
@@ -172,11 +172,14 @@ def _prepared(request: Request, console: Console) -> tuple[Path, Plan[Any]]:
     plan = request.plan(catalog.fingerprint, winners=False)
     notices: dict[str, None] = {}
     to_come = [planned for tuning in request.tunings(plan.data) for planned in tuning.base]
-    configs = dict.fromkeys(planned.trial.config for planned in (*plan.trials, *to_come))
     fitting = Fitting(catalog)
-    if reason := next(filter(None, map(fitting.misfit, configs)), ""):
-        raise DataError(reason)  # before other trials' files are decoded, which may take hours
-    for config in configs:
+    if reason := next(filter(None, (fitting.misfit(planned.trial.config) for planned in to_come)), ""):
+        raise DataError(reason)
+    plan, reasons = fitting.possible(plan)
+    if reasons:
+        told = "; ".join(dict.fromkeys(reasons.values()))
+        console.print(Text(f"{counted(len(reasons), 'trial')} can't be trained: {told}", style="yellow"))
+    for config in dict.fromkeys(planned.trial.config for planned in (*plan.trials, *to_come)):
         with counting(console, "Decoding its files") as progress:
             notices[config.prepare(root, progress)] = None
     for notice in filter(None, notices):

@@ -12,8 +12,10 @@ from rich.console import Console
 
 from retable.costs import CostBook
 from retable.data.catalog import Catalog, Video
+from retable.data.errors import DataError
 from retable.data.image_spec import ImageSpec
 from retable.files import write_json
+from retable.fitting import Fitting
 from retable.forecast import MIB, Line, StepCost
 from retable.ledger import Ledger
 from retable.outlook import Outlook, Prospect
@@ -275,7 +277,7 @@ def test_what_needs_other_images_than_there_are_cant_run(
     catalog = Catalog(tmp_path, tmp_path, tuple(sides), images, kind="image")
     outlook = outlook_of(plan_of(PAINTER, config), tmp_path=tmp_path, catalog=catalog)
     assert {one.reason.startswith(reason.format(root=tmp_path)) for one in outlook.invalid} <= {True}
-    assert outlook.refusal == next((one.reason for one in outlook.invalid), "")  # training refuses them all
+    assert outlook.refusal == ""
     assert [one.planned.trial.config for one in models(outlook)] == (
         [PAINTER] if reason else [PAINTER, config]
     )
@@ -283,6 +285,22 @@ def test_what_needs_other_images_than_there_are_cant_run(
     one = Catalog(tmp_path, tmp_path, ("a",), images[:1], kind="image")
     outlook = outlook_of(plan_of(PAINTER), tmp_path=tmp_path, catalog=one)
     assert {one.reason for one in outlook.invalid} == {"one class is no class"}
+
+
+def test_a_run_takes_the_trials_that_the_data_set_has_images_for(tmp_path: Path) -> None:
+    images = tuple(
+        Video(sha256=name, frames=1, width=9, height=9, path=f"{name}/0.png", split="train", label=at)
+        for at, name in enumerate("ab")
+    )
+    fitting = Fitting(Catalog(tmp_path, tmp_path, ("a", "b"), images, kind="image"))
+    large = replace(PAINTER, data=ImageSpec(size=10))
+    plan, reasons = fitting.possible(plan_of(PAINTER, large))
+    assert [planned.trial.config for planned in plan.trials] == [Judge(), PAINTER]
+    assert ["(2 too small)" in reason for reason in reasons.values()] == [True]
+    whole = plan_of(PAINTER)
+    assert fitting.possible(whole) == (whole, {})
+    with pytest.raises(DataError, match="2 too small"):
+        fitting.possible(plan_of(large))
 
 
 def test_videos_are_no_images(tmp_path: Path) -> None:
