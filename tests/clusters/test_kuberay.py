@@ -58,7 +58,7 @@ def understood(thing: dict[str, Any]) -> dict[str, Any]:
         input=json.dumps(thing),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=900,
         check=False,
     )
     assert result.returncode == 0, result.stderr

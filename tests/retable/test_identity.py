@@ -113,7 +113,7 @@ def test_processes_agree_whatever_their_hash_seed() -> None:
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=900,
         ).stdout
         for seed in (0, 1, 77)
     }

@@ -113,7 +113,7 @@ def test_parameters_of_the_paper() -> None:
 
 def run(*options: str) -> str:
     command = [sys.executable, "studies/cost_ablation.py", *options]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -183,7 +183,7 @@ def test_mypy_catches_a_misspelt_field(tmp_path: Path) -> None:
         f"--config-file={tmp_path / 'mypy.ini'}",
     ]
     found = subprocess.run(
-        [*command, str(row)], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        [*command, str(row)], cwd=ROOT, capture_output=True, text=True, timeout=900, check=False
     ).stdout
     assert 'row.py:4: error: Unexpected keyword argument "st"' in found
     assert "row.py:5: error" in found

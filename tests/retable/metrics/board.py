@@ -19,7 +19,7 @@ class Board:
     parts: dict[int, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.barrier = threading.Barrier(self.size, timeout=30)
+        self.barrier = threading.Barrier(self.size, timeout=900)  # of a gang that lost one of its threads
 
 
 @dataclass(frozen=True)
