@@ -1,5 +1,6 @@
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +15,17 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
+# Servers of tests are on this machine, and a proxy knows nothing of them.
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+
 Gang = Callable[[str, int, Path], list[Any]]
+
+
+@pytest.fixture(autouse=True)
+def _same_draws() -> None:
+    """What a test draws from torch's own stream does not depend on which tests were before it."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +37,7 @@ def gang() -> Gang:
         command = [sys.executable, "-W", "error", str(script), file, str(folder)]
         processes = [subprocess.Popen([*command, str(rank), str(size)]) for rank in range(size)]
         try:
-            assert [process.wait(timeout=240) for process in processes] == [0] * size
+            assert [process.wait(timeout=900) for process in processes] == [0] * size
         finally:
             for process in processes:
                 process.kill()

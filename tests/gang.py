@@ -30,7 +30,7 @@ def main(file: str, folder: str, rank: str, size: str) -> None:
         init_method=(Path(folder) / "rendezvous").as_uri(),
         rank=int(rank),
         world_size=int(size),
-        timeout=timedelta(seconds=120),
+        timeout=timedelta(seconds=600),
     )
     found = module.as_worker(Workers(int(rank), int(size)), Path(folder))
     (Path(folder) / f"{rank}.json").write_text(json.dumps(found))
