@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import groupby
 
 from rich.console import Console
 from rich.table import Table
@@ -135,8 +136,9 @@ def _invalid(outlook: Outlook) -> Table:
     )
     for heading in ("table", "row", "column", "why"):
         table.add_column(heading, overflow="fold")
-    for one in outlook.invalid:
-        table.add_row(one.cell.table, Text(one.cell.row), Text(one.cell.column), Text(one.reason))
+    alike = groupby(outlook.invalid, lambda one: (one.cell.table, one.cell.row, one.reason))
+    for (number, row, reason), cells in alike:
+        table.add_row(number, Text(row), Text("; ".join(one.cell.column for one in cells)), Text(reason))
     return table
 
 
