@@ -1,5 +1,6 @@
 """Where a UCF101-shaped folder keeps its videos and its lists, and what the lists say."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -40,12 +41,20 @@ class Layout:
     Attributes:
         videos: the folder that paths are relative to.
         kind: what the listed files are.
+
+    Raises:
+        DataError: a file is listed twice: tests would be of what was trained on.
     """
 
     videos: Path
     classes: tuple[str, ...]
     listed: tuple[Listed, ...]
     kind: Kind = "video"
+
+    def __post_init__(self) -> None:
+        path, times = next(iter(Counter(line.path for line in self.listed).most_common(1)), ("", 0))
+        if times > 1:
+            raise DataError(f"{path} is listed {times} times for {self.videos}; list it once, in one split")
 
 
 def read_layout(root: Path, fold: int = 1) -> Layout:

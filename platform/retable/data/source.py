@@ -70,7 +70,7 @@ class Source:
             What the lists name, and what is absent yet tolerated, in a sentence or two.
 
         Raises:
-            DataError: a file is listed twice, a split not at all, or more is absent than training tolerates.
+            DataError: a split is not listed at all, or more is absent than training tolerates.
         """
         listed = self.layout.listed
         counts = Counter(line.split for line in listed)
@@ -81,11 +81,6 @@ class Source:
             raise DataError(
                 f"{self.folder} lists no {unlisted[0]} {self.layout.kind}s; its splits are {', '.join(counts) or 'none'}"
             )
-        for path, times in Counter(line.path for line in listed).items():
-            if times > 1:
-                raise DataError(
-                    f"{path} is listed {times} times in {self.folder}; list it once, in one split"
-                )
         named = {path for line in listed for path in (line.path, line.mask) if path}
         absent = {path for path in named if not on_disk(self.layout.videos / path).is_file()}
         supposed = {

@@ -67,3 +67,9 @@ def test_lists_stay_in_the_folder(tmp_path: Path, path: str) -> None:
     write(tmp_path, "splits", "videos", train=path)
     with pytest.raises(DataError, match="must name files below"):
         read_layout(tmp_path)
+
+
+def test_a_file_that_is_tested_and_trained_on_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "splits", "videos", train="A/v1.mp4\nA/v2.mp4\n", test="A/v3.mp4\nA/v2.mp4\n")
+    with pytest.raises(DataError, match=r"A/v2\.mp4 is listed 2 times for .*; list it once, in one split"):
+        read_layout(tmp_path)
