@@ -5,7 +5,8 @@ import pytest
 from retable.plan import make_plan
 from retable.report.paper_check import check_paper
 from studies.code_size_ablation import CLAIMS, STUDY
-from trainables.code_gan.config import AutoencoderConfig
+from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
+from trainables.code_gan.cost import training_cost
 from trainables.code_gan.reconstructing import ReconstructionConfig
 
 
@@ -34,6 +35,15 @@ def test_each_gan_and_encoder_is_trained_once_for_tables_4_and_6() -> None:
     assert kinds == {"code_autoencoder": 4, "code_reconstruction": 16, "codes": 5, "code_gan": 8, "cnn": 1}
     shared = [planned for planned in plan.trials if {place[0] for place in planned.places} == {"4", "6"}]
     assert [len(planned.requires) for planned in shared] == [1, 3]
+
+
+@pytest.mark.parametrize("scale", ["toy", "paper"])
+def test_the_slowest_gan_has_a_snapshot_before_the_fastest_has_ended(scale: str) -> None:
+    plan = make_plan(STUDY, STUDY.scales[scale], "0123456789abcdef", tables=["6"])
+    gans = [one.trial.config for one in plan.trials if isinstance(one.trial.config, CodeGANConfig)]
+    work = [training_cost(gan.shape).each_image() * gan.iterations for gan in gans]
+    slowest = gans[work.index(max(work))]
+    assert max(work) / (slowest.iterations // slowest.snapshot_every) < min(work)
 
 
 def test_smoke_is_tables_1_and_6() -> None:

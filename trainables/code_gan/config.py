@@ -55,7 +55,7 @@ class CodeGANConfig(TrialConfig):
     epoch: ClassVar[int] = 30_000
     iterations: int = 180_000
     batch_size: int = 16
-    snapshot_every: int = 9_000
+    snapshot_every: int = 4_500
     accelerate: bool = True
     encoder: AnyAutoencoder | None = field(default_factory=AutoencoderConfig)
     resolution: int = 256
