@@ -7,7 +7,7 @@ our own record, whole trials at a time, so that it can lag behind it and be brou
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import optuna
@@ -92,7 +92,7 @@ def importances(
     """What share each dimension has in each objective's spread (fANOVA, Hutter et al., ICML 2014).
 
     Returns:
-        For each objective dimension -> share, of sum 1; empty with fewer than `LEAST` complete points.
+        For each objective dimension -> share, of sum 1; empty with fewer than `LEAST` complete points, or no spread.
     """
     complete = [one for one in told if one.state == "complete"]
     if len(complete) < LEAST:
@@ -101,11 +101,13 @@ def importances(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     shares: list[Mapping[str, float]] = []
     for at, direction in enumerate(directions):
+        alone = [replace(one, values=(one.values[at],)) for one in complete if one.values is not None]
+        if len({one.values for one in alone}) == 1:  # Optuna would give it all to the first dimension
+            shares.append({})
+            continue
         study = optuna.create_study(direction=direction)
-        for one in complete:
-            assert one.values is not None
-            alone = Told(one.number, one.point, "complete", (one.values[at],))
-            study.add_trial(_frozen(alone, distributions, intermediate=False))
+        for one in alone:
+            study.add_trial(_frozen(one, distributions, intermediate=False))
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
         shares.append(optuna.importance.get_param_importances(study, evaluator=evaluator))
     return shares

@@ -71,6 +71,13 @@ def test_importance_finds_what_mattered(space: tuple[Any, ...], history: list[To
     assert importances(space, tuple(OBJECTIVES.values()), points[:5]) == [{}, {}]
 
 
+def test_what_is_the_same_everywhere_depends_on_nothing(space: tuple[Any, ...]) -> None:
+    points = [replace(told(n, 0.05 * 1.3**n), values=(3.0, float(n))) for n in range(8)]
+    first, second = importances(space, tuple(OBJECTIVES.values()), points)
+    assert first == {}
+    assert second != {}
+
+
 @pytest.mark.parametrize("count", [4, *range(6, 25, 2)])
 def test_what_a_choice_has_decided_is_never_put_down_to_a_number(space: tuple[Any, ...], count: int) -> None:
     draw = np.random.default_rng(0)
