@@ -221,7 +221,7 @@ class CodeGANConfig(TrialConfig):
         One that runs several times as fast as another can so be shown beside it at about the same time.
         """
         every = self.snapshot_every
-        shares = (1.5, 2, 3, 4, 5, 6, 8, 12, 16)
+        shares = (1.5, 2, 2.5, 3, 4, 5, 6, 8, 12, 16)
         return {max(round(self.iterations / share / every), 1) * every for share in shares}
 
     def figures(
