@@ -183,16 +183,15 @@ def _figures(given: argparse.Namespace, console: Console) -> int:
     if not given.what.endswith(".py"):
         return draw_trial(given.out, given.what, given.samples, console, data=given.data)
     study = load_study(Path(given.what))
-    return draw_study(
-        study,
-        _scale(study, given),
-        given.out,
-        given.samples,
-        console,
+    asked = commands.Request(
+        study=study,
+        scale=_scale(study, given),
         tables=given.tables,
         seeds=given.seeds,
+        results=given.out,
         data=given.data,
     )
+    return draw_study(study, asked.scale, given.out, given.samples, console, plan=asked.plan, data=given.data)
 
 
 def _ship(given: argparse.Namespace, console: Console) -> int:

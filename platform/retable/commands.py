@@ -51,13 +51,13 @@ class Request:
 
     study: Study[Any]
     scale: Scale[Any]
-    tables: tuple[str, ...] | None
-    seeds: tuple[int, ...] | None
+    tables: tuple[str, ...] | None = None
+    seeds: tuple[int, ...] | None = None
     results: Path
-    data: Path | None
-    workers: int | None
-    address: str | None
-    local: bool
+    data: Path | None = None
+    workers: int | None = None
+    address: str | None = None
+    local: bool = False
     retries: Retries = field(default_factory=Retries)
     from_mlflow: str | None = None
     classifier: Path | None = None
@@ -71,13 +71,13 @@ class Request:
         """The plan over a data set of that fingerprint; with its searches' points, and their winners if asked for."""
         if not self.study.searches:
             return make_plan(self.study, self.scale, data, tables=self.tables, seeds=self.seeds)
-        from retable.searched import plan_so_far
+        from retable.searched import search_plan
 
-        return plan_so_far(
+        return search_plan(
             self.study,
             self.scale,
             data,
-            self.results,
+            self.tunings(data),
             tables=self.tables,
             seeds=self.seeds,
             winners=winners,
@@ -187,7 +187,8 @@ def report(request: Request, plan: Plan[Any], console: Console) -> int:
     from retable.parcel import Parcel
     from retable.report.results import load_results
 
-    states, messages = ledger_states(request)
+    records = _records(request)
+    states, messages = _told(records)
     if request.study.searches:
         from retable.searched import reports
 
@@ -196,7 +197,7 @@ def report(request: Request, plan: Plan[Any], console: Console) -> int:
             written = searched.export((request.exports or request.results) / "search" / request.study.name)
             console.print(f"{len(written)} files are in {written[0].parent}.\n")
     runs = Parcel.runs(request.results, request.study.name, request.scale.name)
-    recorded = {key: record.result for key, record in _records(request).items() if record.result}
+    recorded = {key: record.result for key, record in records.items() if record.result}
     load = partial(
         load_results, request.results, states=states, messages=messages, runs=runs, recorded=recorded
     )
@@ -247,7 +248,10 @@ def _catalog_if_here(request: Request, console: Console, *, frames: int = 16) ->
 
 def ledger_states(request: Request) -> tuple[dict[str, str], dict[str, str]]:
     """What the ledger says of each trial: its state, and the message of its last attempt."""
-    records = _records(request)
+    return _told(_records(request))
+
+
+def _told(records: "Mapping[str, TrialRecord]") -> tuple[dict[str, str], dict[str, str]]:
     states: dict[str, str] = {signature: record.state for signature, record in records.items()}
     return states, {key: r.attempts[-1].message for key, r in records.items() if r.attempts}
 

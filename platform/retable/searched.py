@@ -44,21 +44,6 @@ def tunings(
     ]
 
 
-def plan_so_far(
-    study: Study[C],
-    scale: Scale[C],
-    data: str,
-    results: Path,
-    *,
-    tables: Sequence[str] | None = None,
-    seeds: Sequence[int] | None = None,
-    winners: bool = True,
-) -> Plan[C]:
-    """`search_plan` over the study's `tunings`, for who needs these for nothing else."""
-    cells = tunings(study, scale, data, results, tables=tables, seeds=seeds)
-    return search_plan(study, scale, data, cells, tables=tables, seeds=seeds, winners=winners)
-
-
 def search_plan(
     study: Study[C],
     scale: Scale[C],

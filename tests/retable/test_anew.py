@@ -37,12 +37,7 @@ def finished(
     request = Request(
         study=walking.STUDY,
         scale=walking.STUDY.scales["smoke"],
-        tables=None,
-        seeds=None,
         results=folder / "results",
-        data=None,
-        workers=None,
-        address=None,
         local=True,
     )
     with pytest.MonkeyPatch.context() as patched:

@@ -32,12 +32,7 @@ def request_(walking: ModuleType, tmp_path: Path) -> Request:
     return Request(
         study=walking.STUDY,
         scale=walking.STUDY.scales["smoke"],
-        tables=None,
-        seeds=None,
         results=tmp_path,
-        data=None,
-        workers=None,
-        address=None,
         local=True,
     )
 

@@ -33,12 +33,7 @@ def test_ctrl_c_is_told_to_the_shell_wherever_it_fell(
     request = Request(
         study=walking.STUDY,
         scale=scale,
-        tables=None,
-        seeds=None,
         results=tmp_path / "results",
-        data=None,
-        workers=None,
-        address=None,
         local=True,
     )
     assert training.run(request, Console(file=io.StringIO())) == code

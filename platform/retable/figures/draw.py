@@ -1,6 +1,6 @@
 """What `retable figures` does: the figures of one finished trial, or of all of a study's."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from retable.figures.compare import comparison
 from retable.figures.finished import Finished, NothingToDraw, find, identities, opened
 from retable.figures.kinds import Curves, Figure, Film
 from retable.files import write_json
-from retable.plan import PlannedTrial, make_plan
+from retable.plan import Plan, PlannedTrial
 from retable.report.text import counted
 from retable.scale import Scale
 from retable.study import Study
@@ -51,8 +51,7 @@ def draw_study(
     samples: int,
     console: Console,
     *,
-    tables: Sequence[str] | None = None,
-    seeds: Sequence[int] | None = None,
+    plan: Callable[[str], Plan[Any]],
     data: Path | None = None,
 ) -> int:
     """Draw the figures of a study's finished trials, and of several what they show together, into ``figures/<study>_<scale>``.
@@ -60,11 +59,14 @@ def draw_study(
     The trials are those in `results` whatever data set they were trained on; only what shows the data set itself needs it.
     Those that were never begun are named.
 
+    Args:
+        plan: fingerprint of a data set -> what is asked for of the study over it.
+
     Raises:
         NothingToDraw: none is finished, or none but what others require.
         ValueError: a table is not declared.
     """
-    begun, absent = _planned(study, scale, results, tables, seeds)
+    begun, absent = _planned(plan, results)
     required = {signature for planned in (*begun, *absent) for signature in planned.requires}
     asked = False
     figures: dict[str, list[Figure]] = {}
@@ -105,11 +107,7 @@ def draw_study(
 
 
 def _planned(
-    study: Study[Any],
-    scale: Scale[Any],
-    results: Path,
-    tables: Sequence[str] | None,
-    seeds: Sequence[int] | None,
+    plan: Callable[[str], Plan[Any]], results: Path
 ) -> tuple[list[PlannedTrial], list[PlannedTrial]]:
     """The study's trials that have figures, over every data set that a trial in `results` was trained on.
 
@@ -118,13 +116,7 @@ def _planned(
     """
     known = identities(results)
     data = sorted({str(identity["data"]) for identity in known.values()})
-    if study.searches:  # which stand on Optuna
-        from retable.searched import plan_so_far
-
-        plans = [plan_so_far(study, scale, which, results, tables=tables, seeds=seeds) for which in data]
-    else:
-        plans = [make_plan(study, scale, which, tables=tables, seeds=seeds) for which in data]
-    wanted = [planned for plan in plans for planned in plan.trials if _has_figures(planned.trial)]
+    wanted = [planned for which in data for planned in plan(which).trials if _has_figures(planned.trial)]
     begun = [planned for planned in wanted if planned.signature in known]
     alike = {(planned.trial.config, planned.trial.seed) for planned in begun}
     return begun, [planned for planned in wanted if (planned.trial.config, planned.trial.seed) not in alike]
