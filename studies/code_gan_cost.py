@@ -247,9 +247,8 @@ def print_measured(
         for row in rows:
             found = measure(config_of(row, batch_size or (16 if on.type == "cuda" else 2)), on, steps)
             times[row] = found
-            console.print(
-                f"{row.label}: {found.seconds:.3f} s a step"
-            )  # at 1024 px a row takes minutes of a CPU
+            # Now, for at 1024 px the next takes minutes of a CPU.
+            console.print(f"{row.label}: {found.seconds:.3f} s a step")
     except KeyboardInterrupt:
         code = 130
     finally:

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 from retable.data.catalog import Catalog
 from retable.data.errors import DataError
 from retable.data.image_spec import ImageSpec
-from retable.plan import Plan, PlannedTrial
+from retable.plan import Plan, runnable
 from retable.trial import C, TrialConfig
 
 
@@ -48,15 +48,12 @@ class Fitting:
             why = [self.misfit(planned.trial.config), *(reasons.get(one, "") for one in planned.requires)]
             if reason := next(filter(None, why), ""):
                 reasons[planned.signature] = reason
-        kept: list[PlannedTrial] = []
-        asked: set[str] = set()
-        for planned in reversed(plan.trials):
-            if planned.signature not in reasons and (planned.places or planned.signature in asked):
-                kept.append(planned)
-                asked.update(planned.requires)
-        if reasons and not kept:
+        if not reasons:
+            return plan, reasons
+        kept = runnable(plan.trials, reasons)
+        if not kept:
             raise DataError(next(iter(reasons.values())))
-        return replace(plan, trials=tuple(kept[::-1])) if reasons else plan, reasons
+        return replace(plan, trials=kept), reasons
 
     def _refusal(self, needed: ImageSpec | int) -> str:
         if isinstance(needed, ImageSpec):

@@ -1,6 +1,6 @@
 """Study -> plan: the unique trials behind the cells, in an order in which each finds what it requires."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
@@ -116,6 +116,22 @@ def plan_trials(places: Mapping[Trial, Sequence[str]]) -> tuple[PlannedTrial, ..
         )
         for trial in ordered
     )
+
+
+def runnable(trials: Sequence[PlannedTrial], impossible: Container[str]) -> tuple[PlannedTrial, ...]:
+    """The trials that can run, and that a cell or another of them asks for.
+
+    Args:
+        trials: each after those that it requires.
+        impossible: signatures of those that can't run.
+    """
+    kept: list[PlannedTrial] = []
+    asked: set[str] = set()
+    for planned in reversed(trials):
+        if planned.signature not in impossible and (planned.places or planned.signature in asked):
+            kept.append(planned)
+            asked.update(planned.requires)
+    return tuple(reversed(kept))
 
 
 def _canonical(trial: Trial) -> Trial:

@@ -10,7 +10,7 @@ from retable.data.catalog import Catalog
 from retable.fitting import Fitting
 from retable.forecast import StepCost, gpus_for, room_mb
 from retable.outlook import Invalid, Outlook
-from retable.plan import Plan, PlannedTrial
+from retable.plan import Plan, PlannedTrial, runnable
 from retable.pricing import Known, Machine, prospects
 from retable.record import FINISHED, TrialRecord
 from retable.speed import Speed, measured
@@ -50,7 +50,8 @@ def look_ahead(
         known.append(Known(planned, tables, state, cost, speed))
         if progress is not None:
             progress(done, len(merged))
-    trials = prospects(_possible(known, judge.reasons), machine)
+    possible = {one.signature for one in runnable([one.planned for one in known], judge.reasons)}
+    trials = prospects([one for one in known if one.planned.signature in possible], machine)
     invalid = tuple(_invalid(plans, judge.reasons))
     reasons = [one.reason for one in invalid] or list(judge.reasons.values())
     return Outlook(
@@ -146,18 +147,6 @@ class _Judge:
             )
         fewest = min(gpus for gpus in needed if gpus is not None)
         return f"{micro} samples at a time need {fewest} GPUs of {cards} GB, but --workers is {most}"
-
-
-def _possible(known: Sequence[Known], reasons: Mapping[str, str]) -> list[Known]:
-    """The trials that can run and that a cell or another of them asks for."""
-    kept: list[Known] = []
-    asked: set[str] = set()
-    for one in reversed(known):  # those that require others come after them
-        signature = one.planned.signature
-        if signature not in reasons and (one.planned.places or signature in asked):
-            kept.append(one)
-            asked.update(one.planned.requires)
-    return kept[::-1]
 
 
 def _invalid(plans: Sequence[Plan[Any]], reasons: Mapping[str, str]) -> list[Invalid]:

@@ -9,8 +9,8 @@ from retable.owner import Owner
 State = Literal["missing", "running", "done", "collapsed", "failed", "stopped", "pruned"]
 End = Literal["done", "collapsed", "failed", "stopped", "pruned"]
 FINISHED = frozenset({"done", "collapsed"})
-"""Terminal: such a trial is begun again only when it was reopened. A pruned one was ended early by a decision: who wants it whole may go on
-from its checkpoint."""
+"""Terminal: such a trial is begun again only when it was reopened. A pruned one was ended early by a decision: who wants
+it whole may go on from its checkpoint."""
 
 
 class UnknownTrial(LookupError):
