@@ -2,137 +2,27 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
-from rich.console import Console
 
-from retable.costs import CostBook
-from retable.data.catalog import Catalog, Video
-from retable.data.errors import DataError
-from retable.data.image_spec import ImageSpec
-from retable.files import write_json
-from retable.fitting import Fitting
-from retable.forecast import MIB, Line, StepCost
-from retable.ledger import Ledger
-from retable.outlook import Outlook, Prospect
 from retable.placement import Node
 from retable.plan import Plan, make_plan
-from retable.planning import look_ahead
 from retable.pricing import Machine
-from retable.published import Label
-from retable.report.plan import print_outlook, telling_labels
-from retable.scale import Scale
-from retable.study import Column, Row, Study, Table
-from retable.trial import TrialConfig
-
-
-@dataclass(frozen=True, kw_only=True)
-class Judge(TrialConfig):
-    trainable: ClassVar[str] = "judge"
-    iterations: int = 5
-    batch_size: int = 2
-    snapshot_every: int = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Model(TrialConfig):
-    """A sample takes `width` GiB and as many GFLOPs."""
-
-    trainable: ClassVar[str] = "model"
-    iterations: int = 100
-    batch_size: int = 4
-    snapshot_every: int = 50
-    width: int = 1
-    frames: int = 4
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.width == 3:
-            raise ValueError(f"width must not be 3, but got {self.width}")
-
-    @property
-    def needs_frames(self) -> int:
-        return self.frames
-
-    def cost_key(self) -> Mapping[str, object]:
-        return {"width": self.width}
-
-    def step_cost(self) -> StepCost:
-        if self.width > 500:
-            raise ValueError(f"width must be at most 500, but got {self.width}")
-        if self.width == 500:
-            raise NotImplementedError("aten::exotic has no meta kernel")
-        return StepCost(0, Line(0, self.width * 1e9), Line(0, self.width * 1024 * MIB))
-
-    def labels(self) -> Mapping[str, Label]:
-        return {**super().labels(), "width": self.width, "twice": 2 * self.width, "frames": self.frames}
-
-    def requires(self) -> tuple[TrialConfig, ...]:
-        return (Judge(),)
-
-
-BASE = Model()
-SCALE = Scale[Model](name="smoke", data="embedded", shrink=lambda config: config, tables={"1": None})
-
-
-def plan_of(
-    *rows: Model, columns: Sequence[Column[Model]] = (), name: str = "small", number: str = "1"
-) -> Plan[Model]:
-    table = Table(
-        number,
-        "rows",
-        tuple(Row(f"row {at}", config) for at, config in enumerate(rows)),
-        tuple(columns) or (Column[Model]("IS", "is"), Column[Model]("FID", "fid")),
-    )
-    study = Study[Model](name=name, paper="A paper", tables=(table,), scales={})
-    return make_plan(study, replace(SCALE, tables={number: None}), "abc")
-
-
-def outlook_of(
-    *plans: Plan[Model],
-    tmp_path: Path,
-    machine: Machine | None = None,
-    ledger: Ledger | None = None,
-    catalog: Catalog | None = None,
-) -> Outlook:
-    records = {} if ledger is None else {record.signature: record for record in ledger.trials()}
-    return look_ahead(
-        plans, tmp_path, records, machine or Machine(), catalog=catalog, book=CostBook(tmp_path / "cache")
-    )
-
-
-def models(outlook: Outlook) -> list[Prospect]:
-    return [one for one in outlook.trials if one.planned.trial.config.trainable == "model"]
-
-
-def printed(outlook: Outlook, width: int = 120) -> str:
-    console = Console(width=width)
-    with console.capture() as capture:
-        print_outlook(outlook, console)
-    return capture.get()
-
-
-def declared(path: Path, plan: Plan[Model]) -> Ledger:
-    ledger = Ledger(path)
-    ledger.declare("small", "smoke", [(p.signature, dict(p.trial.identity), p.name) for p in plan.trials])
-    return ledger
-
-
-def result(folder: Path, *, seconds: float, iterations: int = 100, workers: int = 1) -> None:
-    """What a finished trial leaves: two snapshots of 3 s each."""
-    content = {
-        "iterations": iterations,
-        "history": {"50": {}, "100": {}},
-        "train_seconds": seconds,
-        "evaluation_seconds": 6.0,
-        "workers": workers,
-        "device": "CPU",
-    }
-    write_json(folder / "result.json", content)
+from retable.report.plan import telling_labels
+from retable.study import Column
+from tests.retable.planning_cases import (
+    BASE,
+    Model,
+    declared,
+    models,
+    outlook_of,
+    plan_of,
+    printed,
+    result,
+)
 
 
 def test_each_training_is_listed_once_over_several_studies(tmp_path: Path) -> None:
@@ -211,106 +101,6 @@ def test_what_needs_more_gpus_than_workers_cant_run(tmp_path: Path) -> None:
     assert outlook.trials == ()  # nobody is left to ask for the judge
     outlook = outlook_of(plan, tmp_path=tmp_path, machine=Machine(cards=(12.0,), workers=3))
     assert [(one.workers, one.memory_mb) for one in models(outlook)] == [(2, 8 * 1024)]
-
-
-def test_what_needs_longer_videos_than_there_are_cant_run(tmp_path: Path) -> None:
-    videos = tuple(
-        Video(
-            sha256=f"{at}",
-            frames=8,
-            width=4,
-            height=4,
-            problem=None,
-            note="",
-            path=f"a/{at}.mp4",
-            split=split,
-            label=0,
-        )
-        for at, split in enumerate(("train", "test"))
-    )
-    catalog = Catalog(tmp_path, tmp_path, ("a",), videos)
-    outlook = outlook_of(plan_of(BASE, replace(BASE, frames=9)), tmp_path=tmp_path, catalog=catalog)
-    assert [one.planned.trial.config for one in models(outlook)] == [BASE]
-    (reason,) = {invalid.reason for invalid in outlook.invalid}
-    assert reason.startswith("it needs videos of 9 frames: 2 of 2 videos of")
-    assert "(2 too short)" in reason
-
-
-def test_images_that_can_t_be_used_are_not_told_as_videos(tmp_path: Path) -> None:
-    image = Video(sha256="0", problem="truncated", note="", path="a/0.jpg", split="train", label=0)
-    catalog = Catalog(tmp_path, tmp_path, ("a",), (image,), kind="image")
-    outlook = outlook_of(plan_of(BASE), tmp_path=tmp_path, catalog=catalog)
-    (reason,) = {invalid.reason for invalid in outlook.invalid}
-    assert reason.startswith("1 of 1 images of")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Painter(Model):
-    data: ImageSpec
-
-    def misfit(self, catalog: Catalog) -> str:
-        return "" if len(catalog.classes) > 1 else "one class is no class"
-
-
-PAINTER = Painter(data=ImageSpec(size=8))
-
-
-@pytest.mark.parametrize(
-    ("config", "reason"),
-    [
-        (replace(PAINTER, data=ImageSpec(size=8, classes=("a",))), ""),
-        (
-            replace(PAINTER, data=ImageSpec(size=8, classes=("b", "cat"))),
-            "images of the class cat are asked for, but {root} has a, b",
-        ),
-        (replace(PAINTER, data=ImageSpec(size=9)), "1 of 2 images of {root} can't be used (1 too small)"),
-    ],
-)
-def test_what_needs_other_images_than_there_are_cant_run(
-    tmp_path: Path, config: Painter, reason: str
-) -> None:
-    sides = {"a": 9, "b": 8}
-    images = tuple(
-        Video(sha256=name, frames=1, width=99, height=side, path=f"{name}/0.png", split="train", label=at)
-        for at, (name, side) in enumerate(sides.items())
-    )
-    catalog = Catalog(tmp_path, tmp_path, tuple(sides), images, kind="image")
-    outlook = outlook_of(plan_of(PAINTER, config), tmp_path=tmp_path, catalog=catalog)
-    assert {one.reason.startswith(reason.format(root=tmp_path)) for one in outlook.invalid} <= {True}
-    assert outlook.refusal == ""
-    assert [one.planned.trial.config for one in models(outlook)] == (
-        [PAINTER] if reason else [PAINTER, config]
-    )
-
-    one = Catalog(tmp_path, tmp_path, ("a",), images[:1], kind="image")
-    outlook = outlook_of(plan_of(PAINTER), tmp_path=tmp_path, catalog=one)
-    assert {one.reason for one in outlook.invalid} == {"one class is no class"}
-
-
-def test_a_run_takes_the_trials_that_the_data_set_has_images_for(tmp_path: Path) -> None:
-    images = tuple(
-        Video(sha256=name, frames=1, width=9, height=9, path=f"{name}/0.png", split="train", label=at)
-        for at, name in enumerate("ab")
-    )
-    fitting = Fitting(Catalog(tmp_path, tmp_path, ("a", "b"), images, kind="image"))
-    large = replace(PAINTER, data=ImageSpec(size=10))
-    plan, reasons = fitting.possible(plan_of(PAINTER, large))
-    assert [planned.trial.config for planned in plan.trials] == [Judge(), PAINTER]
-    assert ["(2 too small)" in reason for reason in reasons.values()] == [True]
-    whole = plan_of(PAINTER)
-    assert fitting.possible(whole) == (whole, {})
-    with pytest.raises(DataError, match="2 too small"):
-        fitting.possible(plan_of(large))
-
-
-def test_videos_are_no_images(tmp_path: Path) -> None:
-    video = Video(sha256="0", frames=9, width=9, height=9, path="a/0.mp4", split="train", label=0)
-    outlook = outlook_of(
-        plan_of(PAINTER), tmp_path=tmp_path, catalog=Catalog(tmp_path, tmp_path, ("a",), (video,))
-    )
-    assert {one.reason for one in outlook.invalid} == {
-        f"{tmp_path} must be a data set of images, but holds videos"
-    }
 
 
 def test_hours_are_those_of_trials_like_it(tmp_path: Path) -> None:
