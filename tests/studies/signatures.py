@@ -1,4 +1,4 @@
-"""The signature of every trial of every study at every scale, as signatures.json has them.
+"""Signatures of every trial of every study at every scale, as stored in signatures.json.
 
 `python tests/studies/signatures.py --write` writes that file anew.
 """
@@ -30,13 +30,13 @@ the cells that it fills (or its name, if it fills none and others require it).""
 
 
 def every_signature() -> Signatures:
-    """All rows of all tables of all studies, and the first points of their searches."""
+    """Signatures of all rows of all tables of all studies, and of the first points of their searches."""
     with TemporaryDirectory() as results:
         return {file.stem: _signatures(file, Path(results)) for file in STUDIES}
 
 
 def _signatures(file: Path, results: Path) -> dict[str, list[str]]:
-    """Those of one study, by scale.
+    """Signatures of one study, by scale.
 
     Args:
         results: an empty folder, where a search finds that nothing was asked before.
