@@ -11,14 +11,15 @@ import torch
 from rich.console import Console
 from rich.table import Table as Page
 
-from retable.data.clips import Clips
-from retable.data.embedded import ensure_embedded
-from retable.ddp import Workers
-from retable.run import AssignedRun, Assignment
-from retable.trial import Trial
+from retable.data.embedded.clips import ensure_embedded
+from retable.data.samples.clips import Clips
+from retable.store.assignment import Assignment
+from retable.training.run import AssignedRun
+from retable.trial.distributed import Workers
+from retable.trial.trial import Trial
 from studies.subsampling_ablation import STUDY
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.step import VideoGANLearner
+from trainables.video_gan.learner import VideoGANLearner
 
 SCALES = ("smoke", "toy")
 WARM_UP, TIMED = 2, 8

@@ -10,14 +10,15 @@ the networks' maps, is counted by studies/code_gan_cost.py.
 from dataclasses import replace
 from pathlib import Path
 
-from retable.claims import Claim, Comparison, Place
-from retable.data.image_spec import ImageSpec
-from retable.equal_time import EqualTime
-from retable.metrics.image_evaluation import ImageEvaluation
-from retable.scale import Scale
-from retable.study import Column, Row, Study, Table
-from retable.trial import TrialConfig
-from trainables.classifiers.image_config import ImageClassifierConfig
+from retable.data.decode.spec import ImageSpec
+from retable.evaluation.config import ImageEvaluation
+from retable.study.claims import Claim, Comparison, Place
+from retable.study.comparisons import EqualTime
+from retable.study.scale import Scale
+from retable.study.study import Study
+from retable.study.table import Column, Row, Table
+from retable.trial.config import TrialConfig
+from trainables.classifiers.cnn.config import ImageClassifierConfig
 from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.scales import paper, smoke, toy
 
@@ -109,6 +110,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli import main_study as main
+    from retable.cli.main import main_study as main
 
     raise SystemExit(main(STUDY))

@@ -15,17 +15,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from retable.console import open_console
-from retable.data.image_spec import ImageSpec
-from retable.metrics.image_evaluation import ImageEvaluation
-from retable.published import Published
-from trainables.classifiers.scales import SMALL
-from trainables.code_gan.channels import Stage2, after, before
+from retable.data.decode.spec import ImageSpec
+from retable.evaluation.config import ImageEvaluation
+from retable.io.console import open_console
+from retable.study.published import Published
+from trainables.classifiers.c3d.scales import SMALL
 from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
+from trainables.code_gan.stages.channels import Stage2, after, before
 
 if TYPE_CHECKING:
-    from trainables.code_gan.cost import TrainingCost
-    from trainables.code_gan.measure import Measured
+    from trainables.code_gan.costs.measure import Measured
+    from trainables.code_gan.costs.training import TrainingCost
 
 EPOCH = 30_000
 """Images of CelebA-HQ, fed once."""
@@ -117,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def counted(*, literal: bool = True) -> dict[CostRow, "TrainingCost"]:
     """What each row costs."""
-    from trainables.code_gan.cost import training_cost
+    from trainables.code_gan.costs.training import training_cost
 
     shapes = dict.fromkeys(row.shape for row in ROWS)  # codes of one size are of several resolutions
     found = {shape: training_cost(shape, literal=literal) for shape in shapes}
@@ -154,7 +154,7 @@ def records(costs: Costs) -> list[dict[str, str | int | float | None]]:
 
 def maps_table() -> Table:
     """The paper's Table 2, which gives the first and the last map of either network at 256 px."""
-    from trainables.code_gan.maps import maps
+    from trainables.code_gan.costs.maps import maps
 
     found = [maps(before(256)), maps(after(256))]
     table = Table(title="Table 2: maps at 256 px", title_justify="left", box=None, pad_edge=False)
@@ -222,7 +222,7 @@ def training_table(costs: Costs) -> Table:
 
 def stage_1_table() -> Table:
     """The encoder and the decoder at every size of codes and images that the paper has."""
-    from trainables.code_gan.cost import autoencoder_costs
+    from trainables.code_gan.costs.training import autoencoder_costs
 
     headings = ("parameters", *(f"{resolution}, GMAC" for resolution in (128, 256, 512, 1024)))
     table = _table("Stage 1, a forward pass of one image: encoder + decoder", headings)
@@ -241,7 +241,7 @@ def print_measured(
     times: dict[CostRow, Measured] = {}
     code = 0
     try:
-        from trainables.code_gan.measure import device, measure
+        from trainables.code_gan.costs.measure import device, measure
 
         on = device()
         for row in rows:
@@ -261,8 +261,8 @@ def print_measured(
 
 def measured_table(costs: Costs, times: "Mapping[CostRow, Measured]") -> Table:
     """Steps timed here, before and after acceleration, beside what was counted and what the paper measured."""
-    from retable.device import device_name
-    from trainables.code_gan.measure import device
+    from retable.costs.device import device_name
+    from trainables.code_gan.costs.measure import device
 
     joined = counted(literal=False)
     minutes = {row: found.epoch(EPOCH) / 60 for row, found in times.items()}

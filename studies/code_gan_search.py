@@ -7,9 +7,10 @@ Points are compared at equal iterations: a larger batch sees more images, and ta
 from dataclasses import replace
 from functools import partial
 
-from retable.scale import Scale
-from retable.search import Choice, Halving, Real, Search, Variant
-from retable.study import Row, Study
+from retable.study.scale import Scale
+from retable.study.search import Choice, Halving, Real, Search, Variant
+from retable.study.study import Study
+from retable.study.table import Row
 from studies.acceleration_ablation import AFTER
 from studies.code_size_ablation import ENCODER
 from trainables.code_gan.config import CodeGANConfig
@@ -56,6 +57,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli import main_study as main
+    from retable.cli.main import main_study as main
 
     raise SystemExit(main(STUDY))

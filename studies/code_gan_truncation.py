@@ -7,13 +7,14 @@ collected anew. What is trained is the accelerated GAN of 256 × 256 images of s
 
 from dataclasses import replace
 
-from retable.scale import Scale
-from retable.study import Row, Study
-from retable.tradeoff import Tradeoff
-from retable.trial import TrialConfig
+from retable.study.comparisons import Tradeoff
+from retable.study.scale import Scale
+from retable.study.study import Study
+from retable.study.table import Row
+from retable.trial.config import TrialConfig
 from studies.acceleration_ablation import AFTER
 from studies.truncation_ablation import AS_TRAINED, truncation_table
-from trainables.code_gan.sampling import CodeSamplingConfig, RealImagesConfig
+from trainables.code_gan.sampling.config import CodeSamplingConfig, RealImagesConfig
 from trainables.code_gan.scales import paper, smoke, toy
 
 SAMPLED = CodeSamplingConfig(of=AFTER)
@@ -37,6 +38,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli import main_study as main
+    from retable.cli.main import main_study as main
 
     raise SystemExit(main(STUDY))

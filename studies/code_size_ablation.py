@@ -12,16 +12,17 @@ many percent that makes the error larger. At toy scale stage 1 learns at twice t
 from dataclasses import replace
 from pathlib import Path
 
-from retable.claims import Claim, Place, rising
-from retable.data.image_spec import ImageSpec
-from retable.equal_time import EqualTime
-from retable.scale import Scale
-from retable.study import Column, Row, Study, Table
-from retable.trial import TrialConfig
+from retable.data.decode.spec import ImageSpec
+from retable.study.claims import Claim, Place, rising
+from retable.study.comparisons import EqualTime
+from retable.study.scale import Scale
+from retable.study.study import Study
+from retable.study.table import Column, Row, Table
+from retable.trial.config import TrialConfig
 from studies.acceleration_ablation import AFTER, IMPROVES
 from studies.acceleration_ablation import STUDY as ACCELERATION
+from trainables.code_gan.autoencoder.reconstruction_config import ReconstructionConfig
 from trainables.code_gan.config import AutoencoderConfig
-from trainables.code_gan.reconstructing import ReconstructionConfig
 from trainables.code_gan.scales import paper, smoke, toy
 
 ENCODER = AutoencoderConfig()
@@ -127,6 +128,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli import main_study as main
+    from retable.cli.main import main_study as main
 
     raise SystemExit(main(STUDY))

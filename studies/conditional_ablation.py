@@ -6,8 +6,9 @@ GAN" (IJCV 2020), sections 4.6 and 5.11. The unconditional trials are those of t
 
 from dataclasses import replace
 
-from retable.scale import Scale
-from retable.study import Column, Row, Study, Table, unchanged
+from retable.study.scale import Scale
+from retable.study.study import Study
+from retable.study.table import Column, Row, Table, unchanged
 from studies.subsampling_ablation import BASE, batch, stride
 from studies.subsampling_ablation import STUDY as SUBSAMPLING
 from studies.tganv2_claims import CONDITIONAL
@@ -51,6 +52,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli import main_study as main
+    from retable.cli.main import main_study as main
 
     raise SystemExit(main(STUDY))

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Literal
 from rich.console import Console
 from rich.table import Table
 
-from retable.console import open_console
-from retable.published import Published
+from retable.io.console import open_console
+from retable.study.published import Published
 from studies.subsampling_ablation import BASE, BOTH_3D_2D, NAIVE, ONLY_3D, STUDY, batch
 from trainables.video_gan.config import VideoGANConfig
 
 if TYPE_CHECKING:
-    from retable.cost import Cost
+    from retable.costs.flops import Cost
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def counted(rows: Sequence[CostRow]) -> dict[str, dict[int, "Cost"]]:
     """What each level of each row costs by the paper's convention, one clip forward."""
-    from trainables.video_gan.cost import forward_costs
+    from trainables.video_gan.costs import forward_costs
 
     return {row.label: forward_costs(row.config, row.part) for row in rows}
 
 
 def total(levels: Mapping[int, "Cost"]) -> "Cost":
     """All levels together."""
-    from retable.cost import Cost
+    from retable.costs.flops import Cost
 
     return sum(levels.values(), Cost())
 
@@ -153,7 +153,7 @@ def parameters_line() -> str:
     """How many parameters the networks have."""
     import torch
 
-    from retable.cost import parameters
+    from retable.costs.flops import parameters
     from trainables.video_gan.networks import build_discriminator, build_generator
 
     with torch.device("meta"):
@@ -169,7 +169,7 @@ def draw(counts: Counts, folder: Path) -> tuple[Path, Path]:
     Raises:
         OSError: the folder cannot be written.
     """
-    from retable.report.bars import Panel, draw_bars
+    from retable.report.plots.bars import Panel, draw_bars
 
     panels = []
     for part in ("generator", "discriminator"):

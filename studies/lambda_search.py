@@ -6,9 +6,10 @@ GAN" (IJCV 2020), section 5.2: the authors settled on 0.5, and on 10.0 for the b
 
 from dataclasses import replace
 
-from retable.scale import Scale
-from retable.search import Halving, Real, Search, Variant
-from retable.study import Row, Study, unchanged
+from retable.study.scale import Scale
+from retable.study.search import Halving, Real, Search, Variant
+from retable.study.study import Study
+from retable.study.table import Row, unchanged
 from studies.subsampling_ablation import BASE, BOTH_3D_2D, ONLY_3D, batch, stride
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.scales import smoke, toy
@@ -67,6 +68,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli import main_study as main
+    from retable.cli.main import main_study as main
 
     raise SystemExit(main(STUDY))

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from retable.metrics.evaluation import Evaluation
-from retable.scale import Scale
-from retable.study import Column, Row, Study, Table, unchanged
+from retable.evaluation.config import Evaluation
+from retable.study.scale import Scale
+from retable.study.study import Study
+from retable.study.table import Column, Row, Table, unchanged
 from studies.tganv2_claims import SUBSAMPLING
-from trainables.classifiers.scales import PAPER as C3D
+from trainables.classifiers.c3d.scales import PAPER as C3D
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.scales import smoke, toy
 
@@ -161,6 +162,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli import main_study as main
+    from retable.cli.main import main_study as main
 
     raise SystemExit(main(STUDY))

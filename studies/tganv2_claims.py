@@ -4,7 +4,7 @@ Saito et al., "Train Sparsely, Generate Densely" (IJCV 2020). A claim stands as 
 paper's own numbers bear it out: `retable table` prints both.
 """
 
-from retable.claims import Claim, Place, each_beats, rising
+from retable.study.claims import Claim, Place, each_beats, rising
 
 METRICS = ("IS", "FID")
 OTHERS = ("VGAN", "TGAN", "MoCoGAN", "ProgressiveVGAN", "ProgressiveVGAN w/ SWL")

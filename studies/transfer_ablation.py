@@ -10,11 +10,12 @@ smoke and toy scale each category is one of the embedded images' classes, and th
 from dataclasses import replace
 from pathlib import Path
 
-from retable.claims import Claim, Place
-from retable.data.image_spec import ImageSpec
-from retable.scale import Scale
-from retable.study import Column, Row, Study, Table
-from retable.trial import TrialConfig
+from retable.data.decode.spec import ImageSpec
+from retable.study.claims import Claim, Place
+from retable.study.scale import Scale
+from retable.study.study import Study
+from retable.study.table import Column, Row, Table
+from retable.trial.config import TrialConfig
 from studies.acceleration_ablation import AFTER, pair
 from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
 from trainables.code_gan.scales import paper, smoke, toy
@@ -93,6 +94,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli import main_study as main
+    from retable.cli.main import main_study as main
 
     raise SystemExit(main(STUDY))

@@ -8,13 +8,14 @@ what was told. The first row of each table is the full model of the subsampling 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from retable.claims import Claim, Place
-from retable.scale import Scale
-from retable.study import Column, Row, Study, Table
-from retable.trial import TrialConfig
+from retable.study.claims import Claim, Place
+from retable.study.scale import Scale
+from retable.study.study import Study
+from retable.study.table import Column, Row, Table
+from retable.trial.config import TrialConfig
 from studies.subsampling_ablation import AT_2
 from studies.subsampling_ablation import STUDY as SUBSAMPLING
-from trainables.video_gan.sampling import SamplingConfig
+from trainables.video_gan.sampling.config import SamplingConfig
 from trainables.video_gan.scales import of_what_is_scored, paper, smoke, toy
 
 FULL = AT_2
@@ -130,6 +131,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli import main_study as main
+    from retable.cli.main import main_study as main
 
     raise SystemExit(main(STUDY))

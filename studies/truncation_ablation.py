@@ -8,14 +8,15 @@ itself, which is the full model of studies/subsampling_ablation.py. studies/code
 from collections.abc import Mapping
 from dataclasses import replace
 
-from retable.metrics.evaluation import Evaluation
-from retable.scale import Scale
-from retable.study import Column, Row, Study, Table
-from retable.tradeoff import Tradeoff
-from retable.trial import TrialConfig
-from trainables.classifiers.scales import PAPER as C3D
+from retable.evaluation.config import Evaluation
+from retable.study.comparisons import Tradeoff
+from retable.study.scale import Scale
+from retable.study.study import Study
+from retable.study.table import Column, Row, Table
+from retable.trial.config import TrialConfig
+from trainables.classifiers.c3d.scales import PAPER as C3D
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.sampling import RealClipsConfig, SamplingConfig
+from trainables.video_gan.sampling.config import RealClipsConfig, SamplingConfig
 from trainables.video_gan.scales import of_what_is_scored, paper, smoke, toy
 
 FULL = VideoGANConfig(s_t=2, batch_size=16, evaluation=Evaluation(classifier=C3D))
@@ -57,6 +58,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli import main_study as main
+    from retable.cli.main import main_study as main
 
     raise SystemExit(main(STUDY))

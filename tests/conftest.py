@@ -48,13 +48,13 @@ def gang() -> Gang:
 
 @pytest.fixture(scope="session")
 def walking() -> ModuleType:
-    """The study whose model is two numbers: tests/cluster/walking.py, imported by its name."""
+    """The study whose model is two numbers: tests/retable/cluster/walking.py, imported by its name."""
     return _by_name(Path(__file__).parent / "cluster" / "walking.py")
 
 
 @pytest.fixture(scope="session")
 def valley() -> ModuleType:
-    """The search whose model is one number: tests/retable/valley.py, imported by its name."""
+    """The search whose model is one number: tests/retable/search/valley.py, imported by its name."""
     return _by_name(Path(__file__).parent / "retable" / "valley.py")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from retable.ddp import Workers
+from retable.trial.distributed import Workers
 
 
 def main(file: str, folder: str, rank: str, size: str) -> None:

@@ -19,5 +19,5 @@ case $(cat /sys/class/dmi/id/sys_vendor 2> /dev/null || true) in
   Google) cloud=gcp ;;
   *) exit 0 ;;
 esac
-setsid python -m retable.cluster.notice "$cloud" > "$run/notice.log" 2>&1 < /dev/null &
+setsid python -m retable.cluster.spot.preemption "$cloud" > "$run/notice.log" 2>&1 < /dev/null &
 echo $! > "$run/notice.pid"

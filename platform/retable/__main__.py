@@ -1,5 +1,5 @@
 """`python -m retable` is `retable`."""
 
-from retable.cli import main
+from retable.cli.main import main
 
 raise SystemExit(main())

@@ -44,11 +44,11 @@ def loaded(modules: str, among: set[str]) -> str:
 
 
 def test_tables_render_without_torch_ray_and_mlflow() -> None:
-    report = "retable.report.table, retable.report.render, retable.report.export, retable.plan"
+    report = "retable.report.tables.tidy, retable.report.formats.console, retable.report.formats.export, retable.planning.plan"
     assert loaded(f"{report}, studies.subsampling_ablation", {"torch", "ray", "mlflow"}) == "[]"
 
 
 def test_the_command_line_answers_before_anything_heavy_is_loaded() -> None:
     trainers = {"torch", "ray", "mlflow", "optuna"}
     tables = {"pandas", "scipy", "matplotlib", "pyarrow", "numpy"}
-    assert loaded("retable.cli", trainers | tables) == "[]"
+    assert loaded("retable.cli.main", trainers | tables) == "[]"

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from retable.cli import load_study
-from retable.commands import Request
+from retable.cli.commands.request import Request
+from retable.cli.main import load_study
 
 HERE = Path(__file__).parent
 STORED = HERE / "signatures.json"

@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from retable.changes import changes
-from retable.plan import make_plan
-from retable.report.paper_check import check_paper
+from retable.planning.plan import make_plan
+from retable.report.tables.paper_check import check_paper
+from retable.study.changes import changes
 from studies import code_size_ablation
 from studies.acceleration_ablation import CLAIMS, ROWS, STUDY, before
 from trainables.code_gan.config import CodeGANConfig

@@ -4,7 +4,7 @@ import pytest
 
 from studies.code_gan_cost import PUBLISHED, ROWS, config_of, main
 from trainables.code_gan.config import CodeGANConfig
-from trainables.code_gan.measure import Measured
+from trainables.code_gan.costs.measure import Measured
 
 
 def test_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,7 +63,7 @@ def test_what_was_measured_is_printed_however_it_ends(
             return Measured(seconds, config.batch_size, steps)
         raise ending
 
-    monkeypatch.setattr("trainables.code_gan.measure.measure", measured)
+    monkeypatch.setattr("trainables.code_gan.costs.measure.measure", measured)
     command = ["--measure", "--resolutions", "256,512", "--batch-size", "4"]
     if ending is KeyboardInterrupt:
         assert main(command) == 130

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from retable.searched import search_plan, tunings
+from retable.search.summary import search_plan, tunings
 from studies.code_gan_search import STUDY
 from trainables.code_gan.config import AutoencoderConfig
 

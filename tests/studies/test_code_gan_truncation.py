@@ -2,11 +2,11 @@
 
 import pytest
 
-from retable.plan import make_plan
-from retable.trial import ScoringConfig
+from retable.planning.plan import make_plan
+from retable.trial.scoring import ScoringConfig
 from studies.code_gan_truncation import STUDY
 from studies.code_size_ablation import STUDY as CODE_SIZES
-from trainables.classifiers.image_config import ImageClassifierConfig
+from trainables.classifiers.cnn.config import ImageClassifierConfig
 from trainables.code_gan.config import CodeGANConfig
 
 

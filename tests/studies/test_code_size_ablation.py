@@ -2,12 +2,12 @@ from collections import Counter
 
 import pytest
 
-from retable.plan import make_plan
-from retable.report.paper_check import check_paper
+from retable.planning.plan import make_plan
+from retable.report.tables.paper_check import check_paper
 from studies.code_size_ablation import CLAIMS, STUDY
+from trainables.code_gan.autoencoder.reconstruction_config import ReconstructionConfig
 from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
-from trainables.code_gan.cost import training_cost
-from trainables.code_gan.reconstructing import ReconstructionConfig
+from trainables.code_gan.costs.training import training_cost
 
 
 @pytest.mark.parametrize("scale", ["smoke", "toy", "paper"])

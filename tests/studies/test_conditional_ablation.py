@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from retable.plan import make_plan
-from retable.study import Cell
+from retable.planning.plan import make_plan
+from retable.study.table import Cell
 from studies.conditional_ablation import STUDY
 from studies.subsampling_ablation import STUDY as SUBSAMPLING
 from trainables.video_gan.config import VideoGANConfig

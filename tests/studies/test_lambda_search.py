@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from retable.cli import load_study, main_study
-from retable.searched import search_plan, tunings
+from retable.cli.main import load_study, main_study
+from retable.search.summary import search_plan, tunings
 
 STUDY = load_study(Path(__file__).parents[2] / "studies" / "lambda_search.py")
 

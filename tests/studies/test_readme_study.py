@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from retable.cli import load_study, main
-from retable.data.embedded import ensure_embedded
-from retable.metrics.evaluation import Evaluation
-from trainables.classifiers.scales import SMALL
+from retable.cli.main import load_study, main
+from retable.data.embedded.clips import ensure_embedded
+from retable.evaluation.config import Evaluation
+from trainables.classifiers.c3d.scales import SMALL
 from trainables.video_gan import scales
 from trainables.video_gan.config import VideoGANConfig
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from retable.plan import make_plan
-from retable.published import NOT_CONDITIONS
-from retable.study import Cell
-from retable.trial import Trial
+from retable.planning.plan import make_plan
+from retable.study.published import NOT_CONDITIONS
+from retable.study.table import Cell
+from retable.trial.trial import Trial
 from studies.subsampling_ablation import AT_4, BASE, BASELINES, NINE, STUDY, TABLES, TEN, batch, naive
 from trainables.video_gan.config import VideoGANConfig
 
@@ -156,7 +156,7 @@ MYPY = """[mypy]
 mypy_path = platform:.
 explicit_package_bases = True
 follow_imports = silent
-[mypy-torch.*,numpy.*,retable.ddp,retable.run]
+[mypy-torch.*,numpy.*,retable.trial.distributed,retable.run]
 follow_imports = skip
 """
 
@@ -170,7 +170,7 @@ def test_mypy_catches_a_misspelt_field(tmp_path: Path) -> None:
         "replace(BASE, s_t=4)\n"
         "replace(BASE, st=4)\n"
         "replace(BASE, s_t='four')\n"
-        "from retable.designs import leave_one_out\n"
+        "from retable.study.designs import leave_one_out\n"
         "leave_one_out(BASE, {'S1': lambda config: replace(config, S1=False)})\n"
         "leave_one_out(BASE, {'S1': lambda config: replace(config, S_1=False)})\n",
         encoding="utf-8",

@@ -2,11 +2,11 @@
 
 import pytest
 
-from retable.claims import Claim
-from retable.report.cells import filled_cells
-from retable.report.claims import claims_plan, judge
-from retable.report.paper_check import check_paper
-from retable.study import Study
+from retable.report.results.cells import filled_cells
+from retable.report.tables.claims import claims_plan, judge
+from retable.report.tables.paper_check import check_paper
+from retable.study.claims import Claim
+from retable.study.study import Study
 from studies import conditional_ablation
 from studies.subsampling_ablation import STUDY
 from trainables.video_gan.config import VideoGANConfig

@@ -3,12 +3,12 @@
 from collections import Counter
 from pathlib import Path
 
-from retable.costs import CostBook
-from retable.forecast import StepCost
-from retable.plan import make_plan
-from retable.planning import look_ahead
-from retable.pricing import Machine
-from retable.trial import TrialConfig
+from retable.costs.cache import CostBook
+from retable.planning.duration import Machine
+from retable.planning.estimate import look_ahead
+from retable.planning.plan import make_plan
+from retable.trial.config import TrialConfig
+from retable.trial.step_cost import StepCost
 from studies import conditional_ablation, subsampling_ablation
 
 

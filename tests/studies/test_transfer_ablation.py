@@ -8,27 +8,18 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from retable.data.image_spec import ImageSpec
-from retable.data.stills import CLASSES
-from retable.plan import make_plan
-from retable.planning import look_ahead
-from retable.pricing import Machine
-from retable.report.paper_check import check_paper
-from retable.report.plan import print_outlook
-from retable.study import Row
-from retable.trial import TrialConfig
-from studies.transfer_ablation import (
-    CATEGORIES,
-    CLAIM,
-    EMBEDDED,
-    ENCODER,
-    FACES,
-    ROWS,
-    STUDY,
-    TABLE,
-)
+from retable.data.decode.spec import ImageSpec
+from retable.data.embedded.stills import CLASSES
+from retable.planning.duration import Machine
+from retable.planning.estimate import look_ahead
+from retable.planning.plan import make_plan
+from retable.report.plan.table import print_outlook
+from retable.report.tables.paper_check import check_paper
+from retable.study.table import Row
+from retable.trial.config import TrialConfig
+from studies.transfer_ablation import CATEGORIES, CLAIM, EMBEDDED, ENCODER, FACES, ROWS, STUDY, TABLE
 from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
-from trainables.code_gan.encoding import CodesConfig
+from trainables.code_gan.encoding.config import CodesConfig
 
 DATA = "0123456789abcdef"
 
@@ -123,5 +114,5 @@ def test_at_paper_scale_an_encoder_may_be_brought_instead() -> None:
     assert config.encoder is not None
     assert config.encoder.data == ImageSpec(size=128, classes=("celeba_hq",))
     assert config.data == ImageSpec(size=256, classes=("cat",))
-    with pytest.raises(FileNotFoundError, match="nowhere.*trainables.code_gan.export"):
+    with pytest.raises(FileNotFoundError, match="nowhere.*trainables.code_gan.autoencoder.export"):
         list(make_plan(STUDY, STUDY.scales["paper"].encoded_by(Path("nowhere")), DATA).trials)

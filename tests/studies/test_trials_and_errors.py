@@ -4,18 +4,19 @@ from typing import cast
 import pytest
 import torch
 
-from retable.data.clips import Clips
-from retable.ddp import Workers
-from retable.plan import make_plan
-from retable.run import Run
-from retable.trial import Trial, TrialConfig
+from retable.data.samples.clips import Clips
+from retable.planning.plan import make_plan
+from retable.trial.config import TrialConfig
+from retable.trial.distributed import Workers
+from retable.trial.run import Run
+from retable.trial.trial import Trial
 from studies.subsampling_ablation import NINE
 from studies.trials_and_errors import FULL, STUDY, TABLES
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.cost import step_cost
-from trainables.video_gan.sampling import SamplingConfig
+from trainables.video_gan.costs import step_cost
+from trainables.video_gan.learner import VideoGANLearner
+from trainables.video_gan.sampling.config import SamplingConfig
 from trainables.video_gan.scales import smoke
-from trainables.video_gan.step import VideoGANLearner
 
 DATA = "0123456789abcdef"
 CHANGES = {

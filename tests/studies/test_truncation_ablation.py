@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from retable.cli import load_study
-from retable.plan import make_plan
-from retable.trial import ScoringConfig
+from retable.cli.main import load_study
+from retable.planning.plan import make_plan
+from retable.trial.scoring import ScoringConfig
 
 STUDIES = Path(__file__).parents[2] / "studies"
 TRUNCATION = load_study(STUDIES / "truncation_ablation.py")

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from retable import local
-from retable.data.catalog import scan
-from retable.execution import Execution
-from retable.ledger import Ledger
-from retable.plan import Plan, make_plan
-from retable.scale import Scale
-from retable.study import Column, Row, Study, Table, unchanged
-from retable.trial import Trial, TrialConfig
+from retable.data.scan.catalog import scan
+from retable.execution import local
+from retable.execution.execution import Execution
+from retable.planning.plan import Plan, make_plan
+from retable.store.ledger import Ledger
+from retable.study.scale import Scale
+from retable.study.study import Study
+from retable.study.table import Column, Row, Table, unchanged
+from retable.trial.config import TrialConfig
+from retable.trial.trial import Trial
 
 C = TypeVar("C", bound=TrialConfig)
 

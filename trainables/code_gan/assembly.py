@@ -1,16 +1,16 @@
 """Stage 2 put together: its images, the encoder that was trained for it, and what scores its samples."""
 
-from retable.data.images import Images
-from retable.ddp import Workers
-from retable.metrics.evaluate_images import ImageEvaluator
-from retable.metrics.image_evaluation import ImageEvaluation
-from retable.run import Run
-from retable.trial import Trial
-from trainables.code_gan.codec import Codec, trained_codec
-from trainables.code_gan.codes import Codes, PlainImages, StoredCodes
+from retable.data.samples.images import Images
+from retable.evaluation.config import ImageEvaluation
+from retable.evaluation.images import ImageEvaluator
+from retable.trial.distributed import Workers
+from retable.trial.run import Run
+from retable.trial.trial import Trial
+from trainables.code_gan.autoencoder.codec import Codec, trained_codec
 from trainables.code_gan.config import CodeGANConfig
-from trainables.code_gan.encoding_step import CodeWriter, copies
-from trainables.code_gan.step import CodeGANLearner
+from trainables.code_gan.encoding.codes import Codes, PlainImages, StoredCodes
+from trainables.code_gan.encoding.learner import CodeWriter, copies
+from trainables.code_gan.learner import CodeGANLearner
 
 
 def assembled(config: CodeGANConfig, seed: int, run: Run, workers: Workers) -> CodeGANLearner:

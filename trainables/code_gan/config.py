@@ -5,24 +5,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from retable.data.image_spec import ImageSpec
-from retable.identity import identified
-from retable.metrics.image_evaluation import ImageEvaluation
-from retable.published import Label
-from retable.trial import TrialConfig
-from trainables.code_gan.autoencoder_config import AutoencoderConfig
-from trainables.code_gan.brought import AnyAutoencoder, BroughtAutoencoder, encoder_classes
-from trainables.code_gan.channels import WIDTH, Stage2, levels
-from trainables.code_gan.checks import check_adam, check_least
-from trainables.code_gan.encoding import CodesConfig
+from retable.data.decode.spec import ImageSpec
+from retable.evaluation.config import ImageEvaluation
+from retable.trial.config import TrialConfig
+from retable.trial.identity import Label, identified
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
+from trainables.code_gan.autoencoder.pretrained import AnyAutoencoder, BroughtAutoencoder, encoder_classes
+from trainables.code_gan.encoding.config import CodesConfig
+from trainables.code_gan.stages.channels import WIDTH, Stage2, levels
+from trainables.code_gan.stages.checks import check_adam, check_least
 
 if TYPE_CHECKING:
-    from retable.ddp import Workers
-    from retable.figures.finished import Finished
-    from retable.figures.kinds import Figure
-    from retable.forecast import StepCost
-    from retable.run import Run
-    from trainables.code_gan.step import CodeGANLearner
+    from retable.figures.trained_trial import Finished
+    from retable.trial.distributed import Workers
+    from retable.trial.figures import Figure
+    from retable.trial.run import Run
+    from retable.trial.step_cost import StepCost
+    from trainables.code_gan.learner import CodeGANLearner
 
 __all__ = ["AutoencoderConfig", "CodeGANConfig"]
 
@@ -38,7 +37,7 @@ class CodeGANConfig(TrialConfig):
         encoder: the autoencoder whose codes are learned, and which decodes the generated ones.
         resolution: height and width of the images, whether they are generated or decoded.
         z_dim: dimensions of the normal noise.
-        width: channels of the widest layers (`trainables.code_gan.channels`).
+        width: channels of the widest layers (`trainables.code_gan.stages.channels`).
         pixel_norm: whether the generator normalises each pixel.
         lam: λ, the weight of the gradient penalty.
         n_critic: discriminator updates before each of the generator; each has a batch of its own.
@@ -199,13 +198,13 @@ class CodeGANConfig(TrialConfig):
 
     def step_cost(self) -> "StepCost":
         """Counted from the networks, on the meta device. Encoding is not in it."""
-        from trainables.code_gan.step_cost import code_gan_step_cost
+        from trainables.code_gan.costs.step import code_gan_step_cost
 
         return code_gan_step_cost(self)
 
     def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
         """Decode the train split's images before any worker starts; samples are compared with them too."""
-        from retable.data.images import Images
+        from retable.data.samples.images import Images
 
         return Images(data, self.data, "train", 0, progress=progress).notice
 
@@ -228,7 +227,7 @@ class CodeGANConfig(TrialConfig):
         self, finished: "Finished", samples: int, progress: Callable[[int, int], None]
     ) -> Iterator["Figure"]:
         """Samples, Figure 10 of the paper, and the samples' nearest training images."""
-        from trainables.code_gan.figures.everything import everything
+        from trainables.code_gan.figures.report import everything
 
         return everything(self, finished, samples, progress)
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.code_gan.discriminator import Discriminator
-from trainables.code_gan.objective import critic_loss, generator_loss, slope_penalty
+from trainables.code_gan.stages.objective import critic_loss, generator_loss, slope_penalty
 
 
 @dataclass(frozen=True)

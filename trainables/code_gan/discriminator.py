@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from trainables.code_gan.channels import WIDTH, channels, levels
-from trainables.code_gan.layers import SLOPE, conv, leaky
+from trainables.code_gan.stages.channels import WIDTH, channels, levels
+from trainables.code_gan.stages.layers import SLOPE, conv, leaky
 from trainables.parts.initial import he_normal_, lecun_normal_
 from trainables.parts.layout import packed
 

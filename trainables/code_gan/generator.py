@@ -5,8 +5,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from trainables.code_gan.channels import WIDTH, channels, levels
-from trainables.code_gan.layers import SLOPE, UpConv2d, conv, last_conv, leaky, unit_pixels
+from trainables.code_gan.stages.channels import WIDTH, channels, levels
+from trainables.code_gan.stages.layers import SLOPE, UpConv2d, conv, last_conv, leaky, unit_pixels
 from trainables.parts.initial import he_normal_
 from trainables.parts.layout import packed
 

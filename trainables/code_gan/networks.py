@@ -1,8 +1,8 @@
 """The networks of stage 2, with fresh weights."""
 
-from trainables.code_gan.channels import Stage2
 from trainables.code_gan.discriminator import Discriminator
 from trainables.code_gan.generator import Generator
+from trainables.code_gan.stages.channels import Stage2
 
 
 def build_generator(shape: Stage2, *, literal: bool = False) -> Generator:

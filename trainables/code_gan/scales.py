@@ -9,11 +9,11 @@ The classifier stays too: an evaluation's is the study's to choose.
 from dataclasses import dataclass, replace
 from typing import cast
 
-from retable.metrics.image_evaluation import ImageEvaluation
-from retable.trial import C, TrialConfig
+from retable.evaluation.config import ImageEvaluation
+from retable.trial.config import C, TrialConfig
+from trainables.code_gan.autoencoder.reconstruction_config import ReconstructionConfig
 from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
-from trainables.code_gan.reconstructing import ReconstructionConfig
-from trainables.code_gan.sampling import CodeSamplingConfig, RealImagesConfig
+from trainables.code_gan.sampling.config import CodeSamplingConfig, RealImagesConfig
 
 SHRINK = 4
 ENCODER_SNAPSHOTS = 4

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from retable.ddp import SyncBatchNorm2d
+from retable.trial.distributed import SyncBatchNorm2d
 
 
 class ConditionalBatchNorm2d(nn.Module):

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import torch
 from torch import nn
 
-from retable.streams import stream
+from retable.trial.random import stream
 
 Layer: TypeAlias = nn.Linear | nn.Conv2d | nn.Conv3d
 

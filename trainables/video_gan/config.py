@@ -6,20 +6,19 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from retable.data.errors import DataError
-from retable.data.spec import ClipSpec
-from retable.identity import identified, option
-from retable.metrics.evaluation import Evaluation
-from retable.published import Label
-from retable.trial import TrialConfig
+from retable.data.decode.errors import DataError
+from retable.data.decode.spec import ClipSpec
+from retable.evaluation.config import Evaluation
+from retable.trial.config import TrialConfig
+from retable.trial.identity import Label, identified, option
 
 if TYPE_CHECKING:
-    from retable.ddp import Workers
-    from retable.figures.finished import Finished
-    from retable.figures.kinds import Figure
-    from retable.forecast import StepCost
-    from retable.run import Run
-    from trainables.video_gan.step import VideoGANLearner
+    from retable.figures.trained_trial import Finished
+    from retable.trial.distributed import Workers
+    from retable.trial.figures import Figure
+    from retable.trial.run import Run
+    from retable.trial.step_cost import StepCost
+    from trainables.video_gan.learner import VideoGANLearner
 
 PAPER_CLIPS = ClipSpec()
 UCF101_CLASSES = 101
@@ -308,7 +307,7 @@ class VideoGANConfig(TrialConfig):
 
     def step_cost(self) -> "StepCost":
         """Counted from the networks, on the meta device."""
-        from trainables.video_gan.cost import step_cost
+        from trainables.video_gan.costs import step_cost
 
         return step_cost(self)
 
@@ -322,8 +321,8 @@ class VideoGANConfig(TrialConfig):
         Raises:
             DataError: the data set can't be trained on, or it has other classes than a conditional model's networks.
         """
-        from retable.data.catalog import scan
-        from retable.data.clips import Clips
+        from retable.data.samples.clips import Clips
+        from retable.data.scan.catalog import scan
 
         if self.conditional:
             found = scan(data, frames=self.frames).classes
@@ -337,7 +336,7 @@ class VideoGANConfig(TrialConfig):
 
     def build(self, seed: int, run: "Run", workers: "Workers") -> "VideoGANLearner":
         """The learner of this config on this worker."""
-        from trainables.video_gan.step import VideoGANLearner
+        from trainables.video_gan.learner import VideoGANLearner
 
         return VideoGANLearner(self, seed, run, workers)
 
@@ -345,7 +344,7 @@ class VideoGANConfig(TrialConfig):
         self, finished: "Finished", samples: int, progress: Callable[[int, int], None]
     ) -> Iterator["Figure"]:
         """Figures 6 to 15 of the paper."""
-        from trainables.video_gan.figures.everything import everything
+        from trainables.video_gan.figures.report import everything
         from trainables.video_gan.figures.sampler import Sampler
 
         return everything(Sampler.of(self, finished), samples, progress)

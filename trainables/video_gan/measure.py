@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 
-from retable.forecast import MIB
+from retable.trial.step_cost import MIB
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.cost import Part, video_shapes
+from trainables.video_gan.costs import Part, video_shapes
 from trainables.video_gan.networks import build_critic, build_generator, first_labels
 
 STEPS = 3

@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.critic import Critic
-from trainables.video_gan.discriminator import Discriminator
-from trainables.video_gan.generator import Generator
-from trainables.video_gan.penalty import Penalty
+from trainables.video_gan.losses.critic import Critic
+from trainables.video_gan.losses.penalty import Penalty
+from trainables.video_gan.modules.discriminator import Discriminator
+from trainables.video_gan.modules.generator import Generator
 
 
 def build_generator(config: VideoGANConfig, *, literal: bool = False) -> Generator:

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from retable.data.spec import ClipSpec
-from retable.metrics.evaluation import Evaluation
-from retable.trial import TrialConfig
-from trainables.classifiers.scales import SMALL
+from retable.data.decode.spec import ClipSpec
+from retable.evaluation.config import Evaluation
+from retable.trial.config import TrialConfig
+from trainables.classifiers.c3d.scales import SMALL
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.sampling import RealClipsConfig, SamplingConfig
+from trainables.video_gan.sampling.config import RealClipsConfig, SamplingConfig
 
 EMBEDDED_CLASSES = 10
 

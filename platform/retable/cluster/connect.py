@@ -16,9 +16,9 @@ from ray._private.runtime_env.constants import RAY_JOB_CONFIG_JSON_ENV_VAR
 from ray.exceptions import AuthenticationError
 
 from retable.cluster import SETTINGS
-from retable.cluster.roll_call import NodesDifferError, check_versions, unseen
+from retable.cluster.preflight import NodesDifferError, check_versions, unseen
 from retable.cluster.token import protect, token_file
-from retable.sources import checkout
+from retable.environment.sources import checkout
 
 PASSED_ON = ("RETABLE_CACHE",)
 """Variables that workers take from the driver. Without them they use what is usual on their own machine."""

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from retable.cluster.launch import cpus_beside
-from retable.costs import CostBook
-from retable.execution import Execution
-from retable.forecast import StepCost
-from retable.placement import Choice, Gang, Node, Placement, Reservation, Wish, choose, place
-from retable.plan import PlannedTrial
-from retable.run import Assignment
-from retable.trial import TrialConfig
+from retable.cluster.worker_groups import cpus_beside
+from retable.costs.cache import CostBook
+from retable.execution.execution import Execution
+from retable.planning.placement import Choice, Gang, Node, Placement, Reservation, Wish, choose, place
+from retable.planning.plan import PlannedTrial
+from retable.store.assignment import Assignment
+from retable.trial.config import TrialConfig
+from retable.trial.step_cost import StepCost
 
 LOOK_SECONDS = 1.0
 """Between two looks at the cluster."""

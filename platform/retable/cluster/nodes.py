@@ -9,9 +9,9 @@ import ray
 from ray._private import state
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from retable.cluster.autoscaling import Demand
 from retable.cluster.connect import connected
-from retable.cluster.demand import Demand
-from retable.placement import Gang, Node
+from retable.planning.placement import Gang, Node
 
 KIND_LABEL = "ray.io/node-group"
 LISTED = "local.cluster.node"

@@ -12,14 +12,14 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer, get_device
 from ray.tune.integration.ray_train import TuneReportCallback
 
-from retable import loop
-from retable.cluster.group import GroupConfig
-from retable.cluster.metrics import WatchedRun, trial_gauges
-from retable.failures import Cause, cause_of
-from retable.files import write_json
-from retable.mirror import attended
-from retable.placement import Gang, Placement
-from retable.run import Assignment
+from retable.cluster.monitoring.gauges import WatchedRun, trial_gauges
+from retable.cluster.process_group import GroupConfig
+from retable.execution.retries import Cause, cause_of
+from retable.io.files import write_json
+from retable.planning.placement import Gang, Placement
+from retable.store.assignment import Assignment
+from retable.store.mirror import attended
+from retable.training import loop
 
 NODE_LABEL = "ray.io/node-id"
 """The label that Ray gives each node."""

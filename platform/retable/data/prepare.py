@@ -1,6 +1,6 @@
 """`retable data prepare`: a data set that the user brings -> a folder of decoded frames that training maps into memory.
 
-Readers do all the decoding: those of this machine, or those of a cluster (retable.cluster.encode). They give the same
+Readers do all the decoding: those of this machine, or those of a cluster (retable.cluster.decode). They give the same
 bytes, for what is in which shard depends on the videos alone.
 """
 
@@ -12,18 +12,17 @@ from pathlib import Path
 
 from rich.filesize import decimal
 
-from retable.data.catalog import Catalog, catalogued, look
-from retable.data.check import Report, reported
-from retable.data.errors import DataError
-from retable.data.image_spec import ImageSpec
-from retable.data.lmdb_store import on_disk
-from retable.data.prepared import FILE, read_prepared, write_prepared
-from retable.data.probes import Found
-from retable.data.readers import Readers, Request
-from retable.data.shards import bytes_to_decode, open_shards
-from retable.data.source import Source
-from retable.data.spec import Spec
-from retable.files import make_folder, write_json
+from retable.data.decode.errors import DataError
+from retable.data.decode.lmdb import on_disk
+from retable.data.decode.pool import Readers, Request
+from retable.data.decode.spec import ImageSpec, Spec
+from retable.data.samples.shards import bytes_to_decode, open_shards
+from retable.data.scan.catalog import Catalog, catalogued, look
+from retable.data.scan.check import Report, reported
+from retable.data.scan.prepared import FILE, read_prepared, write_prepared
+from retable.data.scan.probe import Found
+from retable.data.scan.source import Source
+from retable.io.files import make_folder, write_json
 
 BAD_FILES = "bad_files.json"
 OURS = {FILE, BAD_FILES, "catalogs", "shards"}

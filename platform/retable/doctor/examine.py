@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from retable.data.cache import cache_folder
 from retable.doctor import access, all_reduce, devices, machine, packages, storage, tracker
 from retable.doctor.finding import Finding, failure, ok, told, warning
 from retable.doctor.video import decoders
-from retable.tracking import default_uri
+from retable.io.cache import cache_folder
+from retable.tracking.mlflow import default_uri
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from retable.doctor.finding import Finding, worst
-from retable.report.text import counted
+from retable.report.results.numbers import counted
 
 STYLES = {"ok": "green", "warning": "yellow", "failure": "bold red"}
 

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from retable.data.video import Frames
+from retable.data.decode.video import Frames
 from retable.doctor.finding import Finding, failure, ok
 
 FRAMES, SIZE = 8, 64
@@ -50,7 +50,7 @@ def decoders(readers: Mapping[str, Reader] | None = None) -> Finding:
 
 
 def _both() -> dict[str, Reader]:
-    from retable.data.video import read
+    from retable.data.decode.video import read
 
     return {"decord": lambda path: read(path, "decord"), "PyAV": lambda path: read(path, "pyav")}
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from retable.figures.kinds import Curves, Figure, Film, Sheet
-from retable.pictures import Pixels
-from retable.report.lines import Line, LinePanel
+from retable.figures.kinds import Curves, Film, Sheet
+from retable.io.media import Pixels
+from retable.report.plots.lines import Line, LinePanel
+from retable.trial.figures import Figure
 
 SHOWN = 6
 

@@ -3,39 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from retable.files import write_text
-from retable.pictures import Pixels, grid_mp4, strip_png
-from retable.report.lines import LinePanel, draw_lines, tidy
+from retable.io.files import write_text
+from retable.io.media import Pixels, grid_mp4, strip_png
+from retable.report.plots.lines import LinePanel, draw_lines, tidy
 
 FPS = 15
 """Frames a second, as the TGANv2 authors' previews."""
-
-
-class Figure(Protocol):
-    """One figure.
-
-    Attributes:
-        name: stem of its files.
-        caption: what it shows, and what the paper leaves unsaid about it.
-    """
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def caption(self) -> str: ...
-
-    def write(self, folder: Path, stamp: str = "") -> list[Path]:
-        """Draw it into files of that folder, each replaced whole.
-
-        Args:
-            stamp: which trial this is, at which scale and iteration; stills and plots show it.
-
-        Raises:
-            OSError: the folder can't be written.
-        """
-        ...
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import TypeVar, Union, get_args, get_origin, get_type_hints
 
-from retable.trial import Trial, TrialConfig
+from retable.trial.config import TrialConfig
+from retable.trial.trial import Trial
 
 FAMILIES = "trainables"
 """The package whose families may be revived: no name in a file says what is imported."""

@@ -12,7 +12,7 @@ from typing import Protocol, Self
 import torch
 from torch import Tensor
 
-from retable.ddp import Workers
+from retable.trial.distributed import Workers
 
 ROWS_AT_ONCE = 256  # of a moment matrix sent at a time: 4,096-d features of many workers then stay small
 

@@ -8,8 +8,8 @@ negative. Unlike FID's, its expectation does not depend on the number of samples
 import torch
 from torch import Tensor
 
-from retable.ddp import Workers
-from retable.streams import stream
+from retable.trial.distributed import Workers
+from retable.trial.random import stream
 
 SEED = 0  # of the subsets: not a trial's, so that the protocol alone names the reference
 

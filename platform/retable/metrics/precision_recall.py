@@ -9,8 +9,8 @@ generated one (equation 2).
 import torch
 from torch import Tensor
 
-from retable.ddp import Workers
-from retable.metrics.neighbours import squared_distances
+from retable.metrics.nearest import squared_distances
+from retable.trial.distributed import Workers
 
 ROWS = 512
 """Samples whose distances are held at once. Blocks are the same for any number of workers, and so are the last bits."""

@@ -11,15 +11,15 @@ import av
 import numpy as np
 import pytest
 
-from retable.data import readers
-from retable.data.embedded import ensure_embedded
-from retable.data.readers import Readers, Request
-from retable.data.video import Frames
+from retable.data.decode import pool
+from retable.data.decode.pool import Readers, Request
+from retable.data.decode.video import Frames
+from retable.data.embedded.clips import ensure_embedded
 
 # The real reader, but for what a file's name asks for.
 MISBEHAVING = """
 import os, time
-from retable.data import reader
+from retable.data import worker as reader
 
 def trapped(task, real):
     def run(**request):
@@ -54,14 +54,14 @@ def misbehaving(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Readers]:
 
     A second is what they have for a file that hangs them, and all others may take as long as they do.
     """
-    ask = readers._Reader.ask
+    ask = pool._Reader.ask
 
     def make(*tasks: str) -> Readers:
-        def patient(reader: readers._Reader, request: Request, seconds: float) -> Mapping[str, object]:
+        def patient(reader: pool._Reader, request: Request, seconds: float) -> Mapping[str, object]:
             hangs = request["task"] in tasks and "hangs" in Path(str(request["path"])).name
             return ask(reader, request, seconds if hangs else 900)
 
-        monkeypatch.setattr(readers._Reader, "ask", patient)
+        monkeypatch.setattr(pool._Reader, "ask", patient)
         command = (sys.executable, "-c", MISBEHAVING.format(tasks=tasks))
         return Readers(command=command, seconds=1, attempts=1)
 

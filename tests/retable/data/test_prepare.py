@@ -14,17 +14,17 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from retable.data import catalog as catalog_module
-from retable.data.catalog import scan
-from retable.data.clips import Clips
-from retable.data.errors import DataError
+from retable.cli.commands.data import prepare_data
+from retable.data.datasets import locate
+from retable.data.decode.errors import DataError
+from retable.data.decode.pool import Readers
+from retable.data.decode.spec import ClipSpec
 from retable.data.prepare import Preparation
-from retable.data.prepared import FILE, read_prepared, write_prepared
-from retable.data.readers import Readers
-from retable.data.sets import locate
-from retable.data.source import Source
-from retable.data.spec import ClipSpec
-from retable.preparing import prepare_data
+from retable.data.samples.clips import Clips
+from retable.data.scan import catalog as catalog_module
+from retable.data.scan.catalog import scan
+from retable.data.scan.prepared import FILE, read_prepared, write_prepared
+from retable.data.scan.source import Source
 
 SPEC = ClipSpec(size=24)
 NOBODY = Readers(command=("false",))
@@ -291,11 +291,12 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from rich.console import Console
-from retable.data import probes, shards
+from retable.data.scan import probe as probes
+from retable.data.samples import shards
 from retable.data.prepare import Preparation
-from retable.data.readers import Readers
-from retable.data.source import Source
-from retable.data.spec import ClipSpec
+from retable.data.decode.pool import Readers
+from retable.data.scan.source import Source
+from retable.data.decode.spec import ClipSpec
 
 def killing(last):
     def told(done, total, size):
@@ -338,7 +339,7 @@ def test_a_kill_loses_at_most_one_shard(
     assert not (out / FILE).exists()
     with pytest.raises(DataError, match="has begun .* and not finished; run the same command"):
         scan(out)
-    monkeypatch.setattr("retable.data.shards.SHARD", 60_000)
+    monkeypatch.setattr("retable.data.samples.shards.SHARD", 60_000)
     code, printed = prepare(ucf101, out, SPEC, ("train",))
     assert code == 0
     assert "Looking" not in printed

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from retable.data.check import check
-from retable.data.clips import Clips
-from retable.data.spec import ClipSpec
+from retable.data.decode.spec import ClipSpec
+from retable.data.samples.clips import Clips
+from retable.data.scan.check import check
 
 WEIZMANN = Path(__file__).resolve().parents[4] / "shared" / "data" / "weizmann64"
 

@@ -2,7 +2,7 @@ import numpy as np
 
 from retable.figures.compare import comparison
 from retable.figures.kinds import Curves, Film, Sheet
-from retable.report.lines import Line, LinePanel
+from retable.report.plots.lines import Line, LinePanel
 
 
 def film(frames: int, side: int, value: int) -> Film:

@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from retable.data.spec import ClipSpec, FaceSpec
+from retable.data.decode.spec import ClipSpec, FaceSpec
+from retable.evaluation.config import Evaluation
 from retable.figures.revive import known_configs, revived
-from retable.metrics.evaluation import Evaluation
-from retable.trial import Trial, TrialConfig
+from retable.trial.config import TrialConfig
+from retable.trial.trial import Trial
 from studies.subsampling_ablation import STUDY
-from trainables.classifiers.brought import BroughtC3D
-from trainables.classifiers.config import C3DConfig
-from trainables.classifiers.scales import PAPER, SMALL
+from trainables.classifiers.c3d.config import C3DConfig
+from trainables.classifiers.c3d.pretrained import BroughtC3D
+from trainables.classifiers.c3d.scales import PAPER, SMALL
 from trainables.video_gan.config import VideoGANConfig
 
 BASE = VideoGANConfig(evaluation=Evaluation(classifier=PAPER))

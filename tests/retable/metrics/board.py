@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from retable.ddp import Workers
+from retable.trial.distributed import Workers
 
 
 @dataclass

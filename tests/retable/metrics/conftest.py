@@ -11,12 +11,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from retable import checkpoint
-from retable.data.clips import Clips
-from retable.data.spec import ClipSpec
-from retable.metrics.resize import Resize
-from retable.streams import stream
-from retable.trial import Trial, TrialConfig
+from retable.data.decode.spec import ClipSpec
+from retable.data.samples.clips import Clips
+from retable.evaluation.resize import Resize
+from retable.store import checkpoint
+from retable.trial.config import TrialConfig
+from retable.trial.random import stream
+from retable.trial.trial import Trial
 
 FRAMES, SIZE, CLASSES, FEATURES = 2, 4, 3, 5
 ACCURACY = "accuracy7x1_bilinear4_test_data-00000f"

@@ -4,8 +4,8 @@ import torch
 from scipy import linalg
 from torchmetrics.image.fid import FrechetInceptionDistance
 
-from retable.ddp import Workers
 from retable.metrics.frechet import Gaussian, Moments, Samples, ThinGaussian, frechet_distance
+from retable.trial.distributed import Workers
 
 
 def features(n: int, d: int, seed: int, *, shift: float = 0.0) -> torch.Tensor:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torchmetrics.image.kid import poly_mmd
 
-from retable.ddp import Workers
 from retable.metrics.kernel import kernel_distances, squared_mmd
+from retable.trial.distributed import Workers
 from tests.retable.metrics.board import Board, Threads
 
 

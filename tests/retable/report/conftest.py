@@ -7,13 +7,15 @@ from typing import ClassVar
 
 import pytest
 
-from retable.plan import Plan, make_plan
-from retable.published import Label
-from retable.report.results import Result
-from retable.run import Score
-from retable.scale import Scale
-from retable.study import Column, Row, Study, Table
-from retable.trial import Trial, TrialConfig
+from retable.planning.plan import Plan, make_plan
+from retable.report.results.load import Result
+from retable.study.scale import Scale
+from retable.study.study import Study
+from retable.study.table import Column, Row, Table
+from retable.trial.config import TrialConfig
+from retable.trial.identity import Label
+from retable.trial.learner import Score
+from retable.trial.trial import Trial
 
 PUBLISHED = """table,model,s_t,metric,value,std,note
 9,Naive,1,is,12.79,0.1,taken from table 5

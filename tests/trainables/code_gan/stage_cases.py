@@ -11,19 +11,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from retable.data.image_spec import ImageSpec
-from retable.ddp import Workers
-from retable.metrics.image_evaluation import ImageEvaluation
-from retable.run import Score
-from retable.streams import stream
-from trainables.classifiers.config import C3DConfig
-from trainables.classifiers.image_config import ImageClassifierConfig
-from trainables.code_gan.autoencoder import build_autoencoder
-from trainables.code_gan.autoencoder_step import AutoencoderLearner
-from trainables.code_gan.codec import Codec
-from trainables.code_gan.codes import Pictures, PlainImages
+from retable.data.decode.spec import ImageSpec
+from retable.evaluation.config import ImageEvaluation
+from retable.trial.distributed import Workers
+from retable.trial.learner import Score
+from retable.trial.random import stream
+from trainables.classifiers.c3d.config import C3DConfig
+from trainables.classifiers.cnn.config import ImageClassifierConfig
+from trainables.code_gan.autoencoder.codec import Codec
+from trainables.code_gan.autoencoder.learner import AutoencoderLearner
+from trainables.code_gan.autoencoder.network import build_autoencoder
 from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
-from trainables.code_gan.step import CodeGANLearner
+from trainables.code_gan.encoding.codes import Pictures, PlainImages
+from trainables.code_gan.learner import CodeGANLearner
 
 ENCODER = AutoencoderConfig(
     iterations=10,

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from retable.ddp import SyncBatchNorm2d
+from retable.trial.distributed import SyncBatchNorm2d
 from trainables.parts.conditional_norm import ConditionalBatchNorm2d
 
 

@@ -6,9 +6,10 @@ from typing import cast
 
 import numpy as np
 
-from retable.figures.finished import Finished
-from retable.figures.kinds import Figure, Sheet
-from retable.trained import Kept, kept, learnt
+from retable.figures.kinds import Sheet
+from retable.figures.trained_trial import Finished
+from retable.store.trained import Kept, kept, learnt
+from retable.trial.figures import Figure
 from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.figures.sampler import Sampler
 

@@ -8,17 +8,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from retable.data.images import Images
-from retable.data.pixels import to_model, to_uint8
-from retable.data.split import spread
-from retable.ddp import Workers
-from retable.figures.finished import Finished
-from retable.figures.kinds import Curves, Figure, Sheet
-from retable.metrics.features import ClassifierConfig, FeatureExtractor
-from retable.metrics.neighbours import nearest
-from retable.metrics.real import RealImages, real_features
-from retable.pictures import Pixels
-from retable.report.lines import Line, LinePanel
+from retable.data.samples.images import Images
+from retable.data.samples.pixels import to_model, to_uint8
+from retable.data.samples.split import spread
+from retable.evaluation.features import ClassifierConfig, FeatureExtractor
+from retable.evaluation.real import RealImages, real_features
+from retable.figures.kinds import Curves, Sheet
+from retable.figures.trained_trial import Finished
+from retable.io.media import Pixels
+from retable.metrics.nearest import nearest
+from retable.report.plots.lines import Line, LinePanel
+from retable.trial.distributed import Workers
+from retable.trial.figures import Figure
 from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.figures.sampler import Sampler
 

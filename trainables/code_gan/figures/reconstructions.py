@@ -8,14 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from retable.data.errors import DataError
-from retable.data.image_spec import ImageSpec
-from retable.data.images import Images
-from retable.data.pixels import to_model, to_uint8
-from retable.data.split import spread
-from retable.figures.finished import Finished
-from retable.figures.kinds import Figure, Sheet
-from trainables.code_gan.codec import Codec
+from retable.data.decode.errors import DataError
+from retable.data.decode.spec import ImageSpec
+from retable.data.samples.images import Images
+from retable.data.samples.pixels import to_model, to_uint8
+from retable.data.samples.split import spread
+from retable.figures.kinds import Sheet
+from retable.figures.trained_trial import Finished
+from retable.trial.figures import Figure
+from trainables.code_gan.autoencoder.codec import Codec
 from trainables.code_gan.config import AutoencoderConfig
 
 SHOWN = 6

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from retable.data.pixels import to_uint8
-from retable.figures.finished import Finished
-from retable.pictures import Pixels
-from trainables.code_gan.codec import Codec
+from retable.data.samples.pixels import to_uint8
+from retable.figures.trained_trial import Finished
+from retable.io.media import Pixels
+from trainables.code_gan.autoencoder.codec import Codec
 from trainables.code_gan.config import CodeGANConfig
-from trainables.code_gan.draws import noise
-from trainables.code_gan.synthesis import Synthesis
+from trainables.code_gan.random_draws import noise
+from trainables.code_gan.sampling.synthesis import Synthesis
 
 SEED = 0
 """Of the figures' noise: the same for every trial, and none that training or a score has used."""

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from retable.data.pixels import to_uint8
-from retable.figures.kinds import Figure, Sheet
+from retable.data.samples.pixels import to_uint8
+from retable.figures.kinds import Sheet
+from retable.trial.figures import Figure
 from trainables.code_gan.figures.sampler import Sampler
 
 SIDE = 6

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from retable.figures.kinds import Figure, Film, Sheet
+from retable.figures.kinds import Film, Sheet
+from retable.trial.figures import Figure
 from trainables.video_gan.figures.sampler import COLUMNS, Codes, Sampler
 
 STEPS = 8

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from retable.figures.kinds import Figure, Film, Sheet
-from retable.pictures import Pixels
+from retable.figures.kinds import Film, Sheet
+from retable.io.media import Pixels
+from retable.trial.figures import Figure
 from trainables.video_gan.figures.sampler import Sampler
 
 SHOWN, FRAME_BY_FRAME = 6, 3

@@ -7,13 +7,13 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from retable.data.clips import to_uint8
-from retable.figures.finished import Finished
-from retable.pictures import Pixels
+from retable.data.samples.clips import to_uint8
+from retable.figures.trained_trial import Finished
+from retable.io.media import Pixels
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.draws import noise
-from trainables.video_gan.generator import Generator
+from trainables.video_gan.modules.generator import Generator
 from trainables.video_gan.networks import build_generator
+from trainables.video_gan.random_draws import noise
 
 SEED = 0
 """Of the figures' noise: the same for every trial, so that trials are compared on the same z."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from retable.figures.kinds import Figure, Film, Sheet
+from retable.figures.kinds import Film, Sheet
+from retable.trial.figures import Figure
 from trainables.video_gan.figures.sampler import COLUMNS, Sampler
 
 WHOLE = 8

@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from retable.figures.kinds import Curves, Figure, Sheet
+from retable.figures.kinds import Curves, Sheet
 from retable.metrics.similarity import psnr, ssim
-from retable.report.lines import Line, LinePanel
+from retable.report.plots.lines import Line, LinePanel
+from retable.trial.figures import Figure
 from trainables.video_gan.figures.sampler import BATCH, Sampler
 
 SHOWN, FIRST = 8, 6

@@ -13,15 +13,17 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from retable.claims import Claim, Place
-from retable.ddp import Workers
-from retable.equal_time import EqualTime
-from retable.published import Label
-from retable.run import Best, Run, Score
-from retable.scale import Scale
-from retable.streams import stream
-from retable.study import Column, Row, Study, Table
-from retable.trial import TrialConfig
+from retable.study.claims import Claim, Place
+from retable.study.comparisons import EqualTime
+from retable.study.scale import Scale
+from retable.study.study import Study
+from retable.study.table import Column, Row, Table
+from retable.trial.config import TrialConfig
+from retable.trial.distributed import Workers
+from retable.trial.identity import Label
+from retable.trial.learner import Best, Score
+from retable.trial.random import stream
+from retable.trial.run import Run
 
 FAULTS = "STORED_FAULTS"
 

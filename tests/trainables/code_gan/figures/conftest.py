@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from retable.cli import load_study
-from retable.data.embedded_images import ensure_embedded_images
-from retable.plan import Plan
+from retable.cli.main import load_study
+from retable.data.embedded.images import ensure_embedded_images
+from retable.planning.plan import Plan
 from tests.trainables.trained_plan import trained_plan
 
 STUDY = Path(__file__).with_name("small_study.py")

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from retable.scale import Scale
-from retable.study import Column, Row, Study, Table, unchanged
-from retable.trial import TrialConfig
+from retable.study.scale import Scale
+from retable.study.study import Study
+from retable.study.table import Column, Row, Table, unchanged
+from retable.trial.config import TrialConfig
 from tests.trainables.code_gan.stage_cases import PLANNED_ENCODER, PLANNED_GAN
 
 ENCODER = replace(PLANNED_ENCODER, snapshot_every=1, code_channels=4)

@@ -11,18 +11,18 @@ import pytest
 import torch
 from PIL import Image
 
-from retable.checkpoint import Checkpoint
-from retable.cli import main
-from retable.data.image_spec import ImageSpec
-from retable.data.images import Images
-from retable.data.pixels import to_model, to_uint8
-from retable.figures.finished import Finished, NothingToDraw, find, opened
+from retable.cli.main import main
+from retable.data.decode.spec import ImageSpec
+from retable.data.samples.images import Images
+from retable.data.samples.pixels import to_model, to_uint8
+from retable.evaluation.config import ImageEvaluation
 from retable.figures.kinds import Sheet
-from retable.metrics.image_evaluation import ImageEvaluation
-from retable.pictures import GAP, SIDE
-from retable.streams import stream
-from retable.trained import Kept, kept, learnt
-from trainables.classifiers.image_config import ImageClassifierConfig
+from retable.figures.trained_trial import Finished, NothingToDraw, find, opened
+from retable.io.media import GAP, SIDE
+from retable.store.checkpoint import Checkpoint
+from retable.store.trained import Kept, kept, learnt
+from retable.trial.random import stream
+from trainables.classifiers.cnn.config import ImageClassifierConfig
 from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
 from trainables.code_gan.figures import before_after, reconstructions
 from trainables.code_gan.figures.before_after import at_equal_iterations, at_equal_time, side_by_side
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from tests.trainables.code_gan.figures.conftest import Place
 
 OTHER_SIZES = """
-from retable.study import Row, Table
+from retable.study.table import Row, Table
 from tests.trainables.code_gan.figures import small_study
-from trainables.code_gan.reconstructing import ReconstructionConfig
+from trainables.code_gan.autoencoder.reconstruction_config import ReconstructionConfig
 
 ROW = Row("at 32 pixels", ReconstructionConfig(of=small_study.ENCODER, resolution=32))
 TABLE = small_study.replace(small_study.STUDY.table("1"), rows=(ROW,))

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from retable.cli import load_study
-from retable.data.embedded import ensure_embedded
-from retable.plan import Plan
+from retable.cli.main import load_study
+from retable.data.embedded.clips import ensure_embedded
+from retable.planning.plan import Plan
 from tests.trainables.trained_plan import trained_plan
 from trainables.video_gan.config import VideoGANConfig
 

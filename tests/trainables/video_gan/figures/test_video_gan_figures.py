@@ -13,13 +13,13 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from retable.cli import main
-from retable.figures.finished import Finished, find, opened
+from retable.cli.main import main
+from retable.figures.trained_trial import Finished, find, opened
+from retable.io.media import GAP, LINE, SIDE
 from retable.metrics.similarity import psnr, ssim
-from retable.pictures import GAP, LINE, SIDE
-from retable.streams import stream
+from retable.trial.random import stream
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.figures.everything import everything
+from trainables.video_gan.figures.report import everything
 from trainables.video_gan.figures.sampler import Codes, Sampler
 from trainables.video_gan.networks import build_generator
 

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from retable.data.spec import ClipSpec
-from retable.metrics.evaluation import Evaluation
-from retable.scale import Scale
-from retable.study import Column, Row, Study, Table, unchanged
-from trainables.classifiers.scales import SMALL
+from retable.data.decode.spec import ClipSpec
+from retable.evaluation.config import Evaluation
+from retable.study.scale import Scale
+from retable.study.study import Study
+from retable.study.table import Column, Row, Table, unchanged
+from trainables.classifiers.c3d.scales import SMALL
 from trainables.video_gan.config import VideoGANConfig
 
 FRAMES, SIZE = 8, 16

@@ -1,0 +1,82 @@
+"""What `retable doctor` does, told on a console."""
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from retable.cluster.jobs.transfer import ANSWER
+from retable.doctor.examine import Subject, examine_alone
+from retable.doctor.finding import Finding, worst
+from retable.doctor.report import from_json, rendered, to_json
+from retable.environment.sources import Sources, checkout
+
+
+@dataclass(frozen=True)
+class Place:
+    """What is looked at.
+
+    Attributes:
+        results: folder of results, shared by all nodes unless RETABLE_STORAGE names another place.
+        address: of a running Ray cluster of which this machine is a node; None for this machine only.
+        cluster: file or job server's URL of a cluster, on whose head the doctor then runs; None for here.
+        expected: addresses of nodes that must be in the cluster; those of the cluster's file are added.
+    """
+
+    results: Path
+    address: str | None = None
+    cluster: str | None = None
+    expected: tuple[str, ...] = ()
+
+
+def diagnose(place: Place, console: Console, *, as_json: bool = False) -> int:
+    """Look at this machine, or at every node of a cluster; exit code 1 if training would not work.
+
+    Args:
+        as_json: print `to_json` and nothing else.
+
+    Raises:
+        ConnectionError: the cluster can't be reached, or does not run what it is asked to.
+        ValueError: the cluster's file or token won't do.
+    """
+    if as_json:
+        findings = _findings(place)
+        console.print_json(data=to_json(findings), indent=2)
+    else:
+        with console.status("Looking at what training needs"):
+            findings = _findings(place)
+        console.print(rendered(findings))
+    return int(worst(findings) == "failure")
+
+
+def _findings(place: Place) -> tuple[Finding, ...]:
+    if place.cluster is not None:
+        return _on_head(place.cluster, place.expected)
+    storage = os.environ.get("RETABLE_STORAGE") or str(place.results.absolute())
+    if place.address is None:
+        return examine_alone(Subject(storage))
+    from retable.cluster.health.doctor import examine_cluster
+
+    return examine_cluster(place.address, storage, place.expected)
+
+
+def _on_head(cluster: str, expected: tuple[str, ...]) -> tuple[Finding, ...]:
+    """What the doctor finds that runs on a cluster's head."""
+    from retable.cluster.jobs.head import head_of, nodes_of
+    from retable.cluster.jobs.jobs import jobs_on
+
+    nodes = [*nodes_of(cluster), *expected]
+    words = ["doctor", "--json", *(["--expect", ",".join(nodes)] if nodes else [])]
+    with tempfile.TemporaryDirectory() as folder, jobs_on(head_of(cluster)) as jobs:
+        Path(folder, "doctor.txt").touch()  # a wheel has nothing that travels, and a job can't be without
+        job, log = jobs.answer(checkout() or Sources(Path(folder), checkout=False), words)
+    _, _, text = log.partition(f"{ANSWER}\n")
+    try:
+        told, _ = json.JSONDecoder().raw_decode(text.lstrip())
+    except ValueError as error:
+        said = "\n".join(log.strip().splitlines()[-20:])
+        raise ConnectionError(f"the head did not run the doctor: {job.message.strip()}\n{said}") from error
+    return from_json(told)

@@ -1,0 +1,95 @@
+"""What `retable ship` does: MLflow is brought up to date from a folder of results, also an MLflow that has nothing."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+from rich.text import Text
+
+from retable.report.results.load import Result, parse_results
+from retable.store.ledger import Ledger
+from retable.tracking.delivery import Parcel
+from retable.tracking.mlflow import TrackedTrial, Tracker, default_uri
+from retable.tracking.uploader import ship_all
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """The trials of one study at one scale, over one data set.
+
+    Attributes:
+        data: the data set's fingerprint.
+    """
+
+    data: str
+    trials: Mapping[str, TrackedTrial]
+
+    def outcomes(self, signatures: Iterable[str]) -> dict[str, Result]:
+        """What became of the trials, as `retable.report.results.load.load_results` has it."""
+        trials = self.trials.values()
+        return parse_results(
+            {trial.signature: trial.result for trial in trials if trial.result is not None},
+            signatures,
+            {trial.signature: trial.state for trial in trials},
+            {trial.signature: trial.message for trial in trials},
+            {trial.signature: trial.run for trial in trials},
+        )
+
+
+def remembered(study: str, scale: str, results: Path, uri: str) -> Remembered:
+    """What the tracker holds of a study at a scale. Of a trial that was trained in several places, the latest result.
+
+    Args:
+        results: folder of results, for its own database where the URI is empty.
+        uri: the tracker's; empty for MLFLOW_TRACKING_URI, or the database in `results`.
+
+    Raises:
+        ValueError: there is no such database, or it holds nothing of the study, or trials over different data sets.
+    """
+    uri = uri or default_uri(results)
+    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+        raise ValueError(f"MLflow's database {uri} does not exist; name another (--from-mlflow URI)")
+    with TemporaryDirectory() as nothing:  # a tracker keeps the locks of its writing in its folder of results
+        tracker = Tracker(uri, study, Path(nothing))
+        trials: dict[str, TrackedTrial] = {}
+        for trial in tracker.trials(study, scale):
+            if trial.result is not None or trial.signature not in trials:
+                trials[trial.signature] = trial
+    data = {trial.data for trial in trials.values()}
+    if len(data) != 1:
+        found = f"trials over {len(data)} data sets ({', '.join(sorted(data))})" if data else "no trial"
+        raise ValueError(
+            f"MLflow at {tracker.place} must hold trials of {study} at scale {scale} over one data set, but has {found}; "
+            "name the tracker (--from-mlflow URI) and the scale (--scale) that they were trained at"
+        )
+    return Remembered(data.pop(), trials)
+
+
+SECONDS = 600.0
+"""Most for one study; a server that takes nothing is given up on sooner."""
+
+
+def ship(results: Path, console: Console) -> int:
+    """Deliver what earlier runs could not, of every study in the folder; exit code 1 if some of it is still here.
+
+    Trials that another process is training are left to it.
+
+    Raises:
+        ValueError: no trial of a study is in the folder.
+    """
+    if next(Parcel.all(results), None) is None:
+        raise ValueError(f"{results} holds nothing for MLflow: name with --out the folder that a study wrote")
+    states: dict[str, str] = {}
+    if (path := results / "ledger.db").exists():
+        with Ledger(path) as ledger:
+            states = {record.signature: record.state for record in ledger.trials()}
+    pending = ship_all(results, states, lambda why: console.print(Text(why, style="yellow")), SECONDS)
+    if pending:
+        console.print(
+            f"{pending:,} points, files and states could not be delivered. Run the same command again."
+        )
+        return 1
+    console.print(f"MLflow has everything that is in {results}.")
+    return 0

@@ -1,0 +1,105 @@
+"""What the command line says of trials while they are trained, and afterwards. It only reads."""
+
+from collections import Counter
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from retable.cli.commands.request import Request, fingerprint_if_here
+from retable.execution.progress import Following
+from retable.execution.retries import failure_class
+from retable.planning.plan import PlannedTrial
+from retable.report.plan.table import SHORT
+from retable.report.results.numbers import counted
+from retable.store.ledger import Ledger
+from retable.store.records import Attempt, TrialRecord, find
+
+NUMBERS = "iteration", "attempts", "worker-hours"
+STYLES = {"done": "green", "collapsed": "yellow", "failed": "red", "running": "bold"}
+
+
+def show_status(request: Request, console: Console, trial: str | None = None) -> int:
+    """Print each trial's state, how far it is, what it cost and why it failed; or all of one trial.
+
+    Args:
+        trial: the signature of a trial, or its beginning.
+
+    Raises:
+        ValueError: no trial has that signature, or several begin like that.
+    """
+    path = request.results / "ledger.db"
+    if not path.exists():
+        console.print(f"{path} does not exist: nothing was run with --out {request.results}")
+        return 0
+    with Ledger(path) as ledger:
+        known = {record.signature: record for record in ledger.trials()}
+    if trial is not None:
+        return _show_trial(request, find(known.values(), trial), console)
+    plan = request.plan(fingerprint_if_here(request, console))
+    console.print(Text(f"{request.study.paper}, scale {request.scale.name}", style="bold"))
+    rows = Table(box=None, pad_edge=False)
+    for heading in ("trial", "", "state", "iteration", "attempts", "worker-hours", ""):
+        rows.add_column(heading, overflow="fold", justify="right" if heading in NUMBERS else "left")
+    for planned in plan.trials:
+        rows.add_row(*_row(request, planned, known.get(planned.signature)))
+    console.print(rows, "")
+    found = (known.get(planned.signature) for planned in plan.trials)
+    states = Counter(record.state if record and record.attempts else "missing" for record in found)
+    counts = ", ".join(f"{count} {state}" for state, count in states.items())
+    console.print(f"{counted(len(plan.trials), 'trial')}: {counts}.")
+    if states["failed"]:
+        console.print(
+            "--trial and the signature in the first column print a trial's attempts with their tracebacks."
+        )
+    return 0
+
+
+def _row(request: Request, planned: PlannedTrial, record: TrialRecord | None) -> list[str | Text]:
+    short, family = planned.signature[:SHORT], planned.trial.config.trainable
+    name = planned.name if planned.name == family else f"{family} {planned.name}"
+    if record is None or not record.attempts:
+        return [short, Text(name), "missing"]
+    last = record.attempts[-1]
+    total = planned.trial.config.iterations
+    at, words = record.iteration, _last_line(last.message)
+    if record.state == "running":
+        following = Following(request.results / "trials" / record.signature, last.number)
+        following.refresh()
+        at, words = following.iteration, following.words(planned.trial.config)
+    return [
+        short,
+        Text(name),
+        Text(_state(last), style=STYLES.get(record.state, "")),
+        f"{at}/{total}",
+        str(len(record.attempts)),
+        f"{record.worker_seconds / 3600:.2f}",
+        Text(words),
+    ]
+
+
+def _show_trial(request: Request, record: TrialRecord, console: Console) -> int:
+    console.print(Text(f"{record.signature}  {record.name}", style="bold"))
+    console.print(f"folder {request.results / 'trials' / record.signature}")
+    for attempt in record.attempts:
+        parts = [
+            f"attempt {attempt.number}: {_state(attempt)} at iteration {attempt.iteration}",
+            f"{attempt.began} to {attempt.ended or 'now'}",
+            f"{attempt.worker_seconds / 3600:.2f} worker-hours",
+            f"{counted(attempt.workers, 'worker')} of {attempt.owner.host}",
+        ]
+        if attempt.split > 1:
+            parts.append(f"micro-batches cut in {attempt.split}")
+        console.print(Text(", ".join(parts), style=STYLES.get(attempt.state, "")))
+        if attempt.message:
+            console.print(Text(attempt.message.rstrip()))
+    return 0
+
+
+def _state(attempt: Attempt) -> str:
+    cause = failure_class(attempt)
+    return f"{attempt.state}: {cause.replace('_', ' ')}" if cause else attempt.state
+
+
+def _last_line(message: str) -> str:
+    return message.strip().splitlines()[-1] if message.strip() else ""

@@ -1,0 +1,186 @@
+"""The doctor's checks on every node of a cluster, by an actor that is pinned to each, and those between nodes."""
+
+import socket
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import ray
+from ray.exceptions import GetTimeoutError, RayError
+
+from retable.cluster.connect import joined
+from retable.cluster.health.actor import Examiner
+from retable.doctor import access, all_reduce, clock, packages, storage, tracker
+from retable.doctor.all_reduce import Timing
+from retable.doctor.clock import membership
+from retable.doctor.examine import Machine, Subject, examine
+from retable.doctor.finding import Finding, failure, told
+
+HEAD = "node:__internal_head__"
+SECONDS = 120.0
+"""Most time for the nodes' answers: the first imports torch."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A living node.
+
+    Attributes:
+        name: its host's, told apart where two nodes share one.
+        address: its IP address.
+        gpus: that Ray offers on it.
+        head: whether it is the head, which reaches MLflow for all.
+        examiner: the actor on it.
+    """
+
+    name: str
+    address: str
+    gpus: float
+    head: bool
+    examiner: Any
+
+
+def examine_cluster(address: str, place: str, expected: Sequence[str] = ()) -> tuple[Finding, ...]:
+    """Look at every node of a running cluster, and at the ways between nodes.
+
+    Args:
+        address: of the cluster, as ``ray.init`` takes it.
+        place: folder or URL of the results, which all nodes are to share.
+        expected: addresses or names of hosts that must be there.
+
+    Raises:
+        ConnectionError: nothing answers at the address.
+    """
+    with joined(address) as dashboard:
+        nodes = _nodes()
+        there = membership(
+            [_address(name) for name in expected], [(node.address, node.name) for node in nodes]
+        )
+        machines, findings = _machines(nodes, place)
+        findings += [finding.on(name) for name, machine in machines.items() for finding in machine.findings]
+        answering = [node for node in nodes if node.name in machines]
+        findings += _driver(place, dashboard, machines)
+        findings += [told("clock", partial(_clock, node)).on(node.name) for node in answering]
+        return (there, *findings, *_storage(answering, place), *_all_reduces(answering, machines))
+
+
+def _address(name: str) -> str:
+    """The IP address of a host, as far as it has one here."""
+    try:
+        return socket.gethostbyname(name)
+    except OSError:
+        return name
+
+
+def _driver(place: str, dashboard: str, machines: Mapping[str, Machine]) -> list[Finding]:
+    """What is said of where this driver runs, and of all machines together."""
+    driver = examine(Subject(place, in_cluster=True))
+    findings = [f.on("driver") for f in driver.findings if f.check in (access.CHECK, tracker.CHECK)]
+    if dashboard:
+        findings.append(access.locked(f"http://{dashboard}"))
+    everybody = {"driver": driver, **machines}
+    findings.append(packages.same_everywhere({name: m.versions for name, m in everybody.items()}))
+    findings.append(access.same_token({name: m.token for name, m in everybody.items()}))
+    return findings
+
+
+def _nodes() -> list[Node]:
+    """The living nodes, the head first, each with its actor."""
+    alive = sorted((n for n in ray.nodes() if n["Alive"]), key=lambda n: HEAD not in n["Resources"])
+    hosts = Counter(node["NodeManagerHostname"] for node in alive)
+    nodes = []
+    for node in alive:
+        host, number = node["NodeManagerHostname"], node["NodeID"]
+        nodes.append(
+            Node(
+                name=host if hosts[host] == 1 else f"{host}/{number[:6]}",
+                address=node["NodeManagerAddress"],
+                gpus=node["Resources"].get("GPU", 0),
+                head=HEAD in node["Resources"],
+                examiner=Examiner.on(number),
+            )
+        )
+    return nodes
+
+
+def _answers(check: str, asked: Mapping[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
+    """Each node's answer to what was asked of it; one that gives none in time is a finding."""
+    answers: dict[str, Any] = {}
+    findings = []
+    deadline = time.monotonic() + SECONDS
+    for name, reference in asked.items():
+        try:
+            answers[name] = ray.get(reference, timeout=max(deadline - time.monotonic(), 0.1))
+        except (RayError, GetTimeoutError) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
+            advice = "see `ray status`, and on the node the logs in /tmp/ray/session_latest/logs"
+            findings.append(failure(check, f"no answer: {reason}", advice).on(name))
+    return answers, findings
+
+
+def _machines(nodes: Sequence[Node], place: str) -> tuple[dict[str, Machine], list[Finding]]:
+    asked = {
+        node.name: node.examiner.examine.remote(
+            Subject(place, in_cluster=True, gpus=node.gpus, tracker=node.head)
+        )
+        for node in nodes
+    }
+    return _answers("node", asked)
+
+
+def _clock(node: Node) -> Finding:
+    return clock.clock(clock.measured(lambda: float(ray.get(node.examiner.now.remote(), timeout=SECONDS))))
+
+
+def _storage(nodes: Sequence[Node], place: str) -> list[Finding]:
+    """Every node writes a mark, then reads everybody's."""
+    written, findings = _answers(storage.CHECK, {n.name: n.examiner.write.remote(place) for n in nodes})
+    marks = {name: mark for name, mark in written.items() if isinstance(mark, storage.Mark)}
+    findings += [
+        storage.unwritable(place, reason).on(name)
+        for name, reason in written.items()
+        if isinstance(reason, str)
+    ]
+    readers = {node.name: node.examiner.read.remote(place, marks) for node in nodes if node.name in marks}
+    readings, lost = _answers(storage.CHECK, readers)
+    findings += lost + [storage.judged(place, seen).on(name) for name, seen in readings.items()]
+    removed = {n.name: n.examiner.remove.remote(place, marks[n.name]) for n in nodes if n.name in marks}
+    return findings + _answers(storage.CHECK, removed)[1]
+
+
+def _all_reduces(nodes: Sequence[Node], machines: Mapping[str, Machine]) -> list[Finding]:
+    """Each node with another one, so that all are measured; two processes of it where it is alone."""
+    if len(nodes) == 1:
+        between = f"two processes of {nodes[0].name}"
+        backends = ["gloo", *(["nccl"] if machines[nodes[0].name].gpus >= 2 else [])]
+        asked = {b: nodes[0].examiner.all_reduce_here.remote(b) for b in backends}
+        answers, lost = _answers("all-reduce", asked)
+        return lost + [all_reduce.judged(b, timing, between) for b, timing in answers.items()]
+    findings = []
+    pairs = list(zip(nodes[::2], nodes[1::2], strict=False))
+    rounds = [pairs, [(nodes[-1], nodes[0])]] if len(nodes) % 2 else [pairs]
+    for backend in ("gloo", "nccl"):
+        for together in rounds:
+            fit = [p for p in together if backend == "gloo" or all(machines[n.name].gpus for n in p)]
+            findings += _all_reduce(backend, fit)
+    return findings
+
+
+def _all_reduce(backend: str, pairs: Sequence[tuple[Node, Node]]) -> list[Finding]:
+    """Pairs that have no node in common, at the same time."""
+    asked: dict[str, Any] = {}
+    for first, second in pairs:
+        meeting = ray.get(first.examiner.meeting.remote(first.address), timeout=SECONDS)
+        for rank, node in enumerate((first, second)):
+            asked[node.name] = node.examiner.all_reduce.remote(rank, meeting, backend)
+    answers, findings = _answers(f"all-reduce, {backend}", asked)
+    for first, second in pairs:
+        timings = [answers[node.name] for node in (first, second) if node.name in answers]
+        faulty = [timing for timing in timings if timing.fault]
+        worst: Timing | None = max(faulty or timings, key=lambda timing: timing.seconds, default=None)
+        if worst is not None:
+            findings.append(all_reduce.judged(backend, worst, f"{first.name} and {second.name}"))
+    return findings

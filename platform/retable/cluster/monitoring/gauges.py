@@ -1,0 +1,159 @@
+"""What Prometheus is told of a running study, through Ray: how fast its trials are, what they score, how many are done.
+
+Ray serves a gauge for some 20 s after it was last set. So each is set again every few seconds while its process lives,
+and what has ended vanishes by itself: there are never more time series than what runs has.
+"""
+
+import math
+import threading
+from collections import Counter as Count
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ray.util.metrics import Counter, Gauge
+
+from retable.cluster.monitoring.series import (
+    ATTEMPTS,
+    EVALUATION,
+    ITERATION,
+    MEMORY,
+    SAMPLES,
+    SCORE,
+    STEP,
+    TRIALS,
+    WAIT,
+    WORKERS,
+    Series,
+    spelt,
+)
+from retable.execution.execution import Execution
+from retable.io.periodic import repeated
+from retable.metrics.protocol import Protocol
+from retable.planning.plan import PlannedTrial
+from retable.store.assignment import Assignment
+from retable.training.run import AssignedRun
+from retable.trial.learner import Score
+from retable.trial.run import Pace
+
+AGAIN_SECONDS = 5.0
+STATES = ("waiting", "running", "done", "collapsed", "failed", "stopped", "pruned", "held", "blocked")
+
+
+class Gauges:
+    """Gauges of this process with some labels in common."""
+
+    def __init__(self, labels: Mapping[str, str]) -> None:
+        self._labels = dict(labels)
+        self._gauges: dict[str, Gauge] = {}
+        self._values: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+        self._lock = threading.Lock()
+
+    def set(self, series: Series, value: float, more: Mapping[str, str] | None = None) -> None:
+        """Set one, and go on doing so; a value that is not finite ends it.
+
+        Args:
+            more: its labels beside those in common.
+        """
+        known = {**self._labels, **(more or {})}
+        key = series.name, tuple((name, spelt(known[name])) for name in series.labels)
+        with self._lock:
+            if series.name not in self._gauges:
+                self._gauges[series.name] = Gauge(series.name, series.about, series.labels)
+            if math.isfinite(value):
+                self._values[key] = value
+                self._gauges[series.name].set(value, dict(key[1]))
+            else:
+                self._values.pop(key, None)
+
+    def again(self) -> None:
+        """Set all that were set."""
+        with self._lock:
+            for (name, labels), value in self._values.items():
+                self._gauges[name].set(value, dict(labels))
+
+    @contextmanager
+    def kept(self, look: Callable[[], None] = lambda: None, seconds: float = AGAIN_SECONDS) -> Iterator[None]:
+        """Serve them while the body runs, from a thread.
+
+        Args:
+            look: what sets those that have to be looked up each time.
+        """
+
+        def again() -> None:
+            look()
+            self.again()
+
+        look()
+        with repeated(again, seconds, "gauges"):
+            yield
+
+
+@dataclass
+class WatchedRun(AssignedRun):
+    """A `Run` whose pace and scores can be watched."""
+
+    gauges: Gauges
+
+    def paced(self, iteration: int, pace: Pace) -> None:
+        rank = {"rank": str(self.rank)}
+        self.gauges.set(STEP, pace.step_seconds, rank)
+        self.gauges.set(WAIT, pace.data_seconds, rank)
+        if pace.memory_mb is not None:
+            self.gauges.set(MEMORY, pace.memory_mb * 2**20, rank)
+        if self.rank == 0:
+            self.gauges.set(SAMPLES, pace.samples_per_second)
+            self.gauges.set(ITERATION, iteration)
+            self.gauges.set(WORKERS, self.world_size)
+
+    def scored(self, iteration: int, scores: Mapping[str, Score], seconds: float) -> None:
+        if self.rank == 0:
+            self.gauges.set(EVALUATION, seconds)
+            for name, score in scores.items():
+                self.gauges.set(SCORE, score.value, {"metric": Protocol.parse(name).family, "protocol": name})
+
+
+@contextmanager
+def trial_gauges(assignment: Assignment) -> Iterator[Gauges]:
+    """What a worker's `WatchedRun` sets, for as long as it serves that assignment."""
+    gauges = Gauges(
+        {"trial": assignment.trial.signature, "study": "", "scale": "", "cell": "", **assignment.labels}
+    )
+    with gauges.kept():
+        yield gauges
+
+
+class _Ended:
+    """Counts the attempts that end, and no trial that never began."""
+
+    def __init__(self, labels: Mapping[str, str]) -> None:
+        self._labels = {name: spelt(value) for name, value in labels.items()}
+        self._counter = Counter(ATTEMPTS.name, ATTEMPTS.about, ATTEMPTS.labels)
+        self._under_way: set[str] = set()
+
+    def began(self, planned: PlannedTrial, assignment: Assignment) -> None:
+        self._under_way.add(planned.signature)
+
+    def ended(self, planned: PlannedTrial, state: str, message: str) -> None:
+        if planned.signature in self._under_way:
+            self._under_way.remove(planned.signature)
+            self._counter.inc(1, {**self._labels, "state": state})
+
+
+@contextmanager
+def exported(execution: Execution) -> Iterator[None]:
+    """Tell of an execution's trials by state, while the body runs."""
+    labels = {"study": execution.plan.study.name, "scale": execution.plan.scale.name}
+    gauges, before = Gauges(labels), execution.observers
+
+    def look() -> None:
+        counts = Count(list(execution.states.values()))
+        for state in dict.fromkeys((*STATES, *counts)):
+            gauges.set(TRIALS, counts[state], {"state": state})
+
+    execution.observers = (*before, _Ended(labels))
+    try:
+        with gauges.kept(look):
+            yield
+    finally:
+        execution.observers = before

@@ -1,0 +1,186 @@
+"""Plan -> one Tune experiment. Tune runs attempts; the execution says which, and the ledger is the truth.
+
+Tune's documented nesting (a trial that holds a CPU and waits for its gang's CPUs) can deadlock. Here a trial's Tune
+side holds no CPU, and `retable.cluster.dispatch` hands out a trial only when its whole gang fits: nothing ever waits for
+what another waiting trial holds.
+"""
+
+import json
+import logging
+import shutil
+import traceback
+from collections.abc import Mapping
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+from ray import tune
+from ray.exceptions import OutOfMemoryError, RayActorError, RayError
+from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
+from ray.train.v2.api.exceptions import TrainingFailedError, WorkerGroupError
+from ray.tune.search import Searcher
+
+from retable.cluster.connect import connected
+from retable.cluster.dispatch import Dispatch, Start
+from retable.cluster.evaluate import score
+from retable.cluster.monitoring.gauges import exported
+from retable.cluster.nodes import RayCluster
+from retable.cluster.partitions import do_pieces
+from retable.cluster.train import failure_file, train_gang, write_failure
+from retable.cluster.worker_groups import checked_slots, gang_for
+from retable.execution.execution import Execution
+from retable.execution.retries import Cause, cause_of
+from retable.execution.signals import stopped_by_signals
+from retable.trial.partitions import InPieces
+
+TUNE_SIDE = [{"CPU": 0, "memory": 2**20, "node:__internal_head__": 0.001}]
+"""What a trial's Tune side reserves: Ray refuses an empty bundle, so a sliver of memory and no CPU. It is on the head, and
+Train's controller with it: a node that is lost then takes workers only, and the trial's attempt ends with its cause."""
+
+
+def run_plan(
+    execution: Execution,
+    workers: int | None = None,
+    address: str | None = None,
+    gpus: float | None = None,
+    wait_minutes: float = 30.0,
+) -> None:
+    """Train what is missing, as many gangs at a time as the cluster holds.
+
+    The first Ctrl-C (or SIGTERM) asks running trials to save and return; a second one ends them at once.
+
+    Args:
+        workers: most workers of one trial; None for what suits the cluster.
+        address: a running Ray cluster; None for one of our own, which ends with the run.
+        gpus: of each worker; None for one where there are any.
+        wait_minutes: how long a trial waits for a node that can hold it.
+
+    Raises:
+        ImpossibleShapeError: the cluster can never hold such a gang; nothing was started.
+        ConnectionError: nothing answers at the address.
+    """
+    scratch = execution.results.resolve() / "ray"
+    name, own = execution.plan.study.name, address is None
+    shared = () if execution.storage else (execution.data, execution.results)
+    with (
+        connected(address, scratch, shared) as resources,
+        closing(RayCluster(name, own=own)) as cluster,
+    ):
+        shape = gang_for(resources, workers, gpus, grows=cluster.grows)
+        execution.hours = "GPU-hours" if shape.gpus else execution.hours
+        if not cluster.grows:
+            checked_slots(resources, shape)
+        stated = workers is not None
+        _run(execution, Dispatch(execution, shape, cluster, 60 * wait_minutes, stated), scratch)
+    shutil.rmtree(scratch, ignore_errors=True)  # nothing is ever restored from it
+
+
+def _run(execution: Execution, dispatch: Dispatch, scratch: Path) -> None:
+    searcher = PlanSearcher(dispatch)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # how a trial failed is told by what it left
+    with execution.leases_kept(), execution.watched(), exported(execution), stopped_by_signals(execution):
+        try:
+            tune.Tuner(
+                tune.with_resources(partial(_trial, scratch=scratch), tune.PlacementGroupFactory(TUNE_SIDE)),
+                tune_config=tune.TuneConfig(
+                    search_alg=searcher,
+                    num_samples=-1,  # the searcher says when it is over
+                    metric="iteration",
+                    mode="max",
+                    trial_dirname_creator=lambda trial: trial.trial_id,
+                ),
+                run_config=tune.RunConfig(
+                    name=execution.plan.study.name, storage_path=str(scratch / "tune"), verbose=0
+                ),
+            ).fit()
+        finally:
+            searcher.abandon()
+
+
+def _trial(config: Mapping[str, Any], *, scratch: Path) -> dict[str, int]:
+    """What Tune runs for each trial: its gang, to the end. An error is a file, so that Tune goes on."""
+    start: Start = config["start"]
+    assignment = start.assignment
+    try:
+        # Pieces are written into one folder by many nodes; where they share none, the scoring below does them all.
+        divided = isinstance(assignment.trial.config, InPieces) and assignment.storage is None
+        if divided and not do_pieces(assignment, start.gang, start.placement):
+            return {"iteration": 0}  # why not is in the trial's folder
+        if assignment.trial.config.iterations == 0:
+            score(assignment, start.gang, start.placement)
+        else:
+            train_gang(assignment, start.gang, start.placement, scratch)
+    except Exception as error:
+        if not failure_file(assignment).exists():
+            cause = _cause(error)
+            last = {"lost": "a worker was lost", "preempted": "a worker's node was taken away"}.get(cause, "")
+            write_failure(assignment, cause, f"{traceback.format_exc()}{last}")
+        raise
+    return {"iteration": assignment.trial.config.iterations}
+
+
+def _cause(error: Exception) -> Cause:
+    """The class of an error that no worker could write down any more."""
+    errors = [error, *error.worker_failures.values()] if isinstance(error, WorkerGroupError) else [error]
+    errors += [one.health_check_failure for one in errors if isinstance(one, WorkerHealthCheckFailedError)]
+    if any(isinstance(one, OutOfMemoryError) for one in errors):  # Ray's memory monitor ended a worker
+        return "out_of_memory"
+    if any(isinstance(one, RayActorError) and one.preempted for one in errors):
+        return "preempted"
+    return "lost" if isinstance(error, TrainingFailedError | RayError) else cause_of(error)
+
+
+class PlanSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
+    """Hands Tune the trials that start, and notes how they end."""
+
+    def __init__(self, dispatch: Dispatch) -> None:
+        super().__init__(metric="iteration", mode="max")
+        self.dispatch, self.execution = dispatch, dispatch.execution
+        self._live: dict[str, Start] = {}
+
+    def suggest(self, trial_id: str) -> Any:
+        """The next trial's config; None if none can start now; FINISHED if none will."""
+        start = self.dispatch.next()
+        if start is not None:
+            self._live[trial_id] = start
+            return {"signature": start.assignment.trial.signature, "start": start}
+        if self._live:  # what is live may fail and have to come again
+            return Searcher.FINISHED if self.execution.stopping else None
+        return None if self.execution.waiting else Searcher.FINISHED
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Record the attempt by what it left in its folder."""
+        if trial_id in self._live:
+            assignment = self._live.pop(trial_id).assignment
+            self.execution.gather(assignment.trial.signature)
+            failure = failure_file(assignment)
+            cause: Cause | None = None
+            if failure.exists():
+                why = json.loads(failure.read_text(encoding="utf-8"))
+                cause = cast(Cause, why["cause"])
+                self.execution.end(assignment, None, why["message"], cause)
+            elif assignment.stop_request.exists():
+                cause = "lost" if error else None
+                self.execution.end(assignment, "stopped")
+            else:
+                cause = "lost"
+                self.execution.end(assignment, None, "its workers were lost", cause)
+            self.dispatch.ended(assignment.trial.signature, lost=cause in ("lost", "preempted"))
+
+    def abandon(self) -> None:
+        """Record what was still running when Tune itself came to an end."""
+        for trial_id in list(self._live):
+            self.execution.end(self._live.pop(trial_id).assignment, "stopped", "interrupted")
+
+    def __getstate__(self) -> dict[str, object]:
+        """Nothing: Tune pickles its searcher into files that are never read."""
+        return {}
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the ledger is the record, and Tune's restore is never used."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Never called: a fresh Tuner runs over what the ledger lacks."""

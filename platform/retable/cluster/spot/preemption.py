@@ -1,0 +1,113 @@
+"""Passes on a cloud's warning that this machine is about to be taken away: `python -m retable.cluster.spot.preemption aws|gcp`.
+
+Amazon warns a spot instance two minutes before, Google half a minute. Ray's autoscaler listens to neither. Told here, Ray
+gives the node no more work, and a study's driver has the gangs on it save and move.
+"""
+
+import argparse
+import json
+import math
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+import ray
+from ray.core.generated import autoscaler_pb2
+
+import retable.cluster  # noqa: F401  (its settings, before Ray is connected to)
+
+AWS, GCP = "http://169.254.169.254", "http://metadata.google.internal"
+"""Where a machine asks its cloud about itself."""
+
+GCP_SECONDS = 30.0
+LOOK_SECONDS = 5.0
+HTTP_SECONDS = 5.0
+
+
+def aws(cloud: str = AWS) -> float | None:
+    """Seconds until Amazon takes this instance back; None if it said nothing.
+
+    Raises:
+        OSError: nobody answers, as on any other machine.
+    """
+    token = _ask(f"{cloud}/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds": "60"}, method="PUT")
+    found = _ask(f"{cloud}/latest/meta-data/spot/instance-action", {"X-aws-ec2-metadata-token": token or ""})
+    if found is None:
+        return None
+    at = datetime.fromisoformat(json.loads(found)["time"]).astimezone(UTC)
+    return max((at - datetime.now(UTC)).total_seconds(), 0.0)
+
+
+def gcp(cloud: str = GCP) -> float | None:
+    """Seconds until Google takes this instance back; None if it said nothing.
+
+    Raises:
+        OSError: nobody answers, as on any other machine.
+    """
+    found = _ask(f"{cloud}/computeMetadata/v1/instance/preempted", {"Metadata-Flavor": "Google"})
+    return GCP_SECONDS if found == "TRUE" else None
+
+
+CLOUDS: Mapping[str, Callable[[], float | None]] = {"aws": aws, "gcp": gcp}
+
+
+def watch(
+    seconds_left: Callable[[], float | None],
+    drain: Callable[[float], None],
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Ask until there is a warning, then drain the node. A cloud that does not answer for once is asked again."""
+    while True:
+        try:
+            left = seconds_left()
+        except OSError:
+            left = None
+        if left is not None:
+            return drain(left)
+        sleep(LOOK_SECONDS)
+
+
+def drain_this_node(seconds: float) -> None:
+    """Tell this node's cluster that the node goes in so many seconds."""
+    ray.init(address="auto", log_to_driver=False, logging_level="ERROR")
+    try:
+        context = ray.get_runtime_context()
+        drain(context.gcs_address, context.get_node_id(), seconds)
+    finally:
+        ray.shutdown()
+
+
+def drain(address: str, node: str, seconds: float) -> None:
+    """Tell the cluster at that address that a node of it goes in so many seconds.
+
+    Raises:
+        RuntimeError: the cluster refuses.
+    """
+    reason = autoscaler_pb2.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
+    deadline = math.floor((time.time() + seconds) * 1000)
+    client = ray._raylet.GcsClient(address=address)
+    accepted, why = client.drain_node(node, reason, "its cloud takes it back", deadline)
+    if not accepted:
+        raise RuntimeError(f"the cluster at {address} does not let node {node} go: {why}")
+
+
+def _ask(url: str, headers: Mapping[str, str], method: str = "GET") -> str | None:
+    """What stands at that address; None if nothing does. No proxy is asked: the address is this machine's own."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    request = urllib.request.Request(url, headers=dict(headers), method=method)
+    try:
+        with opener.open(request, timeout=HTTP_SECONDS) as answer:
+            text: str = answer.read().decode()
+            return text
+    except urllib.error.HTTPError as error:
+        if error.code == 404:
+            return None
+        raise
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Drain this node when its cloud is about to take it back.")
+    parser.add_argument("cloud", choices=CLOUDS)
+    watch(CLOUDS[parser.parse_args().cloud], drain_this_node)

@@ -1,0 +1,90 @@
+"""What gangs of workers a cluster can hold."""
+
+from collections.abc import Mapping, Sequence
+
+from retable.planning.placement import Gang, Node
+
+
+class ImpossibleShapeError(ValueError):
+    """The cluster can never hold the gang that was asked for."""
+
+
+def gang_for(
+    nodes: Sequence[Mapping[str, float]],
+    workers: int | None,
+    gpus: float | None = None,
+    *,
+    grows: bool = False,
+) -> Gang:
+    """The shape of gang that suits the nodes: a GPU for each worker where there are any, with its share of the CPUs.
+
+    Args:
+        workers: most workers of one trial; None for two on CPUs, where one of a trial's workers alone leaves the
+            other core idle while it starts, and one on GPUs, where trials side by side need no communication.
+        gpus: of each worker, up to 1; None for one where there are any, 0 for none. A fraction is taken as 1/2, 1/3,
+            1/4 … of a GPU: no worker is on two.
+        grows: whether an autoscaler brings nodes; where nothing can train yet, they are taken to have GPUs.
+
+    Raises:
+        ImpossibleShapeError: a gang's workers would share a GPU, which NCCL can't.
+    """
+    if gpus is None:
+        nothing = not any(node.get("CPU", 0) >= 1 for node in nodes)
+        gpus = float(any(node.get("GPU", 0) >= 1 for node in nodes) or (grows and nothing))
+    if gpus == 0:
+        one = Gang(workers=1)
+        return Gang(workers=workers or max(1, min(2, slots(nodes, one) or 2 * grows)))
+    if not 0 < gpus <= 1:
+        raise ImpossibleShapeError(
+            f"--gpus-per-worker must be at most 1, for a worker computes on one GPU, but got {gpus:g}; "
+            "--workers gives a trial more of them"
+        )
+    if gpus < 1 and (workers or 1) > 1:
+        raise ImpossibleShapeError(
+            f"--gpus-per-worker {gpus:g} needs --workers 1, but got {workers}: a trial's workers can't talk to each other "
+            "on one GPU"
+        )
+    share = _rounded_down(1 / int(1 / gpus + 1e-6))
+    return Gang(workers=workers or 1, cpus=cpus_beside(nodes, share), gpus=share)
+
+
+def cpus_beside(nodes: Sequence[Mapping[str, float]], gpus: float) -> float:
+    """A worker's share of the CPUs, beside that share of a GPU, on every node that has GPUs; 1 where none has."""
+    each = min(
+        (node.get("CPU", 1) * gpus / node["GPU"] for node in nodes if node.get("GPU", 0) >= 1), default=1.0
+    )
+    if each >= 1:
+        return each // 1
+    return 1.0 if gpus == 1 else _rounded_down(each)
+
+
+def _rounded_down(share: float) -> float:
+    """To the four digits that Ray counts in, so that 1/3 fits three times."""
+    return int(share * 10_000) / 10_000
+
+
+def slots(nodes: Sequence[Mapping[str, float]], gang: Gang) -> int:
+    """How many workers of that shape the nodes can hold at once; workers don't span nodes.
+
+    Args:
+        nodes: each node's resources, such as ``{"CPU": 2.0}``.
+    """
+    return sum(Node("", node).holds(gang) for node in nodes)
+
+
+def checked_slots(nodes: Sequence[Mapping[str, float]], gang: Gang) -> int:
+    """`slots`, refused at once where one gang could never be placed.
+
+    Raises:
+        ImpossibleShapeError: says what was asked and what there is.
+    """
+    if gang.workers < 1 or gang.cpus <= 0 or gang.gpus < 0:
+        raise ImpossibleShapeError(f"a gang needs workers >= 1, cpus > 0 and gpus >= 0, but got {gang}")
+    available = slots(nodes, gang)
+    if available < gang.workers:
+        have = "; ".join(f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs" for node in nodes)
+        raise ImpossibleShapeError(
+            f"asked for {gang.workers} workers of {gang.cpus:g} CPUs and {gang.gpus:g} GPUs each, but the cluster's "
+            f"{len(nodes)} node(s) ({have}) can hold {available}; lower --workers or add nodes"
+        )
+    return available

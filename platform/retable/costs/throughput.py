@@ -1,0 +1,77 @@
+"""How fast trials were, read from their folders."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from retable.store.metrics_log import read
+
+RECENT = 20
+"""Of the newest speeds in a trial's outbox, whose median counts."""
+
+CPU = "CPU"
+"""How the name of a CPU begins; a GPU's does not."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What was measured of one trial.
+
+    Attributes:
+        iteration: how far it was.
+        seconds: wall time of an update; None before the first.
+        evaluation_seconds: wall time of a snapshot's evaluation; None while that is not known.
+        workers: in the gang; None where the folder does not say.
+        device: such as ``CPU AMD EPYC 7B13 64-Core, 2 threads`` or ``Tesla V100-SXM2-32GB``; empty where the folder does
+            not say.
+    """
+
+    iteration: int = 0
+    seconds: float | None = None
+    evaluation_seconds: float | None = None
+    workers: int | None = None
+    device: str = ""
+
+
+def measured(folder: Path) -> Speed:
+    """The speed of a trial: over all of it where it has a result, else by the newest words of its outbox.
+
+    Args:
+        folder: the trial's; it need not be there.
+    """
+    try:
+        return speed_of(json.loads((folder / "result.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError):
+        return _so_far(folder)
+
+
+def speed_of(result: Mapping[str, Any]) -> Speed:
+    """The speed over all of a trial, from what its ``result.json`` holds."""
+    iterations, snapshots = int(result["iterations"]), len(result["history"])
+    return Speed(
+        iteration=iterations,
+        seconds=float(result["train_seconds"]) / iterations if iterations else None,
+        evaluation_seconds=float(result["evaluation_seconds"]) / snapshots if snapshots else None,
+        workers=int(result["workers"]),
+        device=str(result["device"]),
+    )
+
+
+def _so_far(folder: Path) -> Speed:
+    if not folder.is_dir():
+        return Speed()
+    points = [point for point in read(folder)[0] if point.key == "iterations_per_second" and point.value]
+    if not points:
+        return Speed()
+    rates = [point.value or 0.0 for point in points[-RECENT:]]
+    return Speed(iteration=max(point.iteration for point in points), seconds=1 / median(rates))
+
+
+def most_common_device(speeds: Sequence[Speed]) -> str:
+    """The device that most were measured on; empty if none says."""
+    counts = Counter(speed.device for speed in speeds if speed.device)
+    return counts.most_common(1)[0][0] if counts else ""

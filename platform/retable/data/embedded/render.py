@@ -1,0 +1,104 @@
+"""Data sets that are drawn: rendered by reader processes on first use, in UCF101's layout, there whole or not at all."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from retable.data.decode.errors import DataError
+from retable.data.decode.pool import Progress, Readers, Request
+from retable.io.files import make_folder, new_folder, sync, write_json, write_text
+from retable.io.locks import locked
+
+COMPLETE = "complete.json"  # sizes of all files; written last
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A file to be drawn.
+
+    Attributes:
+        path: ``Class/v.mp4``.
+        split: ``train`` or ``test``.
+        request: what its reader is asked, but for the path.
+    """
+
+    path: str
+    split: str
+    request: Request
+
+
+def ensure_rendered(
+    root: Path,
+    files: str,
+    classes: Sequence[str],
+    drawings: Sequence[Drawing],
+    readers: Readers | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """The folder, rendered first if it is not there whole. Processes that ask at once do the work once.
+
+    Args:
+        root: the data set's folder.
+        files: the folder in it for class folders, such as ``videos``.
+        classes: in the order of their labels.
+        drawings: all files.
+        readers: the processes that render.
+        progress: told about rendered files.
+
+    Raises:
+        DataError: a file could not be rendered.
+    """
+    if is_complete(root):
+        return root
+    with locked(root.with_suffix(".lock")):
+        if not is_complete(root):
+            if root.exists():  # some of its files were deleted or cut
+                shutil.rmtree(root)
+            with new_folder(root) as folder:
+                _render(folder / files, classes, drawings, readers or Readers(), progress)
+                _write_lists(folder / "splits", classes, drawings)
+                sizes = {
+                    str(p.relative_to(folder)): p.stat().st_size for p in folder.rglob("*") if p.is_file()
+                }
+                write_json(folder / COMPLETE, sizes)
+    return root
+
+
+def is_complete(root: Path) -> bool:
+    """Whether all files are there, at the sizes that they had."""
+    if not (root / COMPLETE).is_file():
+        return False
+    sizes = json.loads((root / COMPLETE).read_bytes())
+    return all(
+        (root / name).is_file() and (root / name).stat().st_size == size for name, size in sizes.items()
+    )
+
+
+def _render(
+    folder: Path,
+    classes: Sequence[str],
+    drawings: Sequence[Drawing],
+    readers: Readers,
+    progress: Progress | None,
+) -> None:
+    for name in classes:
+        make_folder(folder / name)
+    requests = [{**drawing.request, "path": str(folder / drawing.path)} for drawing in drawings]
+    for done, (number, answer) in enumerate(readers.answers(requests), 1):
+        if "error" in answer:
+            raise DataError(f"the embedded file {drawings[number].path} can't be rendered: {answer['error']}")
+        if progress:
+            progress(done, len(drawings))
+    for name in classes:
+        sync(folder / name)
+
+
+def _write_lists(folder: Path, classes: Sequence[str], drawings: Sequence[Drawing]) -> None:
+    labels = {name: label for label, name in enumerate(classes, 1)}
+    train = [f"{d.path} {labels[d.path.split('/')[0]]}\n" for d in drawings if d.split == "train"]
+    test = [f"{d.path}\n" for d in drawings if d.split == "test"]
+    write_text(folder / "classInd.txt", "".join(f"{label} {name}\n" for name, label in labels.items()))
+    write_text(folder / "trainlist01.txt", "".join(train))
+    write_text(folder / "testlist01.txt", "".join(test))

@@ -1,0 +1,73 @@
+"""How far a trial is, as its outbox tells while it is written."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from retable.metrics.protocol import Protocol, in_print
+from retable.store import metrics_log
+from retable.trial.config import TrialConfig
+from retable.trial.partitions import InPieces
+
+
+@dataclass
+class Following:
+    """A trial that is followed through its outbox; `refresh` reads what is new.
+
+    Attributes:
+        folder: the trial's folder.
+        attempt: the attempt that runs now; what earlier ones wrote is where it started.
+        iteration: the last one that was written.
+        started_at: the last one of earlier attempts.
+        began: whether the attempt itself has written anything.
+        speed: iterations per second, when it last said.
+        scores: the last evaluation's, by metric family.
+    """
+
+    folder: Path
+    attempt: int
+    iteration: int = 0
+    started_at: int = 0
+    began: bool = False
+    speed: float = 0.0
+    scores: dict[str, float] = field(default_factory=dict)
+    _position: metrics_log.Position | None = None
+
+    def refresh(self) -> None:
+        """Read what was written since the last time."""
+        points, self._position = metrics_log.read(self.folder, self._position)
+        for point in points:
+            self.iteration = max(self.iteration, point.iteration)
+            if point.attempt < self.attempt:
+                self.started_at = self.iteration
+            else:
+                self.began = True
+            if point.value is None:
+                continue
+            if point.key == "iterations_per_second":
+                self.speed = point.value
+            elif point.kind == "evaluation":
+                self.scores[Protocol.parse(point.key).family] = point.value
+
+    @property
+    def done(self) -> int:
+        """Iterations of this attempt."""
+        return self.iteration - self.started_at
+
+    def words(self, config: TrialConfig) -> str:
+        """Where it is on its way, and what it scored last.
+
+        Args:
+            config: the trial's.
+        """
+        total = config.iterations
+        scores = " ".join(f"{in_print(family)} {value:.3g}" for family, value in sorted(self.scores.items()))
+        if isinstance(config, InPieces) and not scores:
+            return config.progress(self.folder) or "starting its workers"
+        if total == 0:
+            return scores or "scoring"
+        if not self.began:
+            return "starting its workers"
+        if self.iteration >= total:
+            return f"final evaluation  {scores}"
+        speed = f"{self.speed:,.0f}" if self.speed >= 10 else f"{self.speed:.2g}"
+        return f"{speed} it/s  {scores}" if self.speed else scores

@@ -1,0 +1,29 @@
+"""What Ctrl-C does to a run: the first asks what is training to save and return, the second ends it at once."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from retable.execution.execution import Execution
+
+
+@contextmanager
+def stopped_by_signals(execution: Execution) -> Iterator[None]:
+    """A block, in the main thread, in which SIGINT and SIGTERM stop the execution.
+
+    Raises:
+        KeyboardInterrupt: the second of them.
+    """
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        if execution.stopping:
+            raise KeyboardInterrupt
+        execution.request_stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

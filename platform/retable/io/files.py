@@ -1,0 +1,180 @@
+"""Text, JSON and folders that are there whole or not at all, also after a power cut."""
+
+import errno
+import json
+import os
+import secrets
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary file in the same folder; it takes the place of `path` when the block ends without an error.
+
+    The data reaches the disk before the name does, so that a crash at any point leaves the old file or the new one.
+    Parent folders are made.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)  # mkstemp makes it private; a tracker's server may run as another user
+        sync(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's content, or a folder's list of names, is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+TEMPORARY = ".tmp"
+"""How the name of something unfinished ends."""
+
+
+class DiskFull(OSError):
+    """There was no room for a file. What was there before is intact, what was begun is removed."""
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole. Parent folders are made.
+
+    Raises:
+        DiskFull: there is no room; the old file stands.
+    """
+    make_folder(path.parent)
+    with room_for(len(data), path.parent), replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole, in UTF-8. Raises as `write_bytes` does."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a file whole, as indented JSON. Raises as `write_bytes` does.
+
+    Raises:
+        ValueError: a number is not finite, or the value refers to itself.
+        TypeError: the value holds something that JSON has no word for.
+    """
+    try:
+        text = json.dumps(value, indent=1, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        error.add_note(f"while writing {path}: give plain data whose numbers are finite")
+        raise
+    write_text(path, text + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The members of a file that `write_json` wrote.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}); put a copy of it back") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} must hold named values, but holds {found!r:.40}; put a copy of it back")  # noqa: TRY004
+    return found
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and its parents such that they survive a power cut."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        sync(path.parent)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside `path`, for files; it gets that name when the block ends without an error.
+
+    Raises:
+        OSError: `path` is there already and not empty.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
+    make_folder(path.parent)
+    try:
+        temporary.mkdir()
+        yield temporary
+        for file in temporary.iterdir():
+            sync(file)
+        sync(temporary)
+        os.rename(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    sync(path.parent)
+
+
+@contextmanager
+def room_for(needed: int, folder: Path) -> Iterator[None]:
+    """A block that writes `needed` bytes into a folder, or says that there is no room.
+
+    Raises:
+        DiskFull: there are fewer bytes free, before the block or in it.
+    """
+    if shutil.disk_usage(folder).free < needed:
+        raise _disk_full(needed, folder)
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise _disk_full(needed, folder) from error
+
+
+def _disk_full(needed: int, folder: Path) -> DiskFull:
+    free = shutil.disk_usage(folder).free
+    return DiskFull(
+        errno.ENOSPC,
+        f"{needed:,} bytes are needed in {folder}, but {free:,} are free (or a quota is reached); "
+        "make room and run the same command again",
+    )
+
+
+def seal(record: Mapping[str, object]) -> bytes:
+    """One line of JSON whose last member, ``crc32``, is the checksum of what stands before it.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
+    body = json.dumps(record, separators=(",", ":"), allow_nan=False).encode()[:-1]
+    return b'%s,"crc32":"%08x"}\n' % (body, zlib.crc32(body))
+
+
+def unseal(line: bytes) -> dict[str, object]:
+    """The record of a line that `seal` made.
+
+    Raises:
+        ValueError: it is cut, or a bit of it has changed.
+    """
+    body, _, checksum = line.rpartition(b',"crc32":"')
+    if not body or checksum != b'%08x"}\n' % zlib.crc32(body):
+        raise ValueError(f"the checksum does not fit {len(line)} bytes that begin with {line[:40]!r}")
+    record: dict[str, object] = json.loads(body + b"}")
+    return record

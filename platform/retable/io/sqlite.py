@@ -1,0 +1,121 @@
+"""One SQLite file that several processes write: its durability, its turns, its schema, and its errors in words."""
+
+import errno
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from retable.io.files import DiskFull, make_folder
+
+Row = sqlite3.Row
+
+BUSY_SECONDS = 60.0
+POLL_SECONDS = 0.002
+
+
+class LedgerError(RuntimeError):
+    """The ledger's file can't be used."""
+
+
+class Database:
+    """The file, made and brought to the newest schema if need be. Threads may share one; processes open their own.
+
+    Args:
+        migrations: what makes schema n of schema n - 1, from nothing on; statements are separated by ``;``.
+
+    Raises:
+        LedgerError: the file is none of ours, or a newer version of Retable made it.
+    """
+
+    def __init__(self, path: Path, migrations: Sequence[str]) -> None:
+        self.path = path
+        make_folder(path.parent)
+        self._lock = threading.RLock()
+        with _in_words(path):
+            self._connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        self._connection.row_factory = sqlite3.Row
+        try:
+            self._open(migrations)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        """Execute, waiting while others write. SQLite's own waiting grows to 0.1 s a nap: one of many starves."""
+        end = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                return self._connection.execute(statement, values)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                    raise
+            time.sleep(POLL_SECONDS)
+
+    @contextmanager
+    def guarded(self) -> Iterator["Database"]:
+        """The database, for one thread at a time; a statement is a transaction of its own."""
+        with self._lock, _in_words(self.path):
+            yield self
+
+    @contextmanager
+    def writing(self) -> Iterator["Database"]:
+        """One transaction: all of it is on the disk afterwards, or nothing."""
+        with self.guarded(), self._connection:
+            self.execute("BEGIN IMMEDIATE")
+            yield self
+
+    def copy(self, path: Path) -> None:
+        """Write all of it, as it stands, into another file."""
+        with self.guarded(), closing(sqlite3.connect(path)) as other:
+            self._connection.backup(other)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _open(self, migrations: Sequence[str]) -> None:
+        with self.guarded():
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+                self.execute(f"PRAGMA {pragma}")
+            if self._schema() == len(migrations):
+                return
+        with self.writing():
+            found = self._schema()
+            if found > len(migrations):
+                raise LedgerError(
+                    f"{self.path} has schema {found}, but this version of Retable reads up to {len(migrations)}; "
+                    "use the version that wrote it, or a newer one (pip install -U retable)"
+                )
+            self.execute("CREATE TABLE IF NOT EXISTS schema (version INTEGER NOT NULL)")
+            for script in migrations[found:]:
+                for statement in script.split(";"):
+                    self.execute(statement)
+            self.execute("DELETE FROM schema")
+            self.execute("INSERT INTO schema VALUES (?)", (len(migrations),))
+
+    def _schema(self) -> int:
+        tables = self.execute("SELECT count(*) FROM sqlite_master WHERE name = 'schema'").fetchone()[0]
+        return self.execute("SELECT version FROM schema").fetchone()[0] if tables else 0
+
+
+@contextmanager
+def _in_words(path: Path) -> Iterator[None]:
+    """SQLite's errors as ours, with what to do."""
+    try:
+        yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise  # a mistake in our statements, not the user's
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise DiskFull(
+                errno.ENOSPC, f"no room for {path}; nothing is lost: make room and run the same command again"
+            ) from error
+        hint = {
+            sqlite3.SQLITE_BUSY: f"another process has been writing for {BUSY_SECONDS:.0f} s; stop it and try again",
+            sqlite3.SQLITE_NOTADB: "it is another kind of file; give the study another results folder",
+            sqlite3.SQLITE_CORRUPT: "move it away and run again: finished trials are found by their folders",
+        }.get(error.sqlite_errorcode & 0xFF, "see that the file and its folder can be read and written")
+        raise LedgerError(f"{path}: {error}; {hint}") from error

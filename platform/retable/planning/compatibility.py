@@ -1,0 +1,66 @@
+"""Whether a data set is one that a config can be trained on: what a scan tells before anything is decoded. No torch."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Protocol, runtime_checkable
+
+from retable.data.decode.errors import DataError
+from retable.data.decode.spec import ImageSpec
+from retable.data.scan.catalog import Catalog
+from retable.planning.plan import Plan, runnable
+from retable.trial.config import C, TrialConfig
+
+
+@runtime_checkable
+class _OfData(Protocol):
+    """A config that says what it makes of files."""
+
+    @property
+    def data(self) -> object: ...
+
+
+class Fitting:
+    """A data set that many configs are held against; its files are looked at once for all that need the same of them."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self._known: dict[ImageSpec | int, str] = {}
+
+    def misfit(self, config: TrialConfig) -> str:
+        """Why the config can't be trained on the data set; empty if it can, as far as is known."""
+        spec = config.data if isinstance(config, _OfData) else None
+        needed = spec if isinstance(spec, ImageSpec) else config.needs_frames
+        if needed not in self._known:
+            self._known[needed] = self._refusal(needed)
+        return self._known[needed] or config.misfit(self.catalog)
+
+    def possible(self, plan: Plan[C]) -> tuple[Plan[C], Mapping[str, str]]:
+        """The plan without the trials that can't be trained on the data set, and without what they alone require.
+
+        Returns:
+            Also signature -> why, of each that can't be.
+
+        Raises:
+            DataError: none of the trials that fill cells can be.
+        """
+        reasons: dict[str, str] = {}
+        for planned in plan.trials:  # what a trial requires comes before it
+            why = [self.misfit(planned.trial.config), *(reasons.get(one, "") for one in planned.requires)]
+            if reason := next(filter(None, why), ""):
+                reasons[planned.signature] = reason
+        if not reasons:
+            return plan, reasons
+        kept = runnable(plan.trials, reasons)
+        if not kept:
+            raise DataError(next(iter(reasons.values())))
+        return replace(plan, trials=kept), reasons
+
+    def _refusal(self, needed: ImageSpec | int) -> str:
+        if isinstance(needed, ImageSpec):
+            try:
+                return self.catalog.fitting(needed).refusal() or ""
+            except DataError as error:
+                return str(error)
+        refusal = self.catalog.requiring(needed).refusal() or ""
+        needs = f"it needs videos of {needed} frames: " if self.catalog.kind == "video" else ""
+        return refusal and needs + refusal

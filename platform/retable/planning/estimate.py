@@ -1,0 +1,166 @@
+"""Works out what plans will take: from the ledger, the trials' folders and the costs. Starts nothing."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from retable.costs.cache import CostBook
+from retable.costs.throughput import Speed, measured
+from retable.data.scan.catalog import Catalog
+from retable.planning.compatibility import Fitting
+from retable.planning.duration import Known, Machine, prospects
+from retable.planning.forecast import Invalid, Outlook
+from retable.planning.plan import Plan, PlannedTrial, runnable
+from retable.store.records import FINISHED, TrialRecord
+from retable.study.table import Cell
+from retable.trial.config import TrialConfig
+from retable.trial.step_cost import StepCost, gpus_for, room_mb
+from retable.trial.trial import Trial
+
+Progress = Callable[[int, int], None]
+
+
+def look_ahead(
+    plans: Sequence[Plan[Any]],
+    results: Path,
+    records: Mapping[str, TrialRecord],
+    machine: Machine,
+    *,
+    catalog: Catalog | None = None,
+    book: CostBook | None = None,
+    progress: Progress | None = None,
+) -> Outlook:
+    """What plans at one scale over one data set amount to, each training once.
+
+    Args:
+        results: folder of the trials.
+        records: signature -> what the ledger says.
+        catalog: what is in the data set; None where it is not here.
+        progress: told of the trials looked at, (done, in all).
+    """
+    fitting = None if catalog is None else Fitting(catalog)
+    judge = _Judge(machine, CostBook() if book is None else book, fitting)
+    merged = _merged(plans)
+    known: list[Known] = []
+    for done, (signature, (planned, tables)) in enumerate(merged.items(), start=1):
+        record = records.get(signature)
+        state = "missing" if record is None else record.state
+        cost = judge.look(planned, finished=state in FINISHED)
+        speed = _speed(results, record)
+        known.append(Known(planned, tables, state, cost, speed))
+        if progress is not None:
+            progress(done, len(merged))
+    possible = {one.signature for one in runnable([one.planned for one in known], judge.reasons)}
+    trials = prospects([one for one in known if one.planned.signature in possible], machine)
+    invalid = tuple(_invalid(plans, judge.reasons))
+    reasons = [one.reason for one in invalid] or list(judge.reasons.values())
+    return Outlook(
+        scale=plans[0].scale.name,
+        data=plans[0].data,
+        tables=sum(len(plan.tables) for plan in plans),
+        cells=sum(cell.config is not None or bool(cell.obstacle) for plan in plans for cell in plan.cells()),
+        trials=trials,
+        invalid=invalid,
+        refusal=f"no cell can run: {'; '.join(dict.fromkeys(reasons))}" if reasons and not trials else "",
+        price=machine.price,
+        hours_on_nodes=machine.hours_of(trials),
+        notes=tuple(judge.notes),
+    )
+
+
+def _merged(plans: Sequence[Plan[Any]]) -> dict[str, tuple[PlannedTrial, tuple[str, ...]]]:
+    """Each trial once, with its places in all plans and the tables that these lie in.
+
+    Tables go by their number where all studies are of one paper, else with the study's name before it.
+    """
+    one_paper = len({plan.study.paper for plan in plans}) == 1
+    merged: dict[str, tuple[PlannedTrial, tuple[str, ...]]] = {}
+    for plan in plans:
+        for planned in plan.trials:
+            before, tables = merged.get(planned.signature, (replace(planned, places=()), ()))
+            numbers = (place.partition(":")[0] for place in planned.places)
+            more = (number if one_paper else f"{plan.study.name} {number}" for number in numbers)
+            both = replace(before, places=(*before.places, *planned.places))
+            merged[planned.signature] = both, tuple(dict.fromkeys((*tables, *more)))
+    return merged
+
+
+def _speed(results: Path, record: TrialRecord | None) -> Speed:
+    """What was measured of a trial; the ledger knows the workers where the folder doesn't say."""
+    if record is None:
+        return Speed()  # a folder that the ledger does not know of is adopted by the next run
+    speed = measured(results / "trials" / record.signature)
+    if speed.workers is None and record.attempts:
+        return replace(speed, workers=record.attempts[-1].workers)
+    return speed
+
+
+@dataclass
+class _Judge:
+    """Finds out what trials cost and which can't run.
+
+    Attributes:
+        reasons: signature -> why it can't run.
+        notes: why the cost of some is not known.
+    """
+
+    machine: Machine
+    book: CostBook
+    fitting: Fitting | None
+    reasons: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
+
+    def look(self, planned: PlannedTrial, *, finished: bool) -> StepCost | None:
+        """The cost of a trial's step. Those that it requires must have been looked at before."""
+        cost, reason = self._cost(planned.trial.config)
+        reason = reason or ("" if self.fitting is None else self.fitting.misfit(planned.trial.config))
+        reason = reason or ("" if cost is None else self._memory(planned.trial.config, cost))
+        for required in planned.requires:
+            if not reason and required in self.reasons:
+                reason = f"trial {required}, which it requires, can't run: {self.reasons[required]}"
+        if reason and not finished:
+            self.reasons[planned.signature] = reason
+        return cost
+
+    def _cost(self, config: TrialConfig) -> tuple[StepCost | None, str]:
+        try:
+            return self.book.of(config), ""
+        except ValueError as error:
+            return None, str(error)
+        except RuntimeError as error:  # an operator that the meta device lacks says nothing about training
+            self.notes.setdefault(f"The cost of some {config.trainable} trials could not be counted: {error}")
+            return None, ""
+
+    def _memory(self, config: TrialConfig, cost: StepCost) -> str:
+        """Why the trial fits on none of the stated cards; empty if it fits, or none was stated."""
+        micro = config.batch_size // config.accumulate
+        needed = [gpus_for(cost, micro, card) for card in self.machine.cards or ()]
+        most = self.machine.workers
+        if not needed or any(gpus is not None and gpus <= (most or gpus) for gpus in needed):
+            return ""
+        cards = " or ".join(f"{card:g}" for card in self.machine.cards or ())
+        if all(gpus is None for gpus in needed):
+            room = max(map(room_mb, self.machine.cards or ())) / 1024
+            one = cost.memory_mb(1, micro) / 1024
+            return (
+                f"one sample on each GPU takes {one:.1f} GB, but a card of {cards} GB has room for {room:.1f}"
+            )
+        fewest = min(gpus for gpus in needed if gpus is not None)
+        return f"{micro} samples at a time need {fewest} GPUs of {cards} GB, but --workers is {most}"
+
+
+def _invalid(plans: Sequence[Plan[Any]], reasons: Mapping[str, str]) -> list[Invalid]:
+    found = []
+    for plan in plans:
+        for cell in plan.cells():
+            if reason := _reason(plan, cell, reasons):
+                found.append(Invalid(plan.study.name, cell, reason))
+    return found
+
+
+def _reason(plan: Plan[Any], cell: Cell[Any], reasons: Mapping[str, str]) -> str:
+    if cell.config is None or not reasons:
+        return cell.obstacle
+    trials = (Trial(cell.config, seed, plan.data) for seed in plan.seeds)
+    return next((reasons[trial.signature] for trial in trials if trial.signature in reasons), "")

@@ -1,0 +1,44 @@
+"""The rows of a plan's tables with what changes in each, to be read before anything is trained."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table as Grid
+from rich.text import Text
+
+from retable.planning.plan import Plan
+from retable.study.changes import changes, in_words
+from retable.study.table import Table, unchanged
+
+
+def row_tables(plan: Plan[Any]) -> Iterator[Group]:
+    """For each table, its rows and columns with what they change at the plan's scale, worked out from the configs."""
+    for number, limit in plan.tables.items():
+        yield _grid(plan, plan.study.table(number), limit)
+
+
+def _grid(plan: Plan[Any], table: Table[Any], limit: int | None) -> Group:
+    shrink = plan.scale.shrink
+    rows = [(row.label, row.config) for row in table.rows[:limit] if row.config is not None]
+    title = f"Table {table.number}. {table.caption} [{plan.scale.name} scale]"
+    grid = Grid(box=None, pad_edge=False)
+    grid.add_column("")
+    grid.add_column("what changes", overflow="fold")
+    if not rows:
+        return Group(Text(title), grid)
+    labels = [label for label, _ in rows]
+    base = labels.index(table.reference) if table.reference in labels else 0
+    start = rows[base][1]
+    for label, config in rows:
+        found = changes(shrink(start), shrink(config))
+        told = "the others are compared with it" if config is start else in_words(found)
+        grid.add_row(Text(label), Text(told))
+    for column in table.columns:
+        if column.change is not unchanged:
+            try:
+                told = in_words(changes(shrink(start), shrink(column.change(start))))
+            except ValueError as error:
+                told = f"can't run: {error}"
+            grid.add_row(Text(f"column {column.label}"), Text(told))
+    return Group(Text(title), grid)

@@ -1,0 +1,198 @@
+"""What would run and what it would take, for people to read before they pay for it."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import groupby
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from retable.planning.forecast import Outlook, Prospect
+from retable.planning.plan import differing_labels
+from retable.report.plan.stages import for_all, stages, waiting
+from retable.report.results.numbers import counted
+from retable.store.records import FINISHED
+from retable.trial.identity import Label
+
+SHORT = 8
+"""Digits of a signature that are shown: a prefix tells a plan's trials apart, and `--json` has all 16."""
+
+STYLES = {"done": "green", "failed": "red", "collapsed": "yellow", "running": "cyan"}
+
+
+def print_outlook(outlook: Outlook, console: Console) -> None:
+    """Print a table for each model family, what is waited for first, the cells that can't run, and what it comes to."""
+    waits, families = waiting(outlook.trials), stages(outlook.trials)
+    names = {one.planned.signature: name for name, trials in families.items() for one in trials}
+    for name, trials in families.items():
+        console.print(_table(name, trials, waits, names), "")
+    if outlook.invalid:
+        console.print(_invalid(outlook), "")
+    for line in (*outlook.notes, *_sums(outlook)):
+        console.print(Text(line))
+
+
+def _table(
+    name: str, trials: Sequence[Prospect], waits: Mapping[str, Sequence[str]], names: Mapping[str, str]
+) -> Table:
+    """A family's trials. What all of them wait for is told once, in the title."""
+    title = f"{name}: {counted(len(trials), 'trial')}"
+    if shared := for_all(trials, waits):
+        each = "it waits" if len(trials) == 1 else "each waits"
+        title += f"; {each} for {' and '.join(f'{names[one]} {one[:SHORT]}' for one in shared)}"
+    own = {
+        signature: [one[:SHORT] for one in needed if one not in shared]
+        for signature, needed in waits.items()
+        if names[signature] == name
+    }
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    columns = list(_columns(trials, own))
+    for heading, right, _ in columns:
+        table.add_column(
+            heading,
+            justify="right" if right else "left",
+            no_wrap=heading != "tables",
+            min_width=6 * (heading == "tables"),
+        )
+    for prospect in trials:
+        table.add_row(*(told(prospect) for *_, told in columns))
+    return table
+
+
+Column = tuple[str, bool, Callable[[Prospect], Text | str]]
+"""Heading, whether its numbers stand to the right, and what it says of a trial."""
+
+
+def _columns(trials: Sequence[Prospect], own: Mapping[str, Sequence[str]]) -> Iterator[Column]:
+    yield "trial", False, lambda one: one.planned.signature[:SHORT]
+    for label in telling_labels(trials):
+        yield _heading(label), False, partial(_label, label)
+    if len({one.planned.trial.seed for one in trials}) > 1:
+        yield "seed", True, lambda one: str(one.planned.trial.seed)
+    yield "state", False, lambda one: Text(one.state, style=STYLES.get(one.state, ""))
+    if any(one.cost for one in trials):
+        yield "params", True, lambda one: f"{one.cost.parameters / 1e6:.1f} M" if one.cost else ""
+        yield "GFLOPs", True, lambda one: "" if one.gflops is None else _significant(one.gflops)
+        if any(one.workers > 1 for one in trials):
+            yield "workers", True, lambda one: str(one.workers)
+        yield "GB\neach", True, lambda one: "" if one.memory_mb is None else f"{one.memory_mb / 1024:.1f}"
+        yield f"GPUs of\n{_cards(trials)} GB", True, _gpus
+    if any(one.hours is not None for one in trials):
+        yield "hours", True, lambda one: "" if one.hours is None else _significant(one.hours)
+    if any(own.values()):
+        yield "waits\nfor", False, lambda one: " ".join(own[one.planned.signature])
+    yield "tables", False, lambda one: ", ".join(one.tables) or "(required)"
+
+
+def telling_labels(trials: Sequence[Prospect]) -> list[str]:
+    """The fewest labels, first ones first, that tell a family's configs apart as well as all that differ do."""
+    labels = list(differing_labels(one.planned.trial for one in trials))
+    for label in reversed(labels):
+        fewer = [other for other in labels if other != label]
+        if len({_values(one, fewer) for one in trials}) == len({_values(one, labels) for one in trials}):
+            labels = fewer
+    return labels
+
+
+def _values(prospect: Prospect, labels: Sequence[str]) -> tuple[Label | None, ...]:
+    return tuple(_labels(prospect).get(label) for label in labels)
+
+
+def _heading(label: str) -> str:
+    """The label in short lines, for what stands below it is short."""
+    lines = label.split("_") if len(label) > 6 else [label]
+    broken = (
+        line if len(line) <= 10 else f"{line[: len(line) // 2 + 1]}-\n{line[len(line) // 2 + 1 :]}"
+        for line in lines
+    )
+    return "\n".join(broken)
+
+
+def _label(label: str, prospect: Prospect) -> str:
+    return str(_labels(prospect).get(label, ""))
+
+
+def _labels(prospect: Prospect) -> dict[str, Label]:
+    return dict(prospect.planned.trial.config.labels())
+
+
+def _cards(trials: Sequence[Prospect]) -> str:
+    return "/".join(f"{card:g}" for card in next((one.gpus for one in trials if one.gpus), {}))
+
+
+def _gpus(prospect: Prospect) -> str:
+    return " / ".join("–" if gpus is None else str(gpus) for gpus in (prospect.gpus or {}).values())
+
+
+def _invalid(outlook: Outlook) -> Table:
+    table = Table(
+        title=f"{counted(len(outlook.invalid), 'cell')} can't run",
+        title_justify="left",
+        title_style="red",
+        box=None,
+        pad_edge=False,
+    )
+    for heading in ("table", "row", "column", "why"):
+        table.add_column(heading, overflow="fold")
+    alike = groupby(outlook.invalid, lambda one: (one.cell.table, one.cell.row, one.reason))
+    for (number, row, reason), cells in alike:
+        table.add_row(number, Text(row), Text("; ".join(one.cell.column for one in cells)), Text(reason))
+    return table
+
+
+def _sums(outlook: Outlook) -> Iterator[str]:
+    finished, running, failed = (
+        outlook.count(*FINISHED),
+        outlook.count("running"),
+        outlook.count("failed"),
+    )
+    places = f"{counted(outlook.tables, 'table')}, {counted(outlook.cells, 'cell')}, "
+    yield (
+        f"{places if outlook.tables else ''}{counted(len(outlook.trials), 'trial')}: {finished} done, "
+        f"{running} running, {failed} failed, {len(outlook.trials) - finished - running - failed} missing. "
+        "Nothing was started."
+    )
+    if any(one.cost for one in outlook.trials):
+        yield (
+            "GFLOPs: multiply-accumulates of one update. GB: predicted peak of each worker's tensors. GPUs: the fewest "
+            "that hold an update of the whole batch, with room for CUDA and fragmentation; – where one sample on each "
+            "is too much."
+        )
+    yield from _placements(outlook)
+    yield from _hours(outlook)
+
+
+def _placements(outlook: Outlook) -> Iterator[str]:
+    counts = Counter(one.placement for one in outlook.unfinished if one.placement)
+    for placement, count in counts.most_common():
+        yield f"On these nodes {counted(count, 'trial')} {'is' if count == 1 else 'are'} {placement}."
+
+
+def _hours(outlook: Outlook) -> Iterator[str]:
+    todo, unknown = len(outlook.unfinished), outlook.unknown
+    if not todo:
+        return
+    if unknown == todo:
+        yield "Hours are not known: none of the missing trials, or of their kind, has been measured in this folder yet."
+        return
+    least = "At least " if unknown else ""
+    price = ""
+    if outlook.price is not None:
+        price = f", which costs {outlook.price * outlook.worker_hours:,.2f} at {outlook.price:g} an hour"
+    yield f"{least}{_significant(outlook.worker_hours)} worker-hours are left{price}."
+    if outlook.hours_on_nodes is not None:
+        yield f"{least}{_significant(outlook.hours_on_nodes)} hours pass until all are done on these nodes."
+    if unknown:
+        yield f"{unknown} of {todo} trials are not in that: nothing of their kind has been measured in this folder yet."
+    for basis in sorted({one.basis for one in outlook.unfinished if one.basis}):
+        count = sum(one.basis == basis for one in outlook.unfinished)
+        yield f"Hours of {counted(count, 'trial')} are {basis}; more workers are taken to be as much faster."
+
+
+def _significant(value: float) -> str:
+    """Two digits or all before the point; hundredths where there is less."""
+    if value >= 10 or value == 0:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 1 else f"{value:.2f}"

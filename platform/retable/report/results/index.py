@@ -1,0 +1,77 @@
+"""The results folder's index: every trial's ``result.json`` in one Arrow file, so that a report opens one and not thousands.
+
+It is a projection of the trials' folders. Delete it, and the next report makes it again.
+"""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from retable.io.files import replacing
+
+NAME = "index.arrow"
+SCHEMA = pa.schema(
+    [
+        ("signature", pa.string()),
+        ("modified_ns", pa.int64()),
+        ("size", pa.int64()),
+        ("content", pa.large_binary()),
+    ]
+)
+
+
+class Entry(NamedTuple):
+    """A file as it was when it was read: when it was last modified, how long it is, and what it holds."""
+
+    modified_ns: int
+    size: int
+    content: bytes
+
+
+def indexed(results: Path) -> dict[str, bytes]:
+    """What the ``result.json`` of each trial in a folder of results holds, by signature.
+
+    Only files that are new or have changed since the last call are opened. Call it from any number of processes.
+    """
+    known = _read(results / NAME)
+    now = {}
+    for path in sorted(results.glob("trials/*/result.json")):
+        signature = path.parent.name
+        with suppress(FileNotFoundError):  # moved away since
+            looks = path.stat()
+            entry = known.get(signature)
+            if entry is None or (entry.modified_ns, entry.size) != (looks.st_mtime_ns, looks.st_size):
+                entry = _entry(path)
+            now[signature] = entry
+    if now != known:
+        _write(results / NAME, now)
+    return {signature: entry.content for signature, entry in now.items()}
+
+
+def _entry(path: Path) -> Entry:
+    with path.open("rb") as file:
+        looks = os.fstat(file.fileno())
+        return Entry(looks.st_mtime_ns, looks.st_size, file.read())
+
+
+def _read(path: Path) -> dict[str, Entry]:
+    """The index as it stands; empty if there is none, or none that can be read."""
+    try:
+        with pa.memory_map(str(path)) as file:
+            table = pa.ipc.open_file(file).read_all()
+            if table.schema != SCHEMA:
+                return {}
+            columns = table.to_pydict()
+    except (FileNotFoundError, pa.ArrowInvalid):
+        return {}
+    rows = zip(*(columns[name] for name in SCHEMA.names), strict=True)
+    return {signature: Entry(*entry) for signature, *entry in rows}
+
+
+def _write(path: Path, entries: dict[str, Entry]) -> None:
+    rows = [{"signature": signature, **entry._asdict()} for signature, entry in entries.items()]
+    with replacing(path) as temporary, pa.ipc.new_file(str(temporary), SCHEMA) as writer:
+        writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))

@@ -1,0 +1,331 @@
+"""Atomic save and load of training state: tensors and plain data, checked by hash, never pickled classes.
+
+A checkpoint is a folder ``checkpoints/<iteration>`` in the trial's folder with three files: ``state.safetensors`` (the
+tensors), ``state.json`` (everything else, with a mark where each tensor goes), and ``manifest.json`` (whose they are,
+their sizes and SHA-256). It takes its name only when all of that is on the disk.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import math
+import os
+import shutil
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, cast
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as parse_tensors
+from safetensors.torch import save as tensor_bytes
+
+from retable.io.files import TEMPORARY, make_folder, new_folder, room_for, seal, unseal
+from retable.io.state_dict import joined, split
+from retable.store.fence import Fenced, check, fence
+
+__all__ = [
+    "Checkpoint",
+    "Corrupt",
+    "Fenced",
+    "adopt",
+    "at",
+    "fence",
+    "load",
+    "newest",
+    "prune",
+    "save",
+    "sound",
+]
+
+FORMAT = 1
+TENSORS, PLAIN, MANIFEST = "state.safetensors", "state.json", "manifest.json"
+SLACK = 1 << 14  # bytes that the folder itself and the last blocks of its files may take
+
+log = logging.getLogger(__name__)
+
+
+class Corrupt(RuntimeError):
+    """A checkpoint's files are not those that were saved."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint whose files were found whole.
+
+    Attributes:
+        attempt: the attempt that saved it.
+        metrics: as given to `save`, without those that were not finite.
+        best: iteration of the best snapshot up to here; None where there was none yet.
+        hashes: SHA-256 (hex) of its files.
+        skipped: newer ones that were damaged and went into quarantine: why, newest first.
+    """
+
+    path: Path
+    signature: str
+    attempt: int
+    iteration: int
+    metrics: Mapping[str, float]
+    best: int | None
+    hashes: Mapping[str, str]
+    skipped: tuple[str, ...] = ()
+
+
+def save(
+    folder: Path,
+    iteration: int,
+    state: Mapping[str, Any],
+    *,
+    signature: str,
+    attempt: int,
+    metrics: Mapping[str, float] = MappingProxyType({}),
+    best: int | None = None,
+) -> Path:
+    """Save the state of training, whole or not at all. Only rank 0 calls it.
+
+    A sound checkpoint of the same iteration is left as it is: an attempt that resumed repeats the same bits.
+
+    Args:
+        folder: the trial's folder.
+        state: nested dicts, lists and tuples of tensors, None, bool, int, float and str.
+        signature: the trial's.
+        attempt: the attempt's number in the ledger.
+        metrics: of this snapshot, by protocol name.
+        best: iteration of the best snapshot so far, this one included.
+
+    Returns:
+        The checkpoint's folder.
+
+    Raises:
+        Fenced: the attempt was replaced by a later one.
+        DiskFull: there is no room; older checkpoints are intact and nothing partial is left.
+        TypeError: the state holds something else.
+        ValueError: the folder holds a checkpoint of another trial.
+    """
+    check(folder, attempt)
+    path = folder / "checkpoints" / f"{iteration:08d}"
+    if path.exists():
+        try:
+            return _verified(path, signature).path
+        except Corrupt as error:
+            _quarantine(path, error)
+    plain, tensors = split(state)
+    files = {TENSORS: tensor_bytes(tensors), PLAIN: json.dumps(plain, allow_nan=False).encode()}
+    manifest = {
+        "format": FORMAT,
+        "signature": signature,
+        "attempt": attempt,
+        "iteration": iteration,
+        "saved": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "metrics": {key: float(value) for key, value in metrics.items() if math.isfinite(value)},
+        "best": best,
+        "files": {
+            name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+            for name, data in files.items()
+        },
+    }
+    make_folder(path.parent)
+    _remove_leftovers(path.parent)
+    needed = sum(map(len, files.values())) + SLACK
+    with room_for(needed, path.parent), new_folder(path) as temporary:
+        for name, data in files.items():
+            (temporary / name).write_bytes(data)
+        (temporary / MANIFEST).write_bytes(seal(manifest))
+        check(folder, attempt)  # again: writing may have taken minutes, or this process was stopped meanwhile
+    return path
+
+
+def newest(folder: Path, signature: str) -> Checkpoint | None:
+    """The newest checkpoint that is whole; None if there is none.
+
+    Damaged ones are moved into ``quarantine``, never deleted, logged, and named in `Checkpoint.skipped`.
+
+    Raises:
+        ValueError: a checkpoint is another trial's, or of a newer format.
+    """
+    skipped: list[str] = []
+    for path in _newest_first(folder):
+        try:
+            return replace(_verified(path, signature), skipped=tuple(skipped))
+        except Corrupt as error:
+            skipped.append(_quarantine(path, error))
+    return None
+
+
+def sound(folder: Path, signature: str) -> Iterator[Checkpoint]:
+    """The whole checkpoints of a trial, newest first. Damaged ones are passed over and stay where they are.
+
+    Raises:
+        ValueError: a checkpoint is another trial's, or of a newer format.
+    """
+    for path in _newest_first(folder):
+        with contextlib.suppress(Corrupt):
+            yield _verified(path, signature)
+
+
+def adopt(source: Checkpoint, folder: Path, *, signature: str, attempt: int) -> Path:
+    """Give a trial another trial's checkpoint as its own: the same state, under its signature.
+
+    A sound checkpoint of the same iteration is left as it is.
+
+    Args:
+        folder: the folder of the trial that gets it.
+        signature, attempt: of that trial.
+
+    Raises:
+        Fenced: the attempt was replaced by a later one.
+        DiskFull: there is no room.
+        Corrupt: the files have changed since they were found whole.
+    """
+    check(folder, attempt)
+    path = folder / "checkpoints" / source.path.name
+    if path.exists():
+        try:
+            return _verified(path, signature).path
+        except Corrupt as error:
+            _quarantine(path, error)
+    manifest = {**_manifest(source.path), "signature": signature, "attempt": attempt}
+    size = sum((source.path / name).stat().st_size for name in (TENSORS, PLAIN))
+    with room_for(size + SLACK, folder), new_folder(path) as temporary:
+        for name in (TENSORS, PLAIN):
+            shutil.copyfile(source.path / name, temporary / name)
+        (temporary / MANIFEST).write_bytes(seal(manifest))
+        check(folder, attempt)
+    return _verified(path, signature).path
+
+
+def at(folder: Path, iteration: int, signature: str) -> Checkpoint:
+    """The checkpoint of that iteration.
+
+    Raises:
+        FileNotFoundError: there is none.
+        Corrupt: it is damaged.
+        ValueError: it is another trial's, or of a newer format.
+    """
+    path = folder / "checkpoints" / f"{iteration:08d}"
+    if not path.is_dir():
+        known = ", ".join(str(int(other.name)) for other in reversed(_newest_first(folder))) or "none"
+        raise FileNotFoundError(f"{folder} has no checkpoint of iteration {iteration}; it has {known}")
+    return _verified(path, signature)
+
+
+def load(checkpoint: Checkpoint, device: torch.device | str) -> dict[str, Any]:
+    """The state that was saved: same values, dtypes and nesting, to the bit; dicts of any kind come back as dict.
+
+    Args:
+        device: where all tensors go (a random generator's state has to go back to the CPU).
+
+    Raises:
+        Corrupt: the files have changed since they were found whole.
+    """
+    files = {name: (checkpoint.path / name).read_bytes() for name in (TENSORS, PLAIN)}
+    for name, data in files.items():
+        _compare(checkpoint.path / name, hashlib.sha256(data).hexdigest(), checkpoint.hashes[name])
+    try:
+        tensors = parse_tensors(files[TENSORS])
+        state = joined(json.loads(files[PLAIN]), {name: t.to(device) for name, t in tensors.items()})
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise Corrupt(f"{checkpoint.path} has the right hashes but is no checkpoint: {error}") from error
+    return cast(dict[str, Any], state)
+
+
+def prune(folder: Path, keep: int, keep_iterations: Collection[int]) -> list[int]:
+    """Remove old checkpoints, but never the newest two that are whole.
+
+    Args:
+        keep: how many of the newest whole ones stay; below 2 counts as 2.
+        keep_iterations: others that stay, such as the best one's.
+
+    Returns:
+        The iterations removed.
+    """
+    _remove_leftovers(folder / "checkpoints")
+    paths = _newest_first(folder)
+    whole, removed = 0, []
+    for path in paths if len(paths) > max(keep, 2) else ():
+        if whole < max(keep, 2):
+            try:
+                _verified(path, None)
+                whole += 1
+            except Corrupt as error:
+                _quarantine(path, error)
+        elif int(path.name) not in keep_iterations:
+            doomed = path.with_name(f".{path.name}{TEMPORARY}")
+            os.rename(path, doomed)  # at once, so that no half of it is ever met
+            shutil.rmtree(doomed)
+            removed.append(int(path.name))
+    return removed
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    return sorted((folder / "checkpoints").glob("[0-9]*"), key=lambda path: int(path.name), reverse=True)
+
+
+def _verified(path: Path, signature: str | None) -> Checkpoint:
+    manifest = _manifest(path)
+    if manifest["format"] != FORMAT:
+        raise ValueError(
+            f"{path} has format {manifest['format']}, but this version of Retable reads {FORMAT}; "
+            "use the version that saved it, or start the trial again in a new folder"
+        )
+    if signature is not None and manifest["signature"] != signature:
+        raise ValueError(
+            f"{path} belongs to trial {manifest['signature']}, but trial {signature} was to go on from it; "
+            "each trial needs a folder of its own: move this one away and run the same command again"
+        )
+    if manifest["iteration"] != int(path.name):
+        raise Corrupt(f"{path} holds iteration {manifest['iteration']}")
+    hashes = {name: entry["sha256"] for name, entry in manifest["files"].items()}
+    for name in (TENSORS, PLAIN):
+        try:
+            with (path / name).open("rb") as file:
+                _compare(path / name, hashlib.file_digest(file, "sha256").hexdigest(), hashes[name])
+        except FileNotFoundError as error:
+            raise Corrupt(f"{path / name} is missing") from error
+    return Checkpoint(
+        path,
+        manifest["signature"],
+        manifest["attempt"],
+        manifest["iteration"],
+        manifest["metrics"],
+        manifest.get("best"),
+        hashes,
+    )
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    try:
+        return cast(dict[str, Any], unseal((path / MANIFEST).read_bytes()))
+    except FileNotFoundError as error:
+        raise Corrupt(f"{path / MANIFEST} is missing") from error
+    except ValueError as error:
+        raise Corrupt(f"{path / MANIFEST} is damaged: {error}") from error
+
+
+def _compare(path: Path, found: str, expected: str) -> None:
+    if found != expected:
+        raise Corrupt(f"{path} has SHA-256 {found[:16]}…, but its manifest gives {expected[:16]}…")
+
+
+def _quarantine(path: Path, why: Corrupt) -> str:
+    """Move a damaged checkpoint aside; says why, and where it is now."""
+    folder = path.parent.parent / "quarantine"
+    make_folder(folder)
+    number = 1
+    while (goal := folder / f"{path.name}-{number}").exists():
+        number += 1
+    with contextlib.suppress(FileNotFoundError):  # another rank was faster
+        os.rename(path, goal)
+    message = f"{why}; the checkpoint was moved to {goal}"
+    log.warning("%s", message)
+    return message
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """What was left by a save or a pruning that was killed."""
+    for leftover in folder.glob(f".*{TEMPORARY}"):
+        shutil.rmtree(leftover)

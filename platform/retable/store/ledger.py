@@ -1,0 +1,364 @@
+"""The record of studies, trials and attempts, and who may work on what.
+
+One SQLite file, opened only on the driver's host (workers never do). An attempt holds a lease on its trial, which it
+renews; when its process is gone or silent, the next `begin` takes the lease, and the old attempt is refused from then
+on. To resume a study is to begin what the ledger does not call finished.
+"""
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, get_args
+
+from retable.environment.process import Owner, boot_id
+from retable.io.sqlite import Database, LedgerError, Row
+from retable.store.fence import Fenced
+from retable.store.records import FINISHED, AlreadyDone, Attempt, End, LeaseHeld, TrialRecord, UnknownTrial
+
+__all__ = ["FINISHED", "AlreadyDone", "Attempt", "End", "Fenced", "LeaseHeld", "Ledger", "LedgerError"]
+__all__ += ["TrialRecord", "UnknownTrial"]
+
+MIGRATIONS = (
+    """
+    CREATE TABLE study (
+        name TEXT, scale TEXT, declared TEXT NOT NULL,
+        PRIMARY KEY (name, scale)
+    );
+    CREATE TABLE trial (signature TEXT PRIMARY KEY, name TEXT NOT NULL, identity TEXT NOT NULL);
+    CREATE TABLE membership (
+        study TEXT, scale TEXT, signature TEXT NOT NULL REFERENCES trial,
+        PRIMARY KEY (study, scale, signature),
+        FOREIGN KEY (study, scale) REFERENCES study
+    );
+    CREATE TABLE attempt (
+        signature TEXT NOT NULL REFERENCES trial,
+        number INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('running', 'done', 'collapsed', 'failed', 'stopped')),
+        host TEXT NOT NULL, boot TEXT NOT NULL, namespace TEXT NOT NULL, pid INTEGER NOT NULL,
+        started INTEGER NOT NULL,
+        workers INTEGER NOT NULL,
+        began_wall REAL NOT NULL, began_monotonic REAL NOT NULL,
+        renewed_wall REAL NOT NULL, renewed_monotonic REAL NOT NULL,
+        ended_wall REAL,
+        seconds REAL NOT NULL DEFAULT 0,
+        iteration INTEGER NOT NULL DEFAULT 0,
+        result TEXT, cause TEXT, message TEXT NOT NULL DEFAULT '',
+        PRIMARY KEY (signature, number)
+    );
+    CREATE UNIQUE INDEX one_runs ON attempt (signature) WHERE state = 'running';
+    CREATE UNIQUE INDEX one_finishes ON attempt (signature) WHERE state IN ('done', 'collapsed')
+    """,
+    """
+    CREATE TABLE attempt_2 (
+        signature TEXT NOT NULL REFERENCES trial,
+        number INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('running', 'done', 'collapsed', 'failed', 'stopped', 'pruned')),
+        host TEXT NOT NULL, boot TEXT NOT NULL, namespace TEXT NOT NULL, pid INTEGER NOT NULL,
+        started INTEGER NOT NULL,
+        workers INTEGER NOT NULL,
+        began_wall REAL NOT NULL, began_monotonic REAL NOT NULL,
+        renewed_wall REAL NOT NULL, renewed_monotonic REAL NOT NULL,
+        ended_wall REAL,
+        seconds REAL NOT NULL DEFAULT 0,
+        iteration INTEGER NOT NULL DEFAULT 0,
+        result TEXT, cause TEXT, message TEXT NOT NULL DEFAULT '',
+        split INTEGER NOT NULL DEFAULT 1,
+        pruned TEXT,
+        PRIMARY KEY (signature, number)
+    );
+    INSERT INTO attempt_2 SELECT *, 1, NULL FROM attempt;
+    DROP TABLE attempt;
+    ALTER TABLE attempt_2 RENAME TO attempt;
+    CREATE UNIQUE INDEX one_runs ON attempt (signature) WHERE state = 'running';
+    CREATE UNIQUE INDEX one_finishes ON attempt (signature) WHERE state IN ('done', 'collapsed')
+    """,
+)
+"""What makes schema n of schema n - 1, from nothing on."""
+
+
+class Ledger:
+    """The ledger in that file, which is made if it is missing. Threads may share one; processes open their own.
+
+    Args:
+        lease_seconds: an attempt that was not renewed for so long may be replaced.
+
+    Raises:
+        LedgerError: the file is no ledger, or a newer version of Retable made it.
+    """
+
+    def __init__(self, path: Path, *, lease_seconds: float = 60.0) -> None:
+        self.path, self.lease_seconds = path, lease_seconds
+        self._db = Database(path, MIGRATIONS)
+
+    def copy(self, path: Path) -> None:
+        """Write the ledger, as it stands, into another file."""
+        self._db.copy(path)
+
+    def declare(
+        self, study: str, scale: str, trials: Iterable[tuple[str, Mapping[str, object], str]]
+    ) -> None:
+        """Record that a study at a scale has these trials. What it had before stays; calling it twice changes nothing.
+
+        Args:
+            trials: signature, identity (JSON-ready) and name of each.
+
+        Raises:
+            ValueError: a signature is known with another identity.
+        """
+        with self._db.writing() as db:
+            db.execute("INSERT OR IGNORE INTO study VALUES (?, ?, ?)", (study, scale, _iso(time.time())))
+            for signature, identity, name in trials:
+                text = json.dumps(identity, sort_keys=True, allow_nan=False)
+                known = db.execute("SELECT identity FROM trial WHERE signature = ?", (signature,)).fetchone()
+                if known is not None and known["identity"] != text:
+                    raise ValueError(
+                        f"trial {signature} is in {self.path} with the identity {known['identity']}, but was declared "
+                        f"with {text}; a signature must stand for one identity"
+                    )
+                db.execute(
+                    "INSERT INTO trial VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET name = excluded.name",
+                    (signature, name, text),
+                )
+                db.execute("INSERT OR IGNORE INTO membership VALUES (?, ?, ?)", (study, scale, signature))
+
+    def begin(
+        self, signature: str, *, owner: Owner | None = None, workers: int = 1, split: int = 1
+    ) -> Attempt:
+        """Take the lease on a trial for a new attempt, and from now on refuse the attempts before it.
+
+        Args:
+            owner: the process that will renew the lease; None for this one. It may replace its own attempt.
+            workers: size of the gang, for the cost.
+            split: parts that the attempt cuts each micro-batch of its config into.
+
+        Raises:
+            UnknownTrial: it was never declared.
+            AlreadyDone: it is finished.
+            LeaseHeld: another process that lives has it.
+        """
+        owner = owner or Owner.current()
+        with self._db.writing() as db:
+            trial = self.trial(signature)
+            if trial.state in FINISHED:
+                raise AlreadyDone(
+                    f"trial {signature} ({trial.name}) is {trial.state}; its result is in {self.path}"
+                )
+            last = trial.attempts[-1] if trial.attempts else None
+            if last and last.state == "running" and last.owner != owner:
+                raise LeaseHeld(
+                    f"trial {signature} ({trial.name}) is worked on by {last.owner} since {last.began}; wait for it, "
+                    "or stop that process and run the same command again"
+                )
+            if last:
+                db.execute(
+                    "UPDATE attempt SET state = ?, cause = ?, message = ?, ended_wall = renewed_wall "
+                    "WHERE signature = ? AND state = 'running'",
+                    (*_replaced(last), last.message, signature),
+                )
+            wall, monotonic = time.time(), time.monotonic()
+            db.execute(
+                "INSERT INTO attempt (signature, number, state, host, boot, namespace, pid, started, workers, split, "
+                "began_wall, began_monotonic, renewed_wall, renewed_monotonic, iteration) "
+                "VALUES (?, ?, 'running', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (signature, last.number + 1 if last else 1, *astuple(owner), workers, split)
+                + (wall, monotonic, wall, monotonic, trial.iteration),
+            )
+            return self.attempts(signature)[-1]
+
+    def renew(self, attempt: Attempt) -> None:
+        """Say that an attempt lives.
+
+        Raises:
+            Fenced: it was replaced, or has ended.
+        """
+        self._update(attempt, "iteration = iteration")
+
+    def progress(self, attempt: Attempt, iteration: int) -> None:
+        """Say that an attempt lives, and how far it is.
+
+        Raises:
+            Fenced: it was replaced, or has ended.
+        """
+        self._update(attempt, "iteration = ?", iteration)
+
+    def prune(self, attempt: Attempt, reason: str) -> None:
+        """Say that an attempt shall end early, and why. It is on the disk before the attempt is asked to stop.
+
+        Should the attempt's process be killed before it stopped, the attempt reads as pruned all the same.
+
+        Raises:
+            Fenced: it was replaced, or has ended.
+        """
+        self._update(attempt, "pruned = ?", reason)
+
+    def finish(
+        self,
+        attempt: Attempt,
+        state: End,
+        result: Mapping[str, Any] | None = None,
+        cause: str | None = None,
+        message: str = "",
+    ) -> None:
+        """End an attempt. A trial that is done or collapsed is finished for good. Calling it twice changes nothing.
+
+        Raises:
+            Fenced: it was replaced, or has ended in another state.
+            ValueError: there is no such state, or the result holds a number that is not finite.
+        """
+        if state not in get_args(End):
+            raise ValueError(f"an attempt ends as one of {', '.join(get_args(End))}, but got {state!r}")
+        try:
+            text = None if result is None else json.dumps(result, allow_nan=False)
+        except ValueError as error:
+            error.add_note(
+                f"in the result of trial {attempt.signature}: leave out numbers that are not finite"
+            )
+            raise
+        with self._db.writing():
+            last = self.attempts(attempt.signature)[-1]
+            if last.ended is None or (last.number, last.state) != (attempt.number, state):
+                self._update(
+                    attempt,
+                    "state = ?, result = ?, cause = ?, message = ?, ended_wall = ?",
+                    *(state, text, cause, message, time.time()),
+                )
+
+    def reopen(self, signature: str, message: str) -> None:
+        """Let a finished trial be begun again: its last attempt reads as lost, and its result is no longer known here.
+
+        Args:
+            message: why.
+
+        Raises:
+            UnknownTrial: it was never declared.
+            ValueError: it is not finished.
+        """
+        with self._db.writing() as db:
+            trial = self.trial(signature)
+            if trial.state not in FINISHED:
+                raise ValueError(f"trial {signature} ({trial.name}) is {trial.state}, not finished")
+            db.execute(
+                "UPDATE attempt SET state = 'failed', cause = 'lost', message = ?, result = NULL "
+                "WHERE signature = ? AND number = ?",
+                (message, signature, trial.attempts[-1].number),
+            )
+
+    def trial(self, signature: str) -> TrialRecord:
+        """The trial and its attempts.
+
+        Raises:
+            UnknownTrial: it was never declared.
+        """
+        for record in self._records("WHERE trial.signature = ?", signature):
+            return record
+        raise UnknownTrial(f"trial {signature} is not in {self.path}; declare its study first")
+
+    def trials(self, study: str | None = None, scale: str | None = None) -> list[TrialRecord]:
+        """The trials of a study (None: of all) at a scale (None: at all), as they were first declared."""
+        return self._records(
+            "WHERE trial.signature IN (SELECT signature FROM membership "
+            "WHERE study = coalesce(?, study) AND scale = coalesce(?, scale))",
+            *(study, scale),
+        )
+
+    def attempts(self, signature: str) -> tuple[Attempt, ...]:
+        """All attempts at a trial, first to last.
+
+        Raises:
+            UnknownTrial: it was never declared.
+        """
+        return self.trial(signature).attempts
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _update(self, attempt: Attempt, assignment: str, *values: object) -> None:
+        wall, monotonic = time.time(), time.monotonic()
+        with self._db.guarded():
+            changed = self._db.execute(
+                f"UPDATE attempt SET {assignment}, renewed_wall = ?, renewed_monotonic = ?, seconds = max(seconds, "
+                "CASE WHEN boot = ? THEN ? - began_monotonic ELSE ? - began_wall END) "
+                "WHERE signature = ? AND number = ? AND state = 'running'",
+                (*values, wall, monotonic, boot_id(), monotonic, wall, attempt.signature, attempt.number),
+            ).rowcount
+        if not changed:
+            last = self.attempts(attempt.signature)[-1]
+            raise Fenced(
+                f"attempt {attempt.number} at trial {attempt.signature} may not write any more: attempt {last.number} "
+                f"is {last.state}; nothing is to be done: what the ledger says now holds"
+            )
+
+    def _records(self, where: str, *values: object) -> list[TrialRecord]:
+        with self._db.guarded():
+            rows = self._db.execute(
+                "SELECT trial.signature, name, identity, attempt.* FROM trial LEFT JOIN attempt "
+                f"ON attempt.signature = trial.signature {where} ORDER BY trial.rowid, number",
+                values,
+            ).fetchall()
+        return [
+            TrialRecord(
+                signature,
+                group[0]["name"],
+                json.loads(group[0]["identity"]),
+                tuple(self._attempt(row) for row in group if row["number"] is not None),
+            )
+            for signature, group in (
+                (key, list(rows)) for key, rows in groupby(rows, lambda row: str(row["signature"]))
+            )
+        ]
+
+    def _attempt(self, row: Row) -> Attempt:
+        owner = Owner(row["host"], row["boot"], row["namespace"], row["pid"], row["started"])
+        state, cause, message = row["state"], row["cause"], row["message"]
+        if state == "running" and (why := self._dead(row, owner)):
+            state, cause, message = "failed", "lost", why
+            if row["pruned"] is not None:
+                state, cause, message = "pruned", None, row["pruned"]
+        return Attempt(
+            signature=row["signature"],
+            number=row["number"],
+            state=state,
+            owner=owner,
+            workers=row["workers"],
+            split=row["split"],
+            began=_iso(row["began_wall"]),
+            ended=None if row["ended_wall"] is None else _iso(row["ended_wall"]),
+            seconds=row["seconds"],
+            iteration=row["iteration"],
+            result=None if row["result"] is None else json.loads(row["result"]),
+            cause=cause,
+            message=message,
+        )
+
+    def _dead(self, row: Row, owner: Owner) -> str:
+        """Why a lease is no longer alive; empty if it is."""
+        if owner.exists() is False:
+            return f"{owner} is gone"
+        if owner.boot and owner.boot == boot_id():  # one clock for all processes, which nobody sets
+            silent = time.monotonic() - row["renewed_monotonic"]
+        else:
+            silent = time.time() - row["renewed_wall"]
+        return f"{owner} was silent for {silent:.0f} s" if silent > self.lease_seconds else ""
+
+
+def _replaced(last: Attempt) -> tuple[str, str | None]:
+    """State and cause of an attempt that makes way for the next one of its own process, or whose process is gone."""
+    return ("pruned", None) if last.state == "pruned" else ("failed", last.cause or "replaced")
+
+
+def _iso(wall: float) -> str:
+    return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,116 @@
+"""What the ledger says: a trial, the attempts at it, and why a trial is not to be begun."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from retable.environment.process import Owner
+
+State = Literal["missing", "running", "done", "collapsed", "failed", "stopped", "pruned"]
+End = Literal["done", "collapsed", "failed", "stopped", "pruned"]
+FINISHED = frozenset({"done", "collapsed"})
+"""Terminal: such a trial is begun again only when it was reopened. A pruned one was ended early by a decision: who wants
+it whole may go on from its checkpoint."""
+
+
+class UnknownTrial(LookupError):
+    """The trial was never declared."""
+
+
+class AlreadyDone(RuntimeError):
+    """The trial is finished and is not trained again."""
+
+
+class LeaseHeld(RuntimeError):
+    """Another process works on the trial."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt at a trial, as it stood when it was read.
+
+    Attributes:
+        number: 1 for the trial's first. A lower one than the last is fenced.
+        state: ``running`` only while the lease is alive; one whose owner is gone reads as failed, cause ``lost``.
+        workers: size of the gang.
+        split: parts that each micro-batch of the config was cut into, for want of memory.
+        began, ended: UTC, ISO 8601.
+        seconds: wall time, up to the last sign of life.
+        iteration: how far it was when it last said.
+        result: what it was finished with.
+        cause: one word for why it failed.
+    """
+
+    signature: str
+    number: int
+    state: State
+    owner: Owner
+    workers: int
+    split: int
+    began: str
+    ended: str | None
+    seconds: float
+    iteration: int
+    result: Mapping[str, Any] | None
+    cause: str | None
+    message: str
+
+    @property
+    def worker_seconds(self) -> float:
+        """What it cost: wall time × workers."""
+        return self.seconds * self.workers
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """A trial and all attempts at it, first to last.
+
+    Attributes:
+        identity: what the signature is made of.
+        name: the one that it was last declared with.
+    """
+
+    signature: str
+    name: str
+    identity: Mapping[str, Any]
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def state(self) -> State:
+        """The last attempt's, or ``missing``."""
+        return self.attempts[-1].state if self.attempts else "missing"
+
+    @property
+    def result(self) -> Mapping[str, Any] | None:
+        """What the last attempt was finished with."""
+        return self.attempts[-1].result if self.attempts else None
+
+    @property
+    def iteration(self) -> int:
+        """How far the last attempt was."""
+        return self.attempts[-1].iteration if self.attempts else 0
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all attempts."""
+        return sum(attempt.seconds for attempt in self.attempts)
+
+    @property
+    def worker_seconds(self) -> float:
+        """What the trial cost, over all attempts."""
+        return sum(attempt.worker_seconds for attempt in self.attempts)
+
+
+def find(records: Collection[TrialRecord], beginning: str) -> TrialRecord:
+    """The only trial whose signature begins so.
+
+    Raises:
+        ValueError: there is none, or more than one.
+    """
+    found = [record for record in records if record.signature.startswith(beginning)]
+    if len(found) != 1:
+        raise ValueError(
+            f"--trial must be the signature of one trial or its beginning, but {beginning!r} fits {len(found)} of "
+            f"{len(records)}; --status lists them"
+        )
+    return found[0]

@@ -1,0 +1,245 @@
+"""What one trial's run in the tracker is to hold, and how much of it was delivered: a JSON file in the trial's folder.
+
+The outbox and the artifacts stay where they are; the parcel remembers how far they were delivered and where to.
+Delivering twice is harmless, so the file is written after each delivery, never before.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from threading import Lock
+from typing import Any
+from urllib.parse import quote
+
+from retable.io.files import write_json
+from retable.store import metrics_log
+from retable.tracking.mlflow import Tracker, TrialRun
+
+BATCH = 1000
+SMALLEST_BATCH = 20
+FOLDER = "tracking"
+"""Subfolder of a trial's folder with one parcel for each study and scale that shows the trial."""
+
+
+class Parcel:
+    """One trial of one study on its way to the tracker. One thread delivers; any may say how the trial stands.
+
+    Attributes:
+        state: the trial's final state in the ledger; None while it is being trained.
+        delivered: points, files and final states handed over by this process.
+    """
+
+    def __init__(self, trial: TrialRun, experiment: str, saved: Mapping[str, Any] | None = None) -> None:
+        self.trial, self.experiment, self._lock = trial, experiment, Lock()
+        saved = saved or {}
+        self.training: str = saved.get("training") or secrets.token_hex(8)
+        self.state: str | None = saved.get("state")
+        self.delivered = 0
+        self._start_ms: int = saved.get("start_ms") or _now_ms()
+        self._end_ms: int = saved.get("end_ms") or _now_ms()
+        self._place: str | None = saved.get("place")
+        self._run_id: str | None = saved.get("run_id")
+        self._position = (
+            metrics_log.Position.from_json(saved["position"]) if saved else metrics_log.Position()
+        )
+        self._unsent: list[metrics_log.Point] = []  # of those between _position and _next
+        self._next = self._position
+        self._batch = BATCH
+        self._files: dict[str, str] = dict(saved.get("files", {}))
+        self._ended: bool = saved.get("ended", False)
+        self._opened = (
+            False  # whether the tracker's run was looked at since this process started, or since a failure
+        )
+        self._looked: dict[str, tuple[int, int]] = {}
+
+    @property
+    def run_id(self) -> str:
+        """The tracker's id of the trial's run; empty before there is one."""
+        return self._run_id or ""
+
+    @staticmethod
+    def path(trial: TrialRun) -> Path:
+        """Where the parcel of that trial in that study is kept."""
+        name = f"{quote(trial.study, safe='')}.{quote(trial.scale, safe='')}.json"
+        return trial.folder / FOLDER / name
+
+    @staticmethod
+    def of(trial: TrialRun, experiment: str) -> "Parcel":
+        """The parcel of that trial, begun by an earlier process or new."""
+        path = Parcel.path(trial)
+        saved = json.loads(path.read_bytes()) if path.exists() else None
+        if saved and not trial.attempt:
+            trial = replace(trial, attempt=saved["trial"]["attempt"])
+        return Parcel(trial, experiment, saved)
+
+    @staticmethod
+    def runs(results: Path, study: str, scale: str) -> dict[str, str]:
+        """The tracker's ids of a study's trials at a scale, as they were last delivered, by signature."""
+        parcels = (one for one in Parcel.all(results) if (one.trial.study, one.trial.scale) == (study, scale))
+        return {one.trial.signature: one.run_id for one in parcels}
+
+    @staticmethod
+    def all(results: Path) -> Iterator["Parcel"]:
+        """The parcels that earlier processes left in a folder of results, wherever that lies now."""
+        for path in sorted(results.glob(f"trials/*/{FOLDER}/*.json")):
+            saved = json.loads(path.read_bytes())
+            artifacts = tuple(saved["trial"]["artifacts"])
+            trial = TrialRun(**{**saved["trial"], "folder": path.parents[1], "artifacts": artifacts})
+            yield Parcel(trial, saved["experiment"], saved)
+
+    def begin(self, trial: TrialRun) -> None:
+        """The trial is being trained: the first time, or again."""
+        self._tell(trial, None)
+
+    def end(self, state: str, tags: Mapping[str, str] | None = None) -> None:
+        """The trial has that final state in the ledger. Saying so again changes nothing."""
+        self._tell(replace(self.trial, tags={**self.trial.tags, **(tags or {})}), state)
+
+    def _tell(self, trial: TrialRun, state: str | None) -> None:
+        with self._lock:
+            if (trial, state) == (self.trial, self.state) and Parcel.path(trial).exists():
+                return
+            if state != self.state:
+                self._end_ms = _now_ms()
+            self.trial, self.state = trial, state
+            self._opened = self._ended = False
+            self._save()
+
+    def deliver(self, tracker: Tracker) -> None:
+        """Hand over all that is there now, and count it in `delivered`.
+
+        Raises:
+            Exception: whatever the tracker raises; what was delivered before is remembered.
+        """
+        if self._opened and self._ended:
+            return
+        state = self.state  # looked at first: what comes before the end is written before it
+        if not self._opened:
+            self._open(tracker)
+        assert self._run_id is not None
+        try:
+            self._send_points(tracker, self._run_id)
+            self._send_files(tracker, self._run_id)
+            if state is not None and not self._ended:
+                self._send_end(tracker, self._run_id, state)
+        except Exception:
+            self._opened = False  # the run may have been deleted: look again
+            raise
+
+    def pending(self, tracker: Tracker) -> int:
+        """Points and files still to be delivered there, and one for a final state."""
+        here = self._place == _place(tracker)
+        unsent = list(self._unsent)
+        points, _ = metrics_log.read(
+            self.trial.folder, (self._next if unsent else self._position) if here else None
+        )
+        known = self._files if here else {}
+        files = sum(known.get(file) != _digest(self.trial.folder / file) for file in self._artifacts())
+        return (
+            len(points) + len(unsent) * here + files + (self.state is not None and not (here and self._ended))
+        )
+
+    def _open(self, tracker: Tracker) -> None:
+        here, told = _place(tracker), (self.trial, self.state)
+        run_id = tracker.open(
+            self.trial,
+            self.training,
+            known=self._run_id if self._place == here else None,
+            start_ms=self._start_ms,
+            running=self.state is None,
+        )
+        with self._lock:
+            if (self._place, self._run_id) != (here, run_id):  # a new run: all of it again
+                self._position, self._files, self._unsent = metrics_log.Position(), {}, []
+                self._looked.clear()
+                self._ended = False
+            self._place, self._run_id = here, run_id
+            self._opened = told == (self.trial, self.state)  # it may have begun or ended meanwhile
+            self._save()
+
+    def _send_end(self, tracker: Tracker, run_id: str, state: str) -> None:
+        if unread := sum(unread.size for unread in self._position.unread):
+            tracker.tag(run_id, "unreadable_bytes", str(unread))
+        tracker.end(self.trial, run_id, state, self._end_ms)
+        with self._lock:
+            self._ended = state == self.state
+            self._save()
+        self.delivered += 1
+
+    def _send_points(self, tracker: Tracker, run_id: str) -> None:
+        while True:
+            if not self._unsent:
+                self._unsent, self._next = metrics_log.read(self.trial.folder, self._position, limit=BATCH)
+                if not self._unsent:
+                    return
+            while self._unsent:
+                batch = self._unsent[: self._batch]
+                self._batch = max(
+                    self._batch // 2, SMALLEST_BATCH
+                )  # unless this one is taken: the server is slow
+                tracker.log(run_id, batch)
+                self._batch = min(len(batch) * 2, BATCH)
+                del self._unsent[: len(batch)]
+                self.delivered += len(batch)
+            with self._lock:
+                self._position = self._next
+                self._save()
+
+    def _send_files(self, tracker: Tracker, run_id: str) -> None:
+        for file in self._artifacts():
+            path = self.trial.folder / file
+            looks = path.stat()
+            if self._looked.get(file) == (looks.st_mtime_ns, looks.st_size):
+                continue
+            digest = _digest(path)
+            if self._files.get(file) != digest:
+                tracker.upload(run_id, self.trial.folder, file)
+                with self._lock:
+                    self._files[file] = digest
+                    self._save()
+                self.delivered += 1
+            self._looked[file] = (looks.st_mtime_ns, looks.st_size)
+
+    def _artifacts(self) -> list[str]:
+        """The artifacts that are there, relative to the trial's folder."""
+        folder = self.trial.folder
+        found = {path for pattern in self.trial.artifacts for path in folder.glob(pattern) if path.is_file()}
+        return sorted(path.relative_to(folder).as_posix() for path in found)
+
+    def _save(self) -> None:
+        told = {key: value for key, value in asdict(self.trial).items() if key != "folder"}
+        write_json(
+            Parcel.path(self.trial),
+            {
+                "experiment": self.experiment,
+                "trial": told,
+                "training": self.training,
+                "state": self.state,
+                "start_ms": self._start_ms,
+                "end_ms": self._end_ms,
+                "place": self._place,
+                "run_id": self._run_id,
+                "position": self._position.to_json(),
+                "files": self._files,
+                "ended": self._ended,
+            },
+        )
+
+
+def _place(tracker: Tracker) -> str:
+    """Tells servers and experiments apart without naming them: a URI may hold a password."""
+    return hashlib.sha256(os.fsencode(f"{tracker.uri}\n{tracker.experiment}")).hexdigest()[:16]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

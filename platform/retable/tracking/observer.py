@@ -1,0 +1,92 @@
+"""Shows a run's trials in MLflow while they train. What fails here is told and changes no result."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.text import Text
+
+from retable.environment.provenance import provenance
+from retable.planning.plan import Plan, PlannedTrial
+from retable.store.assignment import Assignment
+from retable.store.ledger import FINISHED
+from retable.tracking.mlflow import Tracker, TrialRun, default_uri
+from retable.tracking.uploader import Shipper
+
+CLOSE_SECONDS = 60.0
+MESSAGE_LENGTH = 5000  # MLflow refuses tags over 8,000 characters
+
+
+class Showing:
+    """An observer of an execution: each trial that begins or ends is told to the tracker's shipper."""
+
+    def __init__(self, results: Path, plan: Plan[Any], console: Console) -> None:
+        self._plan, self._results, self._console = plan, results, console
+        self._tracker = Tracker(default_uri(results), plan.study.name, results)
+        self._shipper = Shipper(self._tracker, lambda message: console.print(Text(message, style="yellow")))
+        self._provenance = provenance().tags()
+
+    def began(self, planned: PlannedTrial, assignment: Assignment) -> None:
+        """Deliver what the attempt writes, from now on."""
+        attempt = {"attempt": str(assignment.attempt), **self._provenance}
+        self._shipper.watch(self._run_of(planned, attempt))
+
+    def ended(self, planned: PlannedTrial, state: str, message: str) -> None:
+        """The rest of an attempt's points, its pictures and its final state go out."""
+        if state == "held":
+            self._shipper.release(planned.signature)
+        elif state != "blocked":
+            tags = self._protocols(planned.signature)
+            if message:
+                tags["message"] = message[-MESSAGE_LENGTH:]
+            self._shipper.finish(planned.signature, state, tags)
+
+    def catch_up(self, states: Mapping[str, str]) -> None:
+        """Deliver what earlier runs of this plan left, and end the runs of trials whose driver was killed.
+
+        Args:
+            states: signature -> state of every trial in the ledger.
+        """
+        self._shipper.reconcile(self._plan.study.name, self._plan.scale.name, states)
+        for planned in self._plan.trials:
+            if states.get(planned.signature) in FINISHED:
+                self._shipper.watch(self._run_of(planned), states[planned.signature])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pending = self._shipper.close(CLOSE_SECONDS)
+        if pending:
+            self._console.print(
+                Text(
+                    f"{pending} points and files are not in MLflow at {self._tracker.place} yet; they are kept in "
+                    f"{self._results / 'trials'} and go out with the next run.",
+                    style="yellow",
+                )
+            )
+
+    def _run_of(self, planned: PlannedTrial, attempt: Mapping[str, str] | None = None) -> TrialRun:
+        trial = planned.trial
+        return TrialRun(
+            study=self._plan.study.name,
+            scale=self._plan.scale.name,
+            signature=trial.signature,
+            name=planned.name,
+            folder=self._results.resolve() / "trials" / trial.signature,
+            parameters={**trial.config.labels(), "trainable": trial.config.trainable, "seed": trial.seed},
+            tags={"cells": "; ".join(planned.places), "seed": str(trial.seed), "data": trial.data},
+            attempt=attempt or {},
+        )
+
+    def _protocols(self, signature: str) -> dict[str, str]:
+        """The protocols under which the trial was scored, as a tag."""
+        path = self._results / "trials" / signature / "result.json"
+        if not path.exists():
+            return {}
+        return {"protocols": " ".join(json.loads(path.read_text(encoding="utf-8"))["scores"])}

@@ -1,0 +1,46 @@
+"""The hours that a plan takes on stated nodes, against hand arithmetic and bounds that hold for every schedule."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retable.planning.placement import Gang, Node
+from retable.planning.timeline import Work, hours_on
+
+ONE, TWO = Gang(), Gang(workers=2)
+
+
+def cpus(*counts: int) -> list[Node]:
+    return [Node(f"n{at}", {"CPU": count}) for at, count in enumerate(counts)]
+
+
+@pytest.mark.parametrize(
+    ("works", "nodes", "hours"),
+    [
+        ([], cpus(1), 0),
+        ([Work("a", ONE, 3), Work("b", ONE, 2)], cpus(2), 3),
+        ([Work("a", ONE, 3), Work("b", ONE, 2)], cpus(1), 5),
+        ([Work("a", ONE, 3), Work("b", ONE, 2, requires=("a",))], cpus(2), 5),
+        ([Work("a", ONE, 3, requires=("done before",))], cpus(1), 3),
+        # Two are needed at once: b waits for a, and c does not slip in between for more than its turn.
+        ([Work("a", ONE, 3), Work("b", TWO, 1), Work("c", ONE, 4)], cpus(2), 8),
+        # What finds no room is left out, with all that waits for it.
+        ([Work("a", Gang(workers=9), 9), Work("b", ONE, 2), Work("c", ONE, 1, ("a",))], cpus(2), 2),
+        ([Work("a", TWO, 1)], cpus(1, 1), 1),
+    ],
+)
+def test_hours_by_hand(works: list[Work], nodes: list[Node], hours: float) -> None:
+    assert hours_on(works, nodes) == hours
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 9)), max_size=12), st.integers(1, 3))
+def test_hours_lie_between_what_no_schedule_beats_and_one_after_the_other(
+    trials: list[tuple[int, int]], size: int
+) -> None:
+    works = [Work(str(at), Gang(workers=workers), hours) for at, (workers, hours) in enumerate(trials)]
+    hours = hours_on(works, cpus(*[4] * size))
+    area = sum(workers * hours for workers, hours in trials) / (4 * size)
+    longest = max((hours for _, hours in trials), default=0)
+    assert max(area, longest) <= hours + 1e-9
+    assert hours <= sum(hours for _, hours in trials)

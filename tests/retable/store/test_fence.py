@@ -1,0 +1,68 @@
+"""A replaced attempt is refused, and what it still slips in is not read."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from retable.store.fence import Fence, Fenced, check, fence
+from retable.store.metrics_log import Outbox, read
+
+
+def test_without_a_fence_every_attempt_may_write(tmp_path: Path) -> None:
+    check(tmp_path / "none", 1)
+    assert Fence.of(tmp_path) == Fence(0, {})
+
+
+def test_only_the_latest_attempt_may_write(tmp_path: Path) -> None:
+    fence(tmp_path, 2)
+    fence(tmp_path, 2)  # twice changes nothing
+    check(tmp_path, 2)
+    check(tmp_path, 3)
+    with pytest.raises(Fenced, match="attempt 1 of trial .* was replaced by attempt 2"):
+        check(tmp_path, 1)
+    with pytest.raises(Fenced, match="replaced"):
+        fence(tmp_path, 1)
+    assert Fence.of(tmp_path).attempt == 2
+
+
+def test_a_fence_is_never_moved_by_a_row_that_comes_later(tmp_path: Path) -> None:
+    with Outbox(tmp_path, 1) as outbox:
+        outbox.write(1, {"loss": 1.0})
+    fence(tmp_path, 2)
+    size = Fence.of(tmp_path).outboxes[1]
+    with (tmp_path / "outbox" / "000001.jsonl").open("ab") as file:
+        file.write(b"more")
+    fence(tmp_path, 2)
+    fence(tmp_path, 3)
+    assert Fence.of(tmp_path).outboxes == {1: size}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"attempt": 1}', '{"attempt": 1, "outboxes": [2]}'])
+def test_a_damaged_fence_lets_nobody_through(tmp_path: Path, text: str) -> None:
+    (tmp_path / "fence.json").write_text(text)
+    with pytest.raises(ValueError, match="is damaged; delete it"):
+        check(tmp_path, 9)
+
+
+def test_a_stopped_attempt_that_wakes_writes_nothing_that_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped before its look at the fence, and between that look and its write."""
+    zombie = Outbox(tmp_path, 1)
+    zombie.write(1, {"loss": 1.0})
+    fence(tmp_path, 2)
+    with Outbox(tmp_path, 2) as successor:
+        successor.write(2, {"loss": 2.0})
+    with pytest.raises(Fenced):
+        zombie.write(2, {"loss": -1.0})
+    monkeypatch.setattr("retable.store.metrics_log.check", lambda folder, attempt: None)
+    zombie.write(2, {"loss": -1.0})
+    zombie.write(3, {"loss": -1.0})
+    zombie.close()
+    points, _ = read(tmp_path)
+    assert [(p.attempt, p.iteration, p.value) for p in points] == [(1, 1, 1.0), (2, 2, 2.0)]
+
+
+def test_being_fenced_can_be_told_to_another_process() -> None:
+    assert str(pickle.loads(pickle.dumps(Fenced("why")))) == "why"

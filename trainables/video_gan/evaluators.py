@@ -1,0 +1,30 @@
+"""What scores a video GAN's clips, whoever generates them."""
+
+from dataclasses import replace
+
+from retable.data.samples.clips import Clips
+from retable.evaluation.clips import Evaluator
+from retable.evaluation.config import Evaluation
+from retable.evaluation.features import ClassifierConfig
+from retable.trial.distributed import Workers
+from retable.trial.run import Run
+from retable.trial.trial import Trial
+
+
+def scored_frames(evaluation: Evaluation, frames: int) -> int:
+    """The classifier's length; `frames`, if the classifier has none (and is refused for that by the evaluator)."""
+    classifier = evaluation.classifier
+    return classifier.data.frames if isinstance(classifier, ClassifierConfig) else frames
+
+
+def evaluator(evaluation: Evaluation, clips: Clips, run: Run, workers: Workers) -> Evaluator:
+    """The metrics of an evaluation.
+
+    Args:
+        clips: the train split; FID's real clips are cut from it as long as the generated ones that are scored.
+        run: where the finished classifier lies.
+    """
+    spec = replace(clips.spec, frames=scored_frames(evaluation, clips.spec.frames))
+    real = clips if spec == clips.spec else Clips(run.data, spec, "train", clips.seed)
+    classifier = Trial(evaluation.classifier.canonical(), 0, run.fingerprint)
+    return Evaluator(evaluation, run.required(classifier.signature), real, workers)
