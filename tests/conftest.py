@@ -18,7 +18,7 @@ settings.load_profile("patient")
 # Servers of tests are on this machine, and a proxy knows nothing of them.
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
-Gang = Callable[[str, int, Path], list[Any]]
+WorkerGroup = Callable[[str, int, Path], list[Any]]
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def _same_draws() -> None:
 
 
 @pytest.fixture(scope="session")
-def gang() -> Gang:
+def worker_group() -> WorkerGroup:
     """Calls a file's `as_worker(workers, folder)` in so many processes; what they return, by rank."""
 
     def run(file: str, size: int, folder: Path) -> list[Any]:

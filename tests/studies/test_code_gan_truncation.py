@@ -27,7 +27,7 @@ def test_what_is_trained_is_the_accelerated_gan_of_table_4(scale: str) -> None:
 
 
 def test_iterations_and_seeds_reach_the_model() -> None:
-    scale = STUDY.scales["smoke"].lasting(7)
+    scale = STUDY.scales["smoke"].with_iterations(7)
     plan = make_plan(STUDY, scale, "data", seeds=[0, 1])
     gans = [one.trial for one in plan.trials if isinstance(one.trial.config, CodeGANConfig)]
     assert [(gan.config.iterations, gan.seed) for gan in gans] == [(7, 0), (7, 1)]

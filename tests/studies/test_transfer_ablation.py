@@ -11,9 +11,9 @@ from rich.console import Console
 from retable.data.decode.spec import ImageSpec
 from retable.data.embedded.stills import CLASSES
 from retable.planning.duration import Machine
-from retable.planning.estimate import look_ahead
+from retable.planning.estimate import estimate
 from retable.planning.plan import make_plan
-from retable.report.plan.table import print_outlook
+from retable.report.plan.table import print_forecast
 from retable.report.tables.paper_check import check_paper
 from retable.study.table import Row
 from retable.trial.config import TrialConfig
@@ -78,9 +78,9 @@ def test_what_differs_in_the_encoder_s_images_alone_is_told_apart() -> None:
 
 def test_the_plan_shows_the_chain() -> None:
     plan = make_plan(STUDY, STUDY.scales["smoke"], DATA)
-    outlook = look_ahead([plan], Path("nowhere"), {}, Machine())
+    forecast = estimate([plan], Path("nowhere"), {}, Machine())
     console = Console(file=StringIO(), width=100)
-    print_outlook(outlook, console)
+    print_forecast(forecast, console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     lines = text.splitlines()
     titles = [line.split(":")[0] for line in lines if " trial" in line and line[:3] in ("cnn", "cod")]
@@ -115,4 +115,4 @@ def test_at_paper_scale_an_encoder_may_be_brought_instead() -> None:
     assert config.encoder.data == ImageSpec(size=128, classes=("celeba_hq",))
     assert config.data == ImageSpec(size=256, classes=("cat",))
     with pytest.raises(FileNotFoundError, match="nowhere.*trainables.code_gan.autoencoder.export"):
-        list(make_plan(STUDY, STUDY.scales["paper"].encoded_by(Path("nowhere")), DATA).trials)
+        list(make_plan(STUDY, STUDY.scales["paper"].with_encoder(Path("nowhere")), DATA).trials)

@@ -10,17 +10,17 @@ from torch import nn
 from retable.data.decode.spec import ClipSpec, ImageSpec
 from retable.data.samples.clips import Clips, to_model
 from retable.evaluation.features import FeatureExtractor
-from retable.evaluation.pretrained_learner import BroughtLearner
+from retable.evaluation.pretrained_learner import PretrainedLearner
 from retable.evaluation.resize import Resize, Untouched
 from retable.metrics.protocol import Protocol as MetricName
 from retable.trial.distributed import Workers
 from retable.trial.learner import Best, Score
 from retable.trial.run import Run
-from trainables.classifiers.c3d.pretrained import BroughtC3D
+from trainables.classifiers.c3d.pretrained import PretrainedC3D
 
 
-class BroughtConfig(Protocol):
-    """The config of a classifier that was brought: `BroughtC3D` or `Inception`."""
+class PretrainedConfig(Protocol):
+    """The config of a classifier that was brought: `PretrainedC3D` or `Inception`."""
 
     trainable: ClassVar[str]
 
@@ -37,7 +37,7 @@ class BroughtConfig(Protocol):
         ...
 
 
-class BroughtClassifierLearner(BroughtLearner):
+class PretrainedClassifierLearner(PretrainedLearner):
     """A classifier as it was brought; what is held out is resized as generated samples are.
 
     Raises:
@@ -45,7 +45,7 @@ class BroughtClassifierLearner(BroughtLearner):
         ValueError: the file there is another one.
     """
 
-    def __init__(self, config: BroughtConfig, run: Run, workers: Workers) -> None:
+    def __init__(self, config: PretrainedConfig, run: Run, workers: Workers) -> None:
         super().__init__(run.folder, "--classifier")
         self.workers = workers
         self.at_once = max(1, config.batch_size // workers.size)
@@ -64,12 +64,12 @@ class BroughtClassifierLearner(BroughtLearner):
         return {"network": self.extractor.network.state_dict()}
 
 
-class BroughtC3DLearner(BroughtClassifierLearner):
+class PretrainedC3DLearner(PretrainedClassifierLearner):
     """C3D as it was brought, and its accuracy on one clip of each held-out video."""
 
     best = Best("accuracy", "max")
 
-    def __init__(self, config: BroughtC3D, run: Run, workers: Workers) -> None:
+    def __init__(self, config: PretrainedC3D, run: Run, workers: Workers) -> None:
         super().__init__(config, run, workers)
         self._test = Clips(run.data, config.data, "test", 0)
 

@@ -10,13 +10,13 @@ from retable.evaluation.config import ImageEvaluation
 from retable.trial.config import TrialConfig
 from retable.trial.identity import Label, identified
 from trainables.code_gan.autoencoder.config import AutoencoderConfig
-from trainables.code_gan.autoencoder.pretrained import AnyAutoencoder, BroughtAutoencoder, encoder_classes
+from trainables.code_gan.autoencoder.pretrained import AnyAutoencoder, PretrainedAutoencoder, encoder_classes
 from trainables.code_gan.encoding.config import CodesConfig
 from trainables.code_gan.stages.channels import WIDTH, Stage2, levels
 from trainables.code_gan.stages.checks import check_adam, check_least
 
 if TYPE_CHECKING:
-    from retable.figures.trained_trial import Finished
+    from retable.figures.trained_trial import TrainedTrial
     from retable.trial.distributed import Workers
     from retable.trial.figures import Figure
     from retable.trial.run import Run
@@ -169,11 +169,11 @@ class CodeGANConfig(TrialConfig):
         """Nothing: the learning rate stays the same."""
         return ""
 
-    def judged_by(self, file: Path) -> Self:
+    def with_classifier(self, file: Path) -> Self:
         """Scored by the classifier in that file of weights."""
-        return replace(self, evaluation=self.evaluation.judged_by(file))
+        return replace(self, evaluation=self.evaluation.with_classifier(file))
 
-    def encoded_by(self, file: Path) -> Self:
+    def with_encoder(self, file: Path) -> Self:
         """Over the codes of the autoencoder in that file; before acceleration there is none.
 
         Raises:
@@ -183,7 +183,7 @@ class CodeGANConfig(TrialConfig):
         asked = self._encoder
         if asked is None:
             return self
-        brought = BroughtAutoencoder.of(file, replace(asked.data, classes=()), asked.scored)
+        brought = PretrainedAutoencoder.of(file, replace(asked.data, classes=()), asked.scored)
         wanted, given = ((one.code_divisor, one.code_channels) for one in (asked, brought))
         if wanted != given:
             raise ValueError(
@@ -224,7 +224,7 @@ class CodeGANConfig(TrialConfig):
         return {max(round(self.iterations / share / every), 1) * every for share in shares}
 
     def figures(
-        self, finished: "Finished", samples: int, progress: Callable[[int, int], None]
+        self, finished: "TrainedTrial", samples: int, progress: Callable[[int, int], None]
     ) -> Iterator["Figure"]:
         """Samples, Figure 10 of the paper, and the samples' nearest training images."""
         from trainables.code_gan.figures.report import everything
@@ -233,7 +233,7 @@ class CodeGANConfig(TrialConfig):
 
     @classmethod
     def together(
-        cls, finished: Sequence["Finished"], progress: Callable[[int, int], None]
+        cls, finished: Sequence["TrainedTrial"], progress: Callable[[int, int], None]
     ) -> Iterator["Figure"]:
         """Samples of each, and those before and after acceleration side by side: Figures 5 to 9."""
         from trainables.code_gan.figures.before_after import side_by_side

@@ -13,7 +13,7 @@ from retable.trial.config import TrialConfig
 from retable.trial.identity import Label, identified, option
 
 if TYPE_CHECKING:
-    from retable.figures.trained_trial import Finished
+    from retable.figures.trained_trial import TrainedTrial
     from retable.trial.distributed import Workers
     from retable.trial.figures import Figure
     from retable.trial.run import Run
@@ -215,7 +215,7 @@ class VideoGANConfig(TrialConfig):
         return first, second, third
 
     @property
-    def told_classes(self) -> int:
+    def num_classes(self) -> int:
         """Classes that the networks know of: 0 if they are told none."""
         return self.classes if self.conditional else 0
 
@@ -291,9 +291,9 @@ class VideoGANConfig(TrialConfig):
         """The classifier that IS and FID are taken with."""
         return (self.evaluation.classifier,)
 
-    def judged_by(self, file: Path) -> Self:
+    def with_classifier(self, file: Path) -> Self:
         """Scored by the classifier in that file of weights."""
-        return replace(self, evaluation=self.evaluation.judged_by(file))
+        return replace(self, evaluation=self.evaluation.with_classifier(file))
 
     @property
     def needs_frames(self) -> int:
@@ -341,7 +341,7 @@ class VideoGANConfig(TrialConfig):
         return VideoGANLearner(self, seed, run, workers)
 
     def figures(
-        self, finished: "Finished", samples: int, progress: Callable[[int, int], None]
+        self, finished: "TrainedTrial", samples: int, progress: Callable[[int, int], None]
     ) -> Iterator["Figure"]:
         """Figures 6 to 15 of the paper."""
         from trainables.video_gan.figures.report import everything

@@ -24,7 +24,7 @@ def build_generator(config: VideoGANConfig, *, literal: bool = False) -> Generat
         batch_strides=config.batch_strides,
         batch_norm=config.batch_norm,
         levels=config.levels,
-        classes=config.told_classes,
+        classes=config.num_classes,
         literal=literal,
     )
 
@@ -36,7 +36,7 @@ def build_discriminator(config: VideoGANConfig, *, literal: bool = False) -> Dis
         channels=config.d_channels,
         two_stream=config.discriminator == "3d+2d",
         pooling=config.pooling,
-        classes=config.told_classes,
+        classes=config.num_classes,
         residual=config.d_residual,
         spectral_norm=config.spectral_norm,
         literal=literal,

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from retable.cli.commands.data import check_data
 from retable.cli.commands.plan import show_plan
-from retable.cli.commands.remote import on_cluster, run_elsewhere
+from retable.cli.commands.remote import on_cluster, run_remote
 from retable.cli.commands.request import Request, named_scale
 from retable.cli.commands.tables import show_tables
 from retable.cli.options import (
@@ -36,7 +36,7 @@ from retable.cli.options import (
     add_training,
     add_workers,
     check_script,
-    is_elsewhere,
+    is_remote,
 )
 from retable.cli.values import classes, positive
 from retable.execution.retries import Retries
@@ -128,10 +128,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _guarded(lambda console: check_data(given.folder, given.frames, given.size, console))
     if given.verb == "plan":
         return _guarded(lambda console: _plan([load_study(path) for path in given.study], given, console))
-    if is_elsewhere(given.address):
+    if is_remote(given.address):
         words = [word if Path(word) != given.study else "{study}" for word in typed]
         return _guarded(
-            lambda console: run_elsewhere(load_study(given.study), given.study, given, words, None, console)
+            lambda console: run_remote(load_study(given.study), given.study, given, words, None, console)
         )
     return _guarded(lambda console: _dispatch(load_study(given.study), given.verb, given, console))
 
@@ -142,10 +142,10 @@ def main_study(study: Study[Any], arguments: Sequence[str] | None = None) -> int
     add_script(parser)
     given = parser.parse_args(arguments)
     check_script(given, parser)
-    if is_elsewhere(given.address):
+    if is_remote(given.address):
         file = Path(getattr(sys.modules["__main__"], "__file__", None) or sys.argv[0])
         words = ["script", "{study}", *(sys.argv[1:] if arguments is None else arguments)]
-        return _guarded(lambda console: run_elsewhere(study, file, given, words, given.act, console))
+        return _guarded(lambda console: run_remote(study, file, given, words, given.act, console))
     if given.act == "plan":
         return _guarded(lambda console: _plan([study], given, console))
     verb = given.act or ("run" if given.from_mlflow is None else "table")
@@ -312,9 +312,9 @@ def _scale(study: Study[Any], given: argparse.Namespace) -> Scale[Any]:
     """The scale that was asked for, as long as was asked, with the networks that were brought, if any."""
     scale = named_scale(study, given.scale)
     if given.iterations is not None:
-        scale = scale.lasting(given.iterations)
-    scale = scale.encoded_by(given.encoder) if given.encoder else scale
-    return scale.judged_by(given.classifier) if given.classifier else scale
+        scale = scale.with_iterations(given.iterations)
+    scale = scale.with_encoder(given.encoder) if given.encoder else scale
+    return scale.with_classifier(given.classifier) if given.classifier else scale
 
 
 def _guarded(command: Any) -> int:

@@ -187,7 +187,7 @@ def add_remote(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     add_script(submit)
 
 
-def is_elsewhere(address: str | None) -> bool:
+def is_remote(address: str | None) -> bool:
     """Whether a study with that --address runs on the head of a cluster, and not in this process."""
     return address is not None and address.startswith(("http://", "https://")) | address.endswith(
         (".yaml", ".yml")

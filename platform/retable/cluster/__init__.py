@@ -8,8 +8,8 @@ SETTINGS = {
     "RAY_TRAIN_V2_ENABLED": "1",
     "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": "60",  # Ray's default takes 600 s to notice a hung rank
     "RAY_TRAIN_COLLECTIVE_TIMEOUT_S": "300",
-    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # the driver watches for nodes that are taken away, for all gangs
-    "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "5",  # a gang that lost a worker has nothing left to say
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # the driver watches for nodes that are taken away, for all worker groups
+    "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "5",  # a worker group that lost a worker has nothing left to say
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_AIR_NEW_OUTPUT": "0",  # it prints a banner at every verbosity

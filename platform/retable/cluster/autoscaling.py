@@ -1,6 +1,6 @@
-"""What the autoscaler is asked for: room for the gangs that wait, no more, and nothing when the run is over.
+"""What the autoscaler is asked for: room for the worker groups that wait, no more, and nothing when the run is over.
 
-Ray's autoscaler keeps one request of the whole cluster, the last one. Ray Train sends one for its running gangs every
+Ray's autoscaler keeps one request of the whole cluster, the last one. Ray Train sends one for its running worker groups every
 20 s, through an actor that adds up what several ask for. So we ask through it too: a request of our own to
 `ray.autoscaler.sdk.request_resources` would be overwritten by Train's, and Train's by ours.
 """
@@ -13,7 +13,7 @@ from ray.data._internal.cluster_autoscaler.default_autoscaling_coordinator impor
     DefaultAutoscalingCoordinator,
 )
 
-from retable.planning.placement import Gang
+from retable.planning.placement import WorkerGroup
 
 EXPIRE_SECONDS = 180.0
 """How long a request holds that is not repeated: a driver that is killed can't withdraw its own."""
@@ -30,13 +30,13 @@ class Coordinator(Protocol):
     def cancel_request(self) -> None: ...
 
 
-def bundles(gangs: Sequence[Gang]) -> list[dict[str, float]]:
-    """What to ask for: a bundle for each worker, at most `MOST_BUNDLES`, of whole gangs."""
+def bundles(worker_groups: Sequence[WorkerGroup]) -> list[dict[str, float]]:
+    """What to ask for: a bundle for each worker, at most `MOST_BUNDLES`, of whole worker groups."""
     asked: list[dict[str, float]] = []
-    for gang in gangs:
-        if len(asked) + gang.workers > MOST_BUNDLES:
+    for worker_group in worker_groups:
+        if len(asked) + worker_group.workers > MOST_BUNDLES:
             break
-        asked += [gang.worker] * gang.workers
+        asked += [worker_group.worker] * worker_group.workers
     return asked
 
 
@@ -59,9 +59,9 @@ class Demand:
         self._asked: Sequence[Mapping[str, float]] = ()
         self._until = 0.0
 
-    def ask(self, gangs: Sequence[Gang]) -> None:
-        """Ask for room for these gangs, in the place of what was asked for before."""
-        wanted = bundles(gangs)
+    def ask(self, worker_groups: Sequence[WorkerGroup]) -> None:
+        """Ask for room for these worker groups, in the place of what was asked for before."""
+        wanted = bundles(worker_groups)
         if wanted == list(self._asked) and (not wanted or self._clock() < self._until):
             return
         self._asked, self._until = wanted, self._clock() + REPEAT_SECONDS

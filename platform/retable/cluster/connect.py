@@ -77,7 +77,7 @@ def joined(address: str) -> Iterator[str]:
         ConnectionError: nothing answers at the address, or not to us.
         NodesDifferError: it was started with another Python or Ray.
     """
-    _refuse_from_elsewhere(address)
+    _refuse_remote_address(address)
     with tempfile.TemporaryDirectory() as folder:
         environment = travelling(Path(folder))
         try:
@@ -160,7 +160,7 @@ def _explained(error: Exception, address: str) -> Exception:
     )
 
 
-def _refuse_from_elsewhere(address: str) -> None:
+def _refuse_remote_address(address: str) -> None:
     """Tell at once what Ray would find out in a minute, or never.
 
     Raises:

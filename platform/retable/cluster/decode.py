@@ -17,7 +17,7 @@ from retable.cluster.preflight import unseen
 from retable.cluster.worker_groups import checked_slots, slots
 from retable.data.decode.errors import DataError
 from retable.data.decode.pool import READER, Readers, Request, SteadyReader
-from retable.planning.placement import Gang
+from retable.planning.placement import WorkerGroup
 
 TASKS = 4096  # most Ray tasks of one list of files; each costs about 10 ms
 
@@ -40,12 +40,12 @@ def ray_readers(
     """
     with connected(address, folders[-1]) as nodes:
         if workers is not None:
-            checked_slots(nodes, Gang(workers=workers))
+            checked_slots(nodes, WorkerGroup(workers=workers))
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = context.print_on_execution_start = False
         _check_shared(folders)
-        yield RayReaders(processes=workers or slots(nodes, Gang()))
+        yield RayReaders(processes=workers or slots(nodes, WorkerGroup()))
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from retable.cluster.worker_groups import cpus_beside
-from retable.costs.cache import CostBook
+from retable.costs.cache import CostCache
 from retable.execution.execution import Execution
-from retable.planning.placement import Choice, Gang, Node, Placement, Reservation, Wish, choose, place
+from retable.planning.placement import Choice, Node, Placement, Reservation, Wish, WorkerGroup, choose, place
 from retable.planning.plan import PlannedTrial
 from retable.store.assignment import Assignment
 from retable.trial.config import TrialConfig
@@ -18,7 +18,7 @@ LOOK_SECONDS = 1.0
 """Between two looks at the cluster."""
 
 FRESH = 20
-"""Most trials whose gangs are worked out at one look."""
+"""Most trials whose worker groups are worked out at one look."""
 
 
 class Cluster(Protocol):
@@ -45,8 +45,8 @@ class Cluster(Protocol):
         """Something was lost there: they get no work before they have shown that they live."""
         ...
 
-    def want(self, gangs: Sequence[Gang]) -> None:
-        """Gangs that wait for room."""
+    def want(self, worker_groups: Sequence[WorkerGroup]) -> None:
+        """Worker groups that wait for room."""
         ...
 
 
@@ -55,36 +55,36 @@ class Start:
     """A trial that starts, and where."""
 
     assignment: Assignment
-    gang: Gang
+    worker_group: WorkerGroup
     placement: Placement
 
 
 @dataclass
 class Dispatch:
-    """Hands out the trials of an execution, each once its requirements are finished and its gang fits.
+    """Hands out the trials of an execution, each once its requirements are finished and its worker group fits.
 
     Attributes:
-        shape: of gangs; its workers are the most of one trial.
+        shape: of worker groups; its workers are the most of one trial.
         wait_seconds: how long a trial waits for a node that can hold it, before it is given up.
         stated: whether the user said how many workers a trial takes; else, on GPUs, as many as its memory needs.
-        patience: seconds for which a trial waits for the gang that suits it best where nodes may be brought, before it
+        patience: seconds for which a trial waits for the worker group that suits it best where nodes may be brought, before it
             takes a smaller one.
         cost_of: what a trial's step costs; None where nobody knows.
     """
 
     execution: Execution
-    shape: Gang
+    shape: WorkerGroup
     cluster: Cluster
     wait_seconds: float = 1800.0
     stated: bool = True
     patience: float = 120.0
-    cost_of: Callable[[TrialConfig], StepCost | None] = field(default_factory=lambda: CostBook().of)
+    cost_of: Callable[[TrialConfig], StepCost | None] = field(default_factory=lambda: CostCache().of)
     clock: Callable[[], float] = time.monotonic
     live: dict[str, Start] = field(default_factory=dict)
     _reservation: Reservation | None = None
     _nodes: Sequence[Node] = ()
     _known: dict[str, Node] = field(default_factory=dict)
-    _gangs: dict[str, tuple[Gang | None, Gang | None]] = field(default_factory=dict)
+    _worker_groups: dict[str, tuple[WorkerGroup | None, WorkerGroup | None]] = field(default_factory=dict)
     _since: dict[str, float] = field(default_factory=dict)
     _next_look: float = 0.0
 
@@ -98,29 +98,29 @@ class Dispatch:
             choice = self._choose(now)
             self._reservation = choice.reservation
             if choice.start is None:
-                self._next_look = now + LOOK_SECONDS  # nothing changes sooner, unless a gang ends
+                self._next_look = now + LOOK_SECONDS  # nothing changes sooner, unless a worker group ends
                 return None
             wish, placement = choice.start
             planned = next(p for p in self.execution.plan.trials if p.signature == wish.key)
-            where = self._where(wish.gang, placement)
-            assignment = self.execution.begin(planned, wish.gang.workers, where)
+            where = self._where(wish.worker_group, placement)
+            assignment = self.execution.begin(planned, wish.worker_group.workers, where)
             if assignment is not None:
-                self.live[wish.key] = Start(assignment, wish.gang, placement)
-                self._gangs.pop(wish.key, None)
+                self.live[wish.key] = Start(assignment, wish.worker_group, placement)
+                self._worker_groups.pop(wish.key, None)
                 return self.live[wish.key]
 
     def ended(self, signature: str, *, lost: bool) -> None:
         """A trial's attempt is over; what it held is free, unless it was lost with its nodes."""
         start = self.live.pop(signature)
-        self._gangs.pop(signature, None)
+        self._worker_groups.pop(signature, None)
         self._next_look = 0.0
         if lost:
             self.cluster.doubt(tuple(start.placement.counts))
 
-    def gang_for(self, planned: PlannedTrial) -> Gang | None:
-        """The gang that the trial gets on the present nodes; None if they can hold none.
+    def worker_group_for(self, planned: PlannedTrial) -> WorkerGroup | None:
+        """The worker group that the trial gets on the present nodes; None if they can hold none.
 
-        A gang's workers share a micro-batch equally, and fit on their GPUs by the prediction. A trial that others
+        A worker group's workers share a micro-batch equally, and fit on their GPUs by the prediction. A trial that others
         wait for takes a whole node: the result does not depend on it.
         """
         return self._best_and_possible(planned)[1]
@@ -128,7 +128,7 @@ class Dispatch:
     def _look(self) -> None:
         nodes = tuple(self.cluster.nodes())
         if nodes != self._nodes:
-            self._nodes, self._gangs = nodes, {}
+            self._nodes, self._worker_groups = nodes, {}
             self._known.update((node.name, node) for node in nodes)
             if self.shape.gpus:
                 cpus = cpus_beside([node.resources for node in nodes], self.shape.gpus)
@@ -148,12 +148,12 @@ class Dispatch:
         wishes, wanted, missing, fresh = [], {}, {}, 0
         for planned in list(self.execution.ready()):
             signature = planned.signature
-            if signature not in self._gangs:
+            if signature not in self._worker_groups:
                 fresh += 1
                 if fresh > FRESH:
                     break  # a cost that was never counted takes a second or two: the rest come at the next look
-                self._gangs[signature] = self._best_and_possible(planned)
-            best, possible = self._gangs[signature]
+                self._worker_groups[signature] = self._best_and_possible(planned)
+            best, possible = self._worker_groups[signature]
             if best is None:
                 self.execution.refuse(planned)
                 continue
@@ -172,19 +172,19 @@ class Dispatch:
         self.cluster.want(list(wanted.values()))
         return choice
 
-    def _best_and_possible(self, planned: PlannedTrial) -> tuple[Gang | None, Gang | None]:
-        """The gang that suits the trial best, and the best that the present nodes could hold; None where there is none."""
+    def _best_and_possible(self, planned: PlannedTrial) -> tuple[WorkerGroup | None, WorkerGroup | None]:
+        """The worker group that suits the trial best, and the best that the present nodes could hold; None where there is none."""
         shapes = list(self._shapes(planned))
-        possible = (gang for gang in shapes if place(gang, self._nodes, self._nodes))
+        possible = (worker_group for worker_group in shapes if place(worker_group, self._nodes, self._nodes))
         return next(iter(shapes), None), next(possible, None)
 
     def _free(self) -> list[Node]:
-        """What is left of each node. Ray learns of a gang's begin and end a little later than we do."""
+        """What is left of each node. Ray learns of a worker group's begin and end a little later than we do."""
         ours: dict[str, dict[str, float]] = {}
         for start in self.live.values():
             for name, count in start.placement.counts.items():
                 taken = ours.setdefault(name, {})
-                for resource, amount in start.gang.worker.items():
+                for resource, amount in start.worker_group.worker.items():
                     taken[resource] = taken.get(resource, 0) + amount * count
         used = self.cluster.used()
         return [
@@ -199,8 +199,8 @@ class Dispatch:
             for node in self._nodes
         ]
 
-    def _shapes(self, planned: PlannedTrial) -> Iterator[Gang]:
-        """Gangs that could train the trial if there were nodes for them, the one that suits it best first."""
+    def _shapes(self, planned: PlannedTrial) -> Iterator[WorkerGroup]:
+        """Worker groups that could train the trial if there were nodes for them, the one that suits it best first."""
         config = planned.trial.config
         awaited = any(planned.signature in other.requires for other in self.execution.plan.trials)
         most = self.shape.workers
@@ -234,8 +234,12 @@ class Dispatch:
         self.execution.notice = ""
         for signature, planned in missing.items():
             shapes = list(self._shapes(planned))
-            gang = shapes[0] if self.cluster.grows else min(shapes, key=lambda gang: gang.workers)
-            lacking = f"needs {gang.needs}, {self._there(gang)}"
+            worker_group = (
+                shapes[0]
+                if self.cluster.grows
+                else min(shapes, key=lambda worker_group: worker_group.workers)
+            )
+            lacking = f"needs {worker_group.needs}, {self._there(worker_group)}"
             seen = list(self._known.values())
             if not self.cluster.grows and not any(place(shape, seen, seen) for shape in shapes):
                 self.execution.refuse(planned, f"no node can hold it: {lacking}")
@@ -245,16 +249,16 @@ class Dispatch:
             elif not self.execution.notice:
                 self.execution.notice = f"waiting for a node: {lacking}"
 
-    def _there(self, gang: Gang) -> str:
+    def _there(self, worker_group: WorkerGroup) -> str:
         """What of the scarce resource the present nodes have."""
         cards = sorted({node.gpu_gb for node in self._nodes if node.gpu_gb is not None})
-        if gang.gpus and gang.memory_mb and cards:
+        if worker_group.gpus and worker_group.memory_mb and cards:
             return f"the GPUs there have {', '.join(f'{card:.0f}' for card in cards)} GB"
-        name = "GPU" if gang.gpus else "CPU"
+        name = "GPU" if worker_group.gpus else "CPU"
         return f"{sum(node.resources.get(name, 0) for node in self._nodes):g} there"
 
-    def _where(self, gang: Gang, placement: Placement) -> str:
+    def _where(self, worker_group: WorkerGroup, placement: Placement) -> str:
         """The placement in words, where there is a choice."""
         if len(self._nodes) < 2:
             return ""
-        return f"{gang.workers} worker{'s' * (gang.workers != 1)} {placement.reason}"
+        return f"{worker_group.workers} worker{'s' * (worker_group.workers != 1)} {placement.reason}"

@@ -9,20 +9,20 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from retable.cluster.monitoring.gauges import WatchedRun, trial_gauges
 from retable.cluster.train import write_failure
 from retable.execution.retries import cause_of
-from retable.planning.placement import Gang, Placement
+from retable.planning.placement import Placement, WorkerGroup
 from retable.store.assignment import Assignment
 from retable.store.mirror import attended
 from retable.training import loop
 
 
-def score(assignment: Assignment, gang: Gang, placement: Placement) -> None:
-    """Score one trial on one worker of the gang's shape; called inside a Tune trial, which holds no CPU of its own.
+def score(assignment: Assignment, worker_group: WorkerGroup, placement: Placement) -> None:
+    """Score one trial on one worker of the worker group's shape; called inside a Tune trial, which holds no CPU of its own.
 
     Results and failures are files in the trial's folder. A task that is lost is another attempt's to repeat.
     """
     task = ray.remote(_work).options(
-        num_cpus=gang.cpus,
-        num_gpus=gang.gpus,
+        num_cpus=worker_group.cpus,
+        num_gpus=worker_group.gpus,
         max_retries=0,
         scheduling_strategy=NodeAffinitySchedulingStrategy(placement.nodes[0], soft=False),
     )

@@ -11,7 +11,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from retable.cluster.autoscaling import Demand
 from retable.cluster.connect import connected
-from retable.planning.placement import Gang, Node
+from retable.planning.placement import Node, WorkerGroup
 
 KIND_LABEL = "ray.io/node-group"
 LISTED = "local.cluster.node"
@@ -74,10 +74,10 @@ class RayCluster:
         for name in nodes:
             self._doubted[name] = _answer.options(scheduling_strategy=_on(name)).remote()
 
-    def want(self, gangs: Sequence[Gang]) -> None:
-        """Ask the autoscaler, if there is one, for room for these gangs."""
+    def want(self, worker_groups: Sequence[WorkerGroup]) -> None:
+        """Ask the autoscaler, if there is one, for room for these worker groups."""
         if self.grows:
-            self._demand.ask(gangs)
+            self._demand.ask(worker_groups)
 
     def close(self) -> None:
         """Ask for nothing any more."""

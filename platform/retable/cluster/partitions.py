@@ -12,13 +12,13 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from retable.cluster.train import write_failure
 from retable.execution.retries import cause_of
-from retable.planning.placement import Gang, Placement
+from retable.planning.placement import Placement, WorkerGroup
 from retable.store.assignment import Assignment
 from retable.training.run import AssignedRun
-from retable.trial.partitions import InPieces, Pieces
+from retable.trial.partitions import PartitionedConfig, Partitions
 
 
-def do_pieces(assignment: Assignment, gang: Gang, placement: Placement) -> bool:
+def run_partitions(assignment: Assignment, worker_group: WorkerGroup, placement: Placement) -> bool:
     """Do what is missing of a trial's work; called inside a Tune trial, which holds no CPU of its own.
 
     A lost actor is started again and does its piece again. A failure is a file in the trial's folder.
@@ -37,9 +37,9 @@ def do_pieces(assignment: Assignment, gang: Gang, placement: Placement) -> bool:
     done = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
         _Worker,
         fn_constructor_args=(assignment,),
-        compute=ray.data.ActorPoolStrategy(size=min(gang.workers, len(rows))),
-        num_cpus=gang.cpus,
-        num_gpus=gang.gpus or None,
+        compute=ray.data.ActorPoolStrategy(size=min(worker_group.workers, len(rows))),
+        num_cpus=worker_group.cpus,
+        num_gpus=worker_group.gpus or None,
         ray_remote_args_fn=lambda: {"scheduling_strategy": _on(next(nodes))},
     )
     for answer in done.iter_rows():
@@ -55,7 +55,7 @@ class _Worker:
 
     def __init__(self, assignment: Assignment) -> None:
         self.assignment = assignment
-        self.pieces: Pieces | None = None
+        self.pieces: Partitions | None = None
 
     def __call__(self, row: Mapping[str, int]) -> dict[str, str]:
         """Do a piece, and say why it failed if it did."""
@@ -70,10 +70,10 @@ class _Worker:
         return {"cause": "", "message": ""}
 
 
-def _pieces(assignment: Assignment, device: torch.device) -> Pieces:
+def _pieces(assignment: Assignment, device: torch.device) -> Partitions:
     config = assignment.trial.config
     config = replace(config, accumulate=config.accumulate * assignment.split)
-    if not isinstance(config, InPieces):
+    if not isinstance(config, PartitionedConfig):
         raise TypeError(f"the work of a {config.trainable} does not fall into pieces")
     return config.pieces(assignment.trial.seed, AssignedRun(assignment, 0, 1, device))
 

@@ -1,4 +1,4 @@
-"""The process group of a gang whose workers are on several hosts."""
+"""The process group of a worker group whose workers are on several hosts."""
 
 import os
 import socket

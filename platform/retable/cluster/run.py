@@ -1,7 +1,7 @@
 """Plan -> one Tune experiment. Tune runs attempts; the execution says which, and the ledger is the truth.
 
-Tune's documented nesting (a trial that holds a CPU and waits for its gang's CPUs) can deadlock. Here a trial's Tune
-side holds no CPU, and `retable.cluster.dispatch` hands out a trial only when its whole gang fits: nothing ever waits for
+Tune's documented nesting (a trial that holds a CPU and waits for its worker group's CPUs) can deadlock. Here a trial's Tune
+side holds no CPU, and `retable.cluster.dispatch` hands out a trial only when its whole worker group fits: nothing ever waits for
 what another waiting trial holds.
 """
 
@@ -26,13 +26,13 @@ from retable.cluster.dispatch import Dispatch, Start
 from retable.cluster.evaluate import score
 from retable.cluster.monitoring.gauges import exported
 from retable.cluster.nodes import RayCluster
-from retable.cluster.partitions import do_pieces
-from retable.cluster.train import failure_file, train_gang, write_failure
-from retable.cluster.worker_groups import checked_slots, gang_for
+from retable.cluster.partitions import run_partitions
+from retable.cluster.train import failure_file, train_worker_group, write_failure
+from retable.cluster.worker_groups import checked_slots, worker_group_for
 from retable.execution.execution import Execution
 from retable.execution.retries import Cause, cause_of
 from retable.execution.signals import stopped_by_signals
-from retable.trial.partitions import InPieces
+from retable.trial.partitions import PartitionedConfig
 
 TUNE_SIDE = [{"CPU": 0, "memory": 2**20, "node:__internal_head__": 0.001}]
 """What a trial's Tune side reserves: Ray refuses an empty bundle, so a sliver of memory and no CPU. It is on the head, and
@@ -46,7 +46,7 @@ def run_plan(
     gpus: float | None = None,
     wait_minutes: float = 30.0,
 ) -> None:
-    """Train what is missing, as many gangs at a time as the cluster holds.
+    """Train what is missing, as many worker groups at a time as the cluster holds.
 
     The first Ctrl-C (or SIGTERM) asks running trials to save and return; a second one ends them at once.
 
@@ -57,7 +57,7 @@ def run_plan(
         wait_minutes: how long a trial waits for a node that can hold it.
 
     Raises:
-        ImpossibleShapeError: the cluster can never hold such a gang; nothing was started.
+        ImpossibleShapeError: the cluster can never hold such a worker group; nothing was started.
         ConnectionError: nothing answers at the address.
     """
     scratch = execution.results.resolve() / "ray"
@@ -67,7 +67,7 @@ def run_plan(
         connected(address, scratch, shared) as resources,
         closing(RayCluster(name, own=own)) as cluster,
     ):
-        shape = gang_for(resources, workers, gpus, grows=cluster.grows)
+        shape = worker_group_for(resources, workers, gpus, grows=cluster.grows)
         execution.hours = "GPU-hours" if shape.gpus else execution.hours
         if not cluster.grows:
             checked_slots(resources, shape)
@@ -99,18 +99,18 @@ def _run(execution: Execution, dispatch: Dispatch, scratch: Path) -> None:
 
 
 def _trial(config: Mapping[str, Any], *, scratch: Path) -> dict[str, int]:
-    """What Tune runs for each trial: its gang, to the end. An error is a file, so that Tune goes on."""
+    """What Tune runs for each trial: its worker group, to the end. An error is a file, so that Tune goes on."""
     start: Start = config["start"]
     assignment = start.assignment
     try:
         # Pieces are written into one folder by many nodes; where they share none, the scoring below does them all.
-        divided = isinstance(assignment.trial.config, InPieces) and assignment.storage is None
-        if divided and not do_pieces(assignment, start.gang, start.placement):
+        divided = isinstance(assignment.trial.config, PartitionedConfig) and assignment.storage is None
+        if divided and not run_partitions(assignment, start.worker_group, start.placement):
             return {"iteration": 0}  # why not is in the trial's folder
         if assignment.trial.config.iterations == 0:
-            score(assignment, start.gang, start.placement)
+            score(assignment, start.worker_group, start.placement)
         else:
-            train_gang(assignment, start.gang, start.placement, scratch)
+            train_worker_group(assignment, start.worker_group, start.placement, scratch)
     except Exception as error:
         if not failure_file(assignment).exists():
             cause = _cause(error)

@@ -1,4 +1,4 @@
-"""One trial on Ray Train: a gang of workers that run the loop together."""
+"""One trial on Ray Train: a worker group of workers that run the loop together."""
 
 import traceback
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from retable.cluster.monitoring.gauges import WatchedRun, trial_gauges
 from retable.cluster.process_group import GroupConfig
 from retable.execution.retries import Cause, cause_of
 from retable.io.files import write_json
-from retable.planning.placement import Gang, Placement
+from retable.planning.placement import Placement, WorkerGroup
 from retable.store.assignment import Assignment
 from retable.store.mirror import attended
 from retable.training import loop
@@ -36,20 +36,22 @@ class TrainRun(WatchedRun):
         ray_train.report({"iteration": iteration, **metrics})
 
 
-def train_gang(assignment: Assignment, gang: Gang, placement: Placement, scratch: Path) -> None:
-    """Train one trial on a gang; called inside a Tune trial, which holds no CPU of its own.
+def train_worker_group(
+    assignment: Assignment, worker_group: WorkerGroup, placement: Placement, scratch: Path
+) -> None:
+    """Train one trial on a worker group; called inside a Tune trial, which holds no CPU of its own.
 
-    The gang's placement group is all-or-nothing. Results and failures are files in the trial's folder. A gang that
-    loses a worker has failed, and Train tries nothing again: the next gang is another attempt, of a size and in a
+    The worker group's placement group is all-or-nothing. Results and failures are files in the trial's folder. A worker group that
+    loses a worker has failed, and Train tries nothing again: the next worker group is another attempt, of a size and in a
     place that suit the nodes that are left, and whatever of this one lives on is refused by its number.
     """
     trainer = TorchTrainer(
         work,
         train_loop_config={"assignment": assignment},
         scaling_config=ScalingConfig(
-            num_workers=gang.workers,
-            use_gpu=gang.gpus > 0,
-            resources_per_worker=gang.worker,
+            num_workers=worker_group.workers,
+            use_gpu=worker_group.gpus > 0,
+            resources_per_worker=worker_group.worker,
             placement_strategy=placement.strategy,
             label_selector=[{NODE_LABEL: node} for node in placement.nodes],
         ),
@@ -67,7 +69,7 @@ def train_gang(assignment: Assignment, gang: Gang, placement: Placement, scratch
 
 
 def work(config: Mapping[str, Any]) -> None:
-    """What each worker of the gang does."""
+    """What each worker of the worker group does."""
     context = ray_train.get_context()
     rank, size = context.get_world_rank(), context.get_world_size()
     with attended(config["assignment"], rank) as (assignment, mirror):
@@ -87,12 +89,12 @@ def failure_file(assignment: Assignment) -> Path:
 
 
 def write_failure(assignment: Assignment, cause: Cause, message: str) -> None:
-    """Write down why an attempt failed; the driver reads it when the gang has ended."""
+    """Write down why an attempt failed; the driver reads it when the worker group has ended."""
     write_json(failure_file(assignment), {"cause": cause, "message": message})
 
 
 def _peer_was_lost(error: Exception) -> bool:
-    """Whether the error only says that another worker of the gang went away."""
+    """Whether the error only says that another worker of the worker group went away."""
     return isinstance(error, dist.DistError) or (
         isinstance(error, RuntimeError) and "gloo" in str(error).lower()
     )

@@ -1,22 +1,22 @@
-"""What gangs of workers a cluster can hold."""
+"""What worker groups of workers a cluster can hold."""
 
 from collections.abc import Mapping, Sequence
 
-from retable.planning.placement import Gang, Node
+from retable.planning.placement import Node, WorkerGroup
 
 
 class ImpossibleShapeError(ValueError):
-    """The cluster can never hold the gang that was asked for."""
+    """The cluster can never hold the worker group that was asked for."""
 
 
-def gang_for(
+def worker_group_for(
     nodes: Sequence[Mapping[str, float]],
     workers: int | None,
     gpus: float | None = None,
     *,
     grows: bool = False,
-) -> Gang:
-    """The shape of gang that suits the nodes: a GPU for each worker where there are any, with its share of the CPUs.
+) -> WorkerGroup:
+    """The shape of worker group that suits the nodes: a GPU for each worker where there are any, with its share of the CPUs.
 
     Args:
         workers: most workers of one trial; None for two on CPUs, where one of a trial's workers alone leaves the
@@ -26,14 +26,14 @@ def gang_for(
         grows: whether an autoscaler brings nodes; where nothing can train yet, they are taken to have GPUs.
 
     Raises:
-        ImpossibleShapeError: a gang's workers would share a GPU, which NCCL can't.
+        ImpossibleShapeError: a worker group's workers would share a GPU, which NCCL can't.
     """
     if gpus is None:
         nothing = not any(node.get("CPU", 0) >= 1 for node in nodes)
         gpus = float(any(node.get("GPU", 0) >= 1 for node in nodes) or (grows and nothing))
     if gpus == 0:
-        one = Gang(workers=1)
-        return Gang(workers=workers or max(1, min(2, slots(nodes, one) or 2 * grows)))
+        one = WorkerGroup(workers=1)
+        return WorkerGroup(workers=workers or max(1, min(2, slots(nodes, one) or 2 * grows)))
     if not 0 < gpus <= 1:
         raise ImpossibleShapeError(
             f"--gpus-per-worker must be at most 1, for a worker computes on one GPU, but got {gpus:g}; "
@@ -45,7 +45,7 @@ def gang_for(
             "on one GPU"
         )
     share = _rounded_down(1 / int(1 / gpus + 1e-6))
-    return Gang(workers=workers or 1, cpus=cpus_beside(nodes, share), gpus=share)
+    return WorkerGroup(workers=workers or 1, cpus=cpus_beside(nodes, share), gpus=share)
 
 
 def cpus_beside(nodes: Sequence[Mapping[str, float]], gpus: float) -> float:
@@ -63,28 +63,30 @@ def _rounded_down(share: float) -> float:
     return int(share * 10_000) / 10_000
 
 
-def slots(nodes: Sequence[Mapping[str, float]], gang: Gang) -> int:
+def slots(nodes: Sequence[Mapping[str, float]], worker_group: WorkerGroup) -> int:
     """How many workers of that shape the nodes can hold at once; workers don't span nodes.
 
     Args:
         nodes: each node's resources, such as ``{"CPU": 2.0}``.
     """
-    return sum(Node("", node).holds(gang) for node in nodes)
+    return sum(Node("", node).holds(worker_group) for node in nodes)
 
 
-def checked_slots(nodes: Sequence[Mapping[str, float]], gang: Gang) -> int:
-    """`slots`, refused at once where one gang could never be placed.
+def checked_slots(nodes: Sequence[Mapping[str, float]], worker_group: WorkerGroup) -> int:
+    """`slots`, refused at once where one worker group could never be placed.
 
     Raises:
         ImpossibleShapeError: says what was asked and what there is.
     """
-    if gang.workers < 1 or gang.cpus <= 0 or gang.gpus < 0:
-        raise ImpossibleShapeError(f"a gang needs workers >= 1, cpus > 0 and gpus >= 0, but got {gang}")
-    available = slots(nodes, gang)
-    if available < gang.workers:
+    if worker_group.workers < 1 or worker_group.cpus <= 0 or worker_group.gpus < 0:
+        raise ImpossibleShapeError(
+            f"a worker group needs workers >= 1, cpus > 0 and gpus >= 0, but got {worker_group}"
+        )
+    available = slots(nodes, worker_group)
+    if available < worker_group.workers:
         have = "; ".join(f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs" for node in nodes)
         raise ImpossibleShapeError(
-            f"asked for {gang.workers} workers of {gang.cpus:g} CPUs and {gang.gpus:g} GPUs each, but the cluster's "
+            f"asked for {worker_group.workers} workers of {worker_group.cpus:g} CPUs and {worker_group.gpus:g} GPUs each, but the cluster's "
             f"{len(nodes)} node(s) ({have}) can hold {available}; lower --workers or add nodes"
         )
     return available

@@ -14,7 +14,7 @@ from retable.trial.config import TrialConfig
 from retable.trial.step_cost import StepCost
 
 
-class CostBook:
+class CostCache:
     """Looks costs up, and has those counted that nobody has counted yet.
 
     A cost is kept under the hash of the config's `cost_key`, of the code that could change it, and of torch's version.

@@ -18,14 +18,14 @@ CPU = "CPU"
 
 
 @dataclass(frozen=True)
-class Speed:
+class TrialThroughput:
     """What was measured of one trial.
 
     Attributes:
         iteration: how far it was.
         seconds: wall time of an update; None before the first.
         evaluation_seconds: wall time of a snapshot's evaluation; None while that is not known.
-        workers: in the gang; None where the folder does not say.
+        workers: in the worker group; None where the folder does not say.
         device: such as ``CPU AMD EPYC 7B13 64-Core, 2 threads`` or ``Tesla V100-SXM2-32GB``; empty where the folder does
             not say.
     """
@@ -37,22 +37,22 @@ class Speed:
     device: str = ""
 
 
-def measured(folder: Path) -> Speed:
+def measured(folder: Path) -> TrialThroughput:
     """The speed of a trial: over all of it where it has a result, else by the newest words of its outbox.
 
     Args:
         folder: the trial's; it need not be there.
     """
     try:
-        return speed_of(json.loads((folder / "result.json").read_text(encoding="utf-8")))
+        return throughput_of(json.loads((folder / "result.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError):
         return _so_far(folder)
 
 
-def speed_of(result: Mapping[str, Any]) -> Speed:
+def throughput_of(result: Mapping[str, Any]) -> TrialThroughput:
     """The speed over all of a trial, from what its ``result.json`` holds."""
     iterations, snapshots = int(result["iterations"]), len(result["history"])
-    return Speed(
+    return TrialThroughput(
         iteration=iterations,
         seconds=float(result["train_seconds"]) / iterations if iterations else None,
         evaluation_seconds=float(result["evaluation_seconds"]) / snapshots if snapshots else None,
@@ -61,17 +61,17 @@ def speed_of(result: Mapping[str, Any]) -> Speed:
     )
 
 
-def _so_far(folder: Path) -> Speed:
+def _so_far(folder: Path) -> TrialThroughput:
     if not folder.is_dir():
-        return Speed()
+        return TrialThroughput()
     points = [point for point in read(folder)[0] if point.key == "iterations_per_second" and point.value]
     if not points:
-        return Speed()
+        return TrialThroughput()
     rates = [point.value or 0.0 for point in points[-RECENT:]]
-    return Speed(iteration=max(point.iteration for point in points), seconds=1 / median(rates))
+    return TrialThroughput(iteration=max(point.iteration for point in points), seconds=1 / median(rates))
 
 
-def most_common_device(speeds: Sequence[Speed]) -> str:
+def most_common_device(speeds: Sequence[TrialThroughput]) -> str:
     """The device that most were measured on; empty if none says."""
     counts = Counter(speed.device for speed in speeds if speed.device)
     return counts.most_common(1)[0][0] if counts else ""

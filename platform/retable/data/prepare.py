@@ -27,7 +27,7 @@ from retable.io.files import make_folder, write_json
 BAD_FILES = "bad_files.json"
 OURS = {FILE, BAD_FILES, "catalogs", "shards"}
 
-Told = Callable[[int, int, int], None]
+Reported = Callable[[int, int, int], None]
 """Told how many files are done, of how many, and how many bytes have been read (by `look`) or written so far."""
 
 
@@ -67,7 +67,7 @@ class Preparation:
             f"{told} About {decimal(frames * self.spec.frame_bytes)} of frames will be written to {self.out}."
         )
 
-    def look(self, readers: Readers, told: Told) -> Mapping[str, Found]:
+    def look(self, readers: Readers, told: Reported) -> Mapping[str, Found]:
         """Hash every file and decode it once, unless that was done before; then check again what is now known.
 
         Raises:
@@ -96,7 +96,7 @@ class Preparation:
         """Pixels that an image's shorter side must have."""
         return self.spec.size if isinstance(self.spec, ImageSpec) else 1
 
-    def decode(self, catalog: Catalog, split: str, readers: Readers, told: Told) -> Catalog:
+    def decode(self, catalog: Catalog, split: str, readers: Readers, told: Reported) -> Catalog:
         """Decode what has not been decoded yet.
 
         Returns:
@@ -144,7 +144,7 @@ class _Metered(Readers):
     """Readers that tell how far they are."""
 
     readers: Readers
-    told: Told
+    told: Reported
     frame_bytes: int = 0
 
     def answers(self, requests: Sequence[Request]) -> Generator[tuple[int, Mapping[str, object]]]:

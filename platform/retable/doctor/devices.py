@@ -1,4 +1,4 @@
-"""What tensors are computed on, and what workers of a gang talk through."""
+"""What tensors are computed on, and what workers of a worker group talk through."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -31,7 +31,7 @@ CODE = ("retable", "trainables", "studies")
 SUFFIXES = (".py", ".csv")
 
 MUST_AGREE = ("python", "code", "ray", "torch")
-"""What must be the same everywhere: else workers can't read what the driver sends, or one gang computes two things."""
+"""What must be the same everywhere: else workers can't read what the driver sends, or one worker group computes two things."""
 
 
 def installed() -> dict[str, str]:

@@ -9,7 +9,7 @@ PROC = Path("/proc")
 
 
 @dataclass(frozen=True)
-class Owner:
+class ProcessIdentity:
     """A process on a host.
 
     Attributes:
@@ -25,9 +25,11 @@ class Owner:
     started: int
 
     @staticmethod
-    def current() -> "Owner":
+    def current() -> "ProcessIdentity":
         """This process."""
-        return Owner(platform.node(), boot_id(), _namespace(), os.getpid(), _started(os.getpid()) or 0)
+        return ProcessIdentity(
+            platform.node(), boot_id(), _namespace(), os.getpid(), _started(os.getpid()) or 0
+        )
 
     def exists(self) -> bool | None:
         """Whether the process is still there; None if that cannot be told from here."""

@@ -43,7 +43,7 @@ class ClassifierEvaluation:
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, but got {getattr(self, name)}")
 
-    def judged_by(self, file: Path) -> Self:
+    def with_classifier(self, file: Path) -> Self:
         """The same protocol by the classifier in that file of weights.
 
         Raises:

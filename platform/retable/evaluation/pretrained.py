@@ -41,7 +41,7 @@ class TakesWeights(Protocol):
 
 
 @runtime_checkable
-class Brought(Protocol):
+class Pretrained(Protocol):
     """Config of a network that was brought: `weights` is the hash that its file must have."""
 
     @property

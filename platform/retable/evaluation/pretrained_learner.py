@@ -12,7 +12,7 @@ from retable.evaluation.pretrained import FILE
 from retable.trial.learner import Best, Score
 
 
-class BroughtLearner(ABC):
+class PretrainedLearner(ABC):
     """Fits the loop like any learner, so that what was brought is checked, scored and kept like what was trained.
 
     Args:

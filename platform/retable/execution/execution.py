@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from retable.environment.provenance import provenance
 from retable.execution import extension
-from retable.execution.progress import Following
+from retable.execution.progress import TrialProgress
 from retable.execution.retries import Cause, Retries, split_for
 from retable.io.files import read_json, write_json
-from retable.io.periodic import repeated
+from retable.io.periodic import periodic
 from retable.planning.plan import Plan, PlannedTrial
 from retable.store import checkpoint
 from retable.store.assignment import Assignment
@@ -91,7 +91,7 @@ class Execution:
     _attempts: dict[str, Attempt] = field(default_factory=dict)
     _pruned: dict[str, str] = field(default_factory=dict)
     _moved: dict[str, str] = field(default_factory=dict)
-    _following: dict[str, Following] = field(default_factory=dict)
+    _following: dict[str, TrialProgress] = field(default_factory=dict)
     _first: dict[str, int] = field(default_factory=dict)  # number of each trial's first attempt in this run
 
     def __post_init__(self) -> None:
@@ -152,7 +152,7 @@ class Execution:
         return not self.stopping and (more or "waiting" in self.states.values())
 
     def split(self, planned: PlannedTrial, workers: int) -> int | None:
-        """Parts that a gang of that size has to cut the trial's micro-batches into for its memory; None if it can't."""
+        """Parts that a worker group of that size has to cut the trial's micro-batches into for its memory; None if it can't."""
         config = planned.trial.config
         asked = "out_of_memory" in self.retries.asked and planned.signature not in self._first
         record = self.ledger.trial(planned.signature)
@@ -163,7 +163,7 @@ class Execution:
         planned: PlannedTrial,
         reason: str = "it ran out of memory and its micro-batch can't be cut any further",
     ) -> None:
-        """Give up on a trial in this run: no gang can train it."""
+        """Give up on a trial in this run: no worker group can train it."""
         self._give_up(planned, "failed", reason)
 
     @property
@@ -172,10 +172,10 @@ class Execution:
         return tuple(self._attempts)
 
     def begin(self, planned: PlannedTrial, workers: int = 1, where: str = "") -> Assignment | None:
-        """Take the trial's lease for a gang of that size and prepare its folder; None if another process holds it.
+        """Take the trial's lease for a worker group of that size and prepare its folder; None if another process holds it.
 
         Args:
-            where: the gang's workers are, for people.
+            where: the worker group's workers are, for people.
         """
         signature = planned.signature
         split = self.split(planned, workers)
@@ -324,7 +324,7 @@ class Execution:
                 with suppress(Fenced):  # `end` will find it so and say it
                     self.ledger.progress(attempt, self._iteration(signature))
 
-        with repeated(renew, RENEW_SECONDS, "leases"):
+        with periodic(renew, RENEW_SECONDS, "leases"):
             yield
 
     @contextmanager
@@ -335,7 +335,7 @@ class Execution:
             for signature in self.running:
                 self.reported(signature)
 
-        with repeated(look, LOOK_SECONDS, "looks") if self.proposer is not None else nullcontext():
+        with periodic(look, LOOK_SECONDS, "looks") if self.proposer is not None else nullcontext():
             yield
 
     def _try_again(self, signature: str) -> bool:
@@ -352,7 +352,7 @@ class Execution:
 
     def _iteration(self, signature: str) -> int:
         """How far a trial is by its outbox."""
-        following = self._following.setdefault(signature, Following(self.folder(signature), 0))
+        following = self._following.setdefault(signature, TrialProgress(self.folder(signature), 0))
         following.refresh()
         return following.iteration
 

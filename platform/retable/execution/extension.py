@@ -70,7 +70,7 @@ def carry_metrics(start: Start, trials: Path, trial: Trial) -> None:
     metrics_log.inherit(trials / start.shorter, trials / trial.signature, until=start.iteration)
 
 
-def why_anew(plan: Plan[Any], records: Iterable[TrialRecord], trials: Path) -> dict[str, str]:
+def why_restarted(plan: Plan[Any], records: Iterable[TrialRecord], trials: Path) -> dict[str, str]:
     """The trials that would be trained from the start although they were trained shorter, or longer: name -> why."""
     known = {record.signature: record for record in records}
     reasons = {}

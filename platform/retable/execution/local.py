@@ -1,4 +1,4 @@
-"""The same plan in this process: no Ray, no gang. For the debugger, the tests and the tutorial."""
+"""The same plan in this process: no Ray, no worker group. For the debugger, the tests and the tutorial."""
 
 import traceback
 from collections.abc import Mapping

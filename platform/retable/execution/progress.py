@@ -6,11 +6,11 @@ from pathlib import Path
 from retable.metrics.protocol import Protocol, in_print
 from retable.store import metrics_log
 from retable.trial.config import TrialConfig
-from retable.trial.partitions import InPieces
+from retable.trial.partitions import PartitionedConfig
 
 
 @dataclass
-class Following:
+class TrialProgress:
     """A trial that is followed through its outbox; `refresh` reads what is new.
 
     Attributes:
@@ -61,7 +61,7 @@ class Following:
         """
         total = config.iterations
         scores = " ".join(f"{in_print(family)} {value:.3g}" for family, value in sorted(self.scores.items()))
-        if isinstance(config, InPieces) and not scores:
+        if isinstance(config, PartitionedConfig) and not scores:
             return config.progress(self.folder) or "starting its workers"
         if total == 0:
             return scores or "scoring"

@@ -10,7 +10,7 @@ SET_ASIDE = "set-aside"
 """Subfolder of the results with what such trials had left."""
 
 
-def begin_anew(results: Path, ledger: Ledger, signature: str) -> Path:
+def restart(results: Path, ledger: Ledger, signature: str) -> Path:
     """Make a finished trial one that the next run begins, and set its folder aside.
 
     A crash between the two leaves the result in its place, from which the ledger takes it again: then nothing has changed.

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from retable.io.files import replacing, write_bytes, write_text
 from retable.io.locks import held
-from retable.io.object_store import Bucket
-from retable.io.periodic import repeated
+from retable.io.object_store import ObjectStore
+from retable.io.periodic import periodic
 from retable.planning.plan import PlannedTrial
 from retable.store.assignment import Assignment
 from retable.store.ledger import Ledger
@@ -36,7 +36,7 @@ def results_folder(url: str) -> Path:
     Raises:
         ValueError: no results can live at that URL.
     """
-    Bucket(url)
+    ObjectStore(url)
     folder = local_results(url)
     write_text(folder / MARK, url.rstrip("/") + "\n")
     return folder
@@ -51,7 +51,7 @@ class Storage:
 
     def __init__(self, url: str, results: Path) -> None:
         self.url, self.results = url, results
-        self.bucket = Bucket(url)
+        self.object_store = ObjectStore(url)
         self._mirrors: dict[str, Mirror] = {}
         self._running: dict[str, int] = {}
         self._ledger: Ledger | None = None
@@ -68,7 +68,9 @@ class Storage:
 
     def mirror(self, signature: str) -> Mirror:
         """The mirror of a trial on this host."""
-        return self._mirrors.setdefault(signature, Mirror(self.bucket, self.results / "trials" / signature))
+        return self._mirrors.setdefault(
+            signature, Mirror(self.object_store, self.results / "trials" / signature)
+        )
 
     def refresh(self, *, checkpoints: bool = False) -> None:
         """Bring what is under the URL to this host: the ledger, unless a driver here works with it, and all trials.
@@ -81,11 +83,11 @@ class Storage:
         """
         with suppress(BlockingIOError), self._alone():
             self._take_ledger()
-        if not (self.results / TRACKING_ID).exists() and self.bucket.size(TRACKING_ID) is not None:
+        if not (self.results / TRACKING_ID).exists() and self.object_store.size(TRACKING_ID) is not None:
             with replacing(self.results / TRACKING_ID) as temporary:
-                self.bucket.download(TRACKING_ID, temporary)
+                self.object_store.download(TRACKING_ID, temporary)
         names: dict[str, dict[str, int]] = {}
-        for name, size in self.bucket.sizes("trials").items():
+        for name, size in self.object_store.sizes("trials").items():
             _, signature, rest = name.split("/", 2)
             names.setdefault(signature, {})[rest] = size
         for signature, there in sorted(names.items()):
@@ -103,7 +105,7 @@ class Storage:
         with self._alone():
             self._ledger = ledger
             try:
-                with repeated(self._follow, FOLLOW_SECONDS, "storage"):
+                with periodic(self._follow, FOLLOW_SECONDS, "storage"):
                     yield
             finally:
                 self._save()
@@ -142,17 +144,17 @@ class Storage:
             return
         with self._saving, replacing(self.results / f"{LEDGER}.copy") as copy:
             self._ledger.copy(copy)
-            self.bucket.upload(copy, LEDGER)
+            self.object_store.upload(copy, LEDGER)
             write_text(self.results / SEEN, _digest(copy))
-        if (self.results / TRACKING_ID).exists() and self.bucket.size(TRACKING_ID) is None:
-            self.bucket.upload(self.results / TRACKING_ID, TRACKING_ID)
+        if (self.results / TRACKING_ID).exists() and self.object_store.size(TRACKING_ID) is None:
+            self.object_store.upload(self.results / TRACKING_ID, TRACKING_ID)
 
     def _take_ledger(self) -> None:
         """Bring the ledger, if another host has changed it since this one saw it."""
-        if self.bucket.size(LEDGER) is None:
+        if self.object_store.size(LEDGER) is None:
             return
         with replacing(self.results / f"{LEDGER}.copy") as copy:
-            self.bucket.download(LEDGER, copy)
+            self.object_store.download(LEDGER, copy)
             digest = _digest(copy)
             if (self.results / LEDGER).exists() and _read(self.results / SEEN) == digest:
                 return

@@ -21,7 +21,7 @@ class NothingToDraw(ValueError):
 
 
 @dataclass(frozen=True)
-class Finished:
+class TrainedTrial:
     """A finished trial's best snapshot.
 
     Attributes:
@@ -87,7 +87,7 @@ class Finished:
             )
         return root
 
-    def other(self, trial: Trial) -> "Finished":
+    def other(self, trial: Trial) -> "TrainedTrial":
         """A trial that it requires.
 
         Raises:
@@ -98,7 +98,7 @@ class Finished:
 
 def opened(
     results: Path, trial: Trial, name: str, device: torch.device, given: Path | None = None
-) -> Finished:
+) -> TrainedTrial:
     """The trial's best snapshot, its files found whole.
 
     Args:
@@ -114,7 +114,7 @@ def opened(
     except (FileNotFoundError, ValueError, checkpoint.Corrupt) as error:
         raise NothingToDraw(f"trial {trial.signature} can't be drawn: {error}") from error
     scale, source = (str(about.get(key, "")) for key in ("scale", "source"))
-    return Finished(trial, name, folder, found, device, scale, source, given)
+    return TrainedTrial(trial, name, folder, found, device, scale, source, given)
 
 
 def find(results: Path, prefix: str) -> tuple[Trial, str]:

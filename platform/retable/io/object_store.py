@@ -20,7 +20,7 @@ TEMPORARY = ".part"
 CHUNK = 1 << 22
 
 
-class Bucket:
+class ObjectStore:
     """Files by their names under a URL, such as ``trials/0123456789abcdef/result.json``.
 
     Raises:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def repeated(action: Callable[[], None], seconds: float, name: str) -> Iterator[None]:
+def periodic(action: Callable[[], None], seconds: float, name: str) -> Iterator[None]:
     """Do something every so many seconds while the body runs, in a thread."""
     over = threading.Event()
 

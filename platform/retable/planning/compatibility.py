@@ -19,20 +19,20 @@ class _OfData(Protocol):
     def data(self) -> object: ...
 
 
-class Fitting:
+class Compatibility:
     """A data set that many configs are held against; its files are looked at once for all that need the same of them."""
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self._known: dict[ImageSpec | int, str] = {}
 
-    def misfit(self, config: TrialConfig) -> str:
+    def incompatibility(self, config: TrialConfig) -> str:
         """Why the config can't be trained on the data set; empty if it can, as far as is known."""
         spec = config.data if isinstance(config, _OfData) else None
         needed = spec if isinstance(spec, ImageSpec) else config.needs_frames
         if needed not in self._known:
             self._known[needed] = self._refusal(needed)
-        return self._known[needed] or config.misfit(self.catalog)
+        return self._known[needed] or config.incompatibility(self.catalog)
 
     def possible(self, plan: Plan[C]) -> tuple[Plan[C], Mapping[str, str]]:
         """The plan without the trials that can't be trained on the data set, and without what they alone require.
@@ -45,7 +45,10 @@ class Fitting:
         """
         reasons: dict[str, str] = {}
         for planned in plan.trials:  # what a trial requires comes before it
-            why = [self.misfit(planned.trial.config), *(reasons.get(one, "") for one in planned.requires)]
+            why = [
+                self.incompatibility(planned.trial.config),
+                *(reasons.get(one, "") for one in planned.requires),
+            ]
             if reason := next(filter(None, why), ""):
                 reasons[planned.signature] = reason
         if not reasons:

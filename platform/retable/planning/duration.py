@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from math import ceil
 from statistics import median
 
-from retable.costs.throughput import Speed, most_common_device
-from retable.planning.forecast import Prospect
-from retable.planning.placement import Gang, Node, place
+from retable.costs.throughput import TrialThroughput, most_common_device
+from retable.planning.forecast import TrialForecast
+from retable.planning.placement import Node, WorkerGroup, place
 from retable.planning.plan import PlannedTrial
 from retable.planning.timeline import Work, hours_on
 from retable.store.records import FINISHED
@@ -40,21 +40,21 @@ class Machine:
         needed = [gpus_for(cost, micro_batch, card) for card in self.cards or () if cost is not None]
         return next((gpus for gpus in needed if gpus is not None), 1)
 
-    def gang(self, cost: StepCost | None, workers: int, micro_batch: int) -> Gang:
-        """A trial's gang on the stated nodes."""
+    def worker_group(self, cost: StepCost | None, workers: int, micro_batch: int) -> WorkerGroup:
+        """A trial's worker group on the stated nodes."""
         gpus = float(any(node.resources.get("GPU") for node in self.nodes))
         memory = 0.0 if cost is None else cost.memory_mb(micro_batch // workers, workers)
-        return Gang(workers=workers, gpus=gpus, memory_mb=memory * gpus)
+        return WorkerGroup(workers=workers, gpus=gpus, memory_mb=memory * gpus)
 
     def placement(self, cost: StepCost | None, workers: int, micro_batch: int) -> str:
-        """Where a trial's gang would be, in words; empty where no nodes are stated."""
+        """Where a trial's worker group would be, in words; empty where no nodes are stated."""
         if not self.nodes:
             return ""
-        gang = self.gang(cost, workers, micro_batch)
-        placed = place(gang, self.nodes, self.nodes)
-        return f"without room: they don't have {gang.needs}" if placed is None else placed.reason
+        worker_group = self.worker_group(cost, workers, micro_batch)
+        placed = place(worker_group, self.nodes, self.nodes)
+        return f"without room: they don't have {worker_group.needs}" if placed is None else placed.reason
 
-    def hours_of(self, trials: Sequence[Prospect]) -> float | None:
+    def hours_of(self, trials: Sequence[TrialForecast]) -> float | None:
         """Hours until all that is known of is done on the stated nodes; None if none are stated, or nothing is known."""
         known = [one for one in trials if one.hours is not None and one.state not in FINISHED]
         if not self.nodes or not known:
@@ -62,7 +62,7 @@ class Machine:
         works = [
             Work(
                 one.planned.signature,
-                self.gang(one.cost, one.workers, one.micro_batch),
+                self.worker_group(one.cost, one.workers, one.micro_batch),
                 one.hours or 0.0,
                 one.planned.requires,
             )
@@ -79,7 +79,7 @@ class Known:
     tables: tuple[str, ...]
     state: str
     cost: StepCost | None
-    speed: Speed
+    speed: TrialThroughput
 
     @property
     def gflops(self) -> float | None:
@@ -99,7 +99,7 @@ class Known:
         return max(config.iterations - done, 0)
 
 
-def prospects(trials: Sequence[Known], machine: Machine) -> tuple[Prospect, ...]:
+def trial_forecasts(trials: Sequence[Known], machine: Machine) -> tuple[TrialForecast, ...]:
     """Every trial with its workers and hours.
 
     A trial's own speed counts where it has one, then that of the same config with other seeds. Else it is taken to be as
@@ -108,10 +108,10 @@ def prospects(trials: Sequence[Known], machine: Machine) -> tuple[Prospect, ...]
     """
     device = most_common_device([one.speed for one in trials])
     measured = [one for one in trials if one.speed.seconds is not None and one.speed.device in ("", device)]
-    return tuple(_prospect(one, measured, device, machine) for one in trials)
+    return tuple(_trial_forecast(one, measured, device, machine) for one in trials)
 
 
-def _prospect(one: Known, measured: Sequence[Known], device: str, machine: Machine) -> Prospect:
+def _trial_forecast(one: Known, measured: Sequence[Known], device: str, machine: Machine) -> TrialForecast:
     config = one.planned.trial.config
     micro = config.batch_size // config.accumulate
     workers = machine.workers_for(one.cost, micro)
@@ -122,7 +122,7 @@ def _prospect(one: Known, measured: Sequence[Known], device: str, machine: Machi
     if seconds is not None:
         snapshots = ceil(one.left / config.snapshot_every)
         hours = (one.left * seconds + snapshots * _evaluation(one, family) / workers) / 3600
-    return Prospect(
+    return TrialForecast(
         planned=one.planned,
         tables=one.tables,
         state=one.state,

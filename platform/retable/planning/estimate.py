@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from retable.costs.cache import CostBook
-from retable.costs.throughput import Speed, measured
+from retable.costs.cache import CostCache
+from retable.costs.throughput import TrialThroughput, measured
 from retable.data.scan.catalog import Catalog
-from retable.planning.compatibility import Fitting
-from retable.planning.duration import Known, Machine, prospects
-from retable.planning.forecast import Invalid, Outlook
+from retable.planning.compatibility import Compatibility
+from retable.planning.duration import Known, Machine, trial_forecasts
+from retable.planning.forecast import Forecast, Invalid
 from retable.planning.plan import Plan, PlannedTrial, runnable
 from retable.store.records import FINISHED, TrialRecord
 from retable.study.table import Cell
@@ -21,16 +21,16 @@ from retable.trial.trial import Trial
 Progress = Callable[[int, int], None]
 
 
-def look_ahead(
+def estimate(
     plans: Sequence[Plan[Any]],
     results: Path,
     records: Mapping[str, TrialRecord],
     machine: Machine,
     *,
     catalog: Catalog | None = None,
-    book: CostBook | None = None,
+    book: CostCache | None = None,
     progress: Progress | None = None,
-) -> Outlook:
+) -> Forecast:
     """What plans at one scale over one data set amount to, each training once.
 
     Args:
@@ -39,8 +39,8 @@ def look_ahead(
         catalog: what is in the data set; None where it is not here.
         progress: told of the trials looked at, (done, in all).
     """
-    fitting = None if catalog is None else Fitting(catalog)
-    judge = _Judge(machine, CostBook() if book is None else book, fitting)
+    fitting = None if catalog is None else Compatibility(catalog)
+    judge = _Judge(machine, CostCache() if book is None else book, fitting)
     merged = _merged(plans)
     known: list[Known] = []
     for done, (signature, (planned, tables)) in enumerate(merged.items(), start=1):
@@ -52,10 +52,10 @@ def look_ahead(
         if progress is not None:
             progress(done, len(merged))
     possible = {one.signature for one in runnable([one.planned for one in known], judge.reasons)}
-    trials = prospects([one for one in known if one.planned.signature in possible], machine)
+    trials = trial_forecasts([one for one in known if one.planned.signature in possible], machine)
     invalid = tuple(_invalid(plans, judge.reasons))
     reasons = [one.reason for one in invalid] or list(judge.reasons.values())
-    return Outlook(
+    return Forecast(
         scale=plans[0].scale.name,
         data=plans[0].data,
         tables=sum(len(plan.tables) for plan in plans),
@@ -86,10 +86,10 @@ def _merged(plans: Sequence[Plan[Any]]) -> dict[str, tuple[PlannedTrial, tuple[s
     return merged
 
 
-def _speed(results: Path, record: TrialRecord | None) -> Speed:
+def _speed(results: Path, record: TrialRecord | None) -> TrialThroughput:
     """What was measured of a trial; the ledger knows the workers where the folder doesn't say."""
     if record is None:
-        return Speed()  # a folder that the ledger does not know of is adopted by the next run
+        return TrialThroughput()  # a folder that the ledger does not know of is adopted by the next run
     speed = measured(results / "trials" / record.signature)
     if speed.workers is None and record.attempts:
         return replace(speed, workers=record.attempts[-1].workers)
@@ -106,15 +106,17 @@ class _Judge:
     """
 
     machine: Machine
-    book: CostBook
-    fitting: Fitting | None
+    book: CostCache
+    fitting: Compatibility | None
     reasons: dict[str, str] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
 
     def look(self, planned: PlannedTrial, *, finished: bool) -> StepCost | None:
         """The cost of a trial's step. Those that it requires must have been looked at before."""
         cost, reason = self._cost(planned.trial.config)
-        reason = reason or ("" if self.fitting is None else self.fitting.misfit(planned.trial.config))
+        reason = reason or (
+            "" if self.fitting is None else self.fitting.incompatibility(planned.trial.config)
+        )
         reason = reason or ("" if cost is None else self._memory(planned.trial.config, cost))
         for required in planned.requires:
             if not reason and required in self.reasons:

@@ -12,7 +12,7 @@ from retable.trial.step_cost import StepCost
 
 
 @dataclass(frozen=True)
-class Prospect:
+class TrialForecast:
     """One trial of one or more plans, and what it will take.
 
     Attributes:
@@ -108,7 +108,7 @@ class Invalid:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outlook:
+class Forecast:
     """What one or more plans at one scale amount to.
 
     Attributes:
@@ -126,7 +126,7 @@ class Outlook:
     data: str
     tables: int
     cells: int
-    trials: tuple[Prospect, ...]
+    trials: tuple[TrialForecast, ...]
     invalid: tuple[Invalid, ...]
     refusal: str = ""
     price: float | None = None
@@ -138,7 +138,7 @@ class Outlook:
         return sum(prospect.state in states for prospect in self.trials)
 
     @property
-    def unfinished(self) -> tuple[Prospect, ...]:
+    def unfinished(self) -> tuple[TrialForecast, ...]:
         """The trials that are still to be trained to their end."""
         return tuple(prospect for prospect in self.trials if prospect.state not in FINISHED)
 

@@ -1,4 +1,4 @@
-"""Which node holds which of a gang's workers, and which trial starts next. Knows no Ray: nodes are numbers here."""
+"""Which node holds which of a worker group's workers, and which trial starts next. Knows no Ray: nodes are numbers here."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ SLIVER = 1e-6  # of a resource: what rounding may take
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gang:
+class WorkerGroup:
     """The shape of a trial's workers: a machine knob, never part of a trial's identity.
 
     Attributes:
@@ -52,11 +52,17 @@ class Node:
     resources: Mapping[str, float]
     gpu_gb: float | None = None
 
-    def holds(self, gang: Gang) -> int:
-        """How many of the gang's workers, or of more like them, it can hold."""
-        if gang.gpus and self.gpu_gb is not None and gang.memory_mb > room_mb(self.gpu_gb, gang.gpus):
+    def holds(self, worker_group: WorkerGroup) -> int:
+        """How many of the worker group's workers, or of more like them, it can hold."""
+        if (
+            worker_group.gpus
+            and self.gpu_gb is not None
+            and worker_group.memory_mb > room_mb(self.gpu_gb, worker_group.gpus)
+        ):
             return 0
-        shares = (self.resources.get(name, 0) / amount for name, amount in gang.worker.items() if amount > 0)
+        shares = (
+            self.resources.get(name, 0) / amount for name, amount in worker_group.worker.items() if amount > 0
+        )
         return max(int(min(shares) + SLIVER), 0)
 
     def less(self, taken: Mapping[str, float]) -> "Node":
@@ -67,7 +73,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a gang runs.
+    """Where a worker group runs.
 
     Attributes:
         counts: node -> how many of the workers.
@@ -88,42 +94,44 @@ class Placement:
         return tuple(name for name, count in self.counts.items() for _ in range(count))
 
 
-def place(gang: Gang, nodes: Sequence[Node], free: Sequence[Node]) -> Placement | None:
-    """Where a gang can start now: on one node if any could ever hold it, else on the fewest; None if nowhere yet.
+def place(worker_group: WorkerGroup, nodes: Sequence[Node], free: Sequence[Node]) -> Placement | None:
+    """Where a worker group can start now: on one node if any could ever hold it, else on the fewest; None if nowhere yet.
 
-    Where several nodes can, it is the one with the least room, so that large gangs find large holes, and the smallest
-    GPUs that hold it; a gang without GPUs keeps off nodes that have some.
+    Where several nodes can, it is the one with the least room, so that large worker groups find large holes, and the smallest
+    GPUs that hold it; a worker group without GPUs keeps off nodes that have some.
 
     Args:
         nodes: with all that they have.
         free: the same with what is left of each.
     """
-    roomy = {node.name for node in nodes if node.holds(gang) >= gang.workers}
+    roomy = {node.name for node in nodes if node.holds(worker_group) >= worker_group.workers}
     if roomy:
-        able = [node for node in free if node.name in roomy and node.holds(gang) >= gang.workers]
+        able = [
+            node for node in free if node.name in roomy and node.holds(worker_group) >= worker_group.workers
+        ]
         if not able:
             return None
-        chosen = min(able, key=lambda node: (_luxury(gang, node), node.holds(gang)))
-        return Placement({chosen.name: gang.workers}, "packed on one node")
-    counts = _spread(gang, [(node.name, node.holds(gang)) for node in free])
+        chosen = min(able, key=lambda node: (_luxury(worker_group, node), node.holds(worker_group)))
+        return Placement({chosen.name: worker_group.workers}, "packed on one node")
+    counts = _spread(worker_group, [(node.name, node.holds(worker_group)) for node in free])
     if counts is None:
         return None
-    bare = replace(gang, memory_mb=0)
-    lacking = gang if any(node.holds(bare) >= gang.workers for node in nodes) else bare
+    bare = replace(worker_group, memory_mb=0)
+    lacking = worker_group if any(node.holds(bare) >= worker_group.workers for node in nodes) else bare
     return Placement(counts, f"spread over {len(counts)} nodes: no node has {lacking.needs}")
 
 
 @dataclass(frozen=True)
 class Wish:
-    """A trial that is ready to start, and the gang that it wants."""
+    """A trial that is ready to start, and the worker group that it wants."""
 
     key: str
-    gang: Gang
+    worker_group: WorkerGroup
 
 
 @dataclass(frozen=True)
 class Reservation:
-    """What is kept for the trial whose turn it is, until its gang fits there.
+    """What is kept for the trial whose turn it is, until its worker group fits there.
 
     Attributes:
         counts: node -> how many of its workers it is to hold.
@@ -134,7 +142,7 @@ class Reservation:
 
     def beside(self, free: Sequence[Node]) -> list[Node]:
         """What it leaves to others."""
-        worker = self.wish.gang.worker
+        worker = self.wish.worker_group.worker
         return [
             node.less({name: amount * self.counts.get(node.name, 0) for name, amount in worker.items()})
             for node in free
@@ -172,37 +180,39 @@ def choose(
     if reservation and (reservation.wish not in waiting or not names.issuperset(reservation.counts)):
         reservation = None  # it does not want it any more, or a node of it is gone
     beside = free if reservation is None else reservation.beside(free)
-    hopeless: set[Gang] = set()
+    hopeless: set[WorkerGroup] = set()
     for wish in waiting:
         own = reservation is not None and reservation.wish == wish
-        if not own and wish.gang in hopeless:
+        if not own and wish.worker_group in hopeless:
             continue
-        placement = place(wish.gang, nodes, free if own else beside)
+        placement = place(wish.worker_group, nodes, free if own else beside)
         if placement is not None:
             return Choice((wish, placement), None if own else reservation)
-        hopeless.add(wish.gang)
-        if reservation is None and (counts := _target(wish.gang, nodes, free)) is not None:
+        hopeless.add(wish.worker_group)
+        if reservation is None and (counts := _target(wish.worker_group, nodes, free)) is not None:
             reservation = Reservation(wish, counts)
             beside = reservation.beside(free)
     return Choice(None, reservation)
 
 
-def _target(gang: Gang, nodes: Sequence[Node], free: Sequence[Node]) -> dict[str, int] | None:
-    """Where a gang is likely to fit first; None if these nodes can never hold it."""
-    now = {node.name: node.holds(gang) for node in free}
-    roomy = [node.name for node in nodes if node.holds(gang) >= gang.workers]
+def _target(worker_group: WorkerGroup, nodes: Sequence[Node], free: Sequence[Node]) -> dict[str, int] | None:
+    """Where a worker group is likely to fit first; None if these nodes can never hold it."""
+    now = {node.name: node.holds(worker_group) for node in free}
+    roomy = [node.name for node in nodes if node.holds(worker_group) >= worker_group.workers]
     if roomy:
-        return {max(roomy, key=lambda name: now[name]): gang.workers}
+        return {max(roomy, key=lambda name: now[name]): worker_group.workers}
     most = sorted(nodes, key=lambda node: -now[node.name])
-    return _spread(gang, [(node.name, node.holds(gang)) for node in most], largest_first=False)
+    return _spread(
+        worker_group, [(node.name, node.holds(worker_group)) for node in most], largest_first=False
+    )
 
 
 def _spread(
-    gang: Gang, room: Sequence[tuple[str, int]], *, largest_first: bool = True
+    worker_group: WorkerGroup, room: Sequence[tuple[str, int]], *, largest_first: bool = True
 ) -> dict[str, int] | None:
     """The workers shared out over nodes with room for so many of them; None if they are too many."""
     counts: dict[str, int] = {}
-    missing = gang.workers
+    missing = worker_group.workers
     for name, most in sorted(room, key=lambda one: -one[1]) if largest_first else room:
         if count := min(most, missing):
             counts[name] = count
@@ -210,9 +220,9 @@ def _spread(
     return None if missing else counts
 
 
-def _luxury(gang: Gang, node: Node) -> float:
-    """What of the node would be wasted on the gang."""
-    return (node.gpu_gb or 0.0) if gang.gpus else node.resources.get("GPU", 0)
+def _luxury(worker_group: WorkerGroup, node: Node) -> float:
+    """What of the node would be wasted on the worker group."""
+    return (node.gpu_gb or 0.0) if worker_group.gpus else node.resources.get("GPU", 0)
 
 
 def _amount(number: float, name: str) -> str:

@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from retable.planning.placement import Gang, Node, Placement, Reservation, Wish, choose
+from retable.planning.placement import Node, Placement, Reservation, Wish, WorkerGroup, choose
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Work:
     """
 
     key: str
-    gang: Gang
+    worker_group: WorkerGroup
     hours: float
     requires: tuple[str, ...] = ()
 
@@ -30,20 +30,22 @@ def hours_on(works: Sequence[Work], nodes: Sequence[Node]) -> float:
         nodes: with all that they have.
     """
     waiting: dict[str, Work] = {work.key: work for work in works}
-    running: dict[str, tuple[Gang, Placement]] = {}
+    running: dict[str, tuple[WorkerGroup, Placement]] = {}
     ends: list[tuple[float, str]] = []
     reservation: Reservation | None = None
     now = 0.0
     while waiting or running:
         unfinished = waiting.keys() | running.keys()
         ready = [
-            Wish(work.key, work.gang) for work in waiting.values() if unfinished.isdisjoint(work.requires)
+            Wish(work.key, work.worker_group)
+            for work in waiting.values()
+            if unfinished.isdisjoint(work.requires)
         ]
         choice = choose(ready, nodes, [_left(node, running) for node in nodes], reservation)
         reservation = choice.reservation
         if choice.start is not None:
             wish, placement = choice.start
-            running[wish.key] = wish.gang, placement
+            running[wish.key] = wish.worker_group, placement
             heapq.heappush(ends, (now + waiting.pop(wish.key).hours, wish.key))
         elif ends:
             now, key = heapq.heappop(ends)
@@ -53,10 +55,10 @@ def hours_on(works: Sequence[Work], nodes: Sequence[Node]) -> float:
     return now
 
 
-def _left(node: Node, running: Mapping[str, tuple[Gang, Placement]]) -> Node:
+def _left(node: Node, running: Mapping[str, tuple[WorkerGroup, Placement]]) -> Node:
     taken: dict[str, float] = {}
-    for gang, placement in running.values():
+    for worker_group, placement in running.values():
         count = placement.counts.get(node.name, 0)
-        for resource, amount in gang.worker.items():
+        for resource, amount in worker_group.worker.items():
             taken[resource] = taken.get(resource, 0) + amount * count
     return node.less(taken)

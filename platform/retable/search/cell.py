@@ -11,8 +11,8 @@ from typing import Generic
 from retable.metrics.protocol import Protocol, higher_is_better
 from retable.planning.plan import PlannedTrial, plan_trials
 from retable.report.results.load import Result, parse_results
-from retable.search.history import Asked, Points, Rung
-from retable.search.optuna import Direction, State, Told, ask
+from retable.search.history import Rung, SearchHistory, Suggested
+from retable.search.optuna import Direction, Reported, State, ask
 from retable.search.report import FoundPoint, best_point
 from retable.store import metrics_log
 from retable.study.scale import Scale
@@ -27,7 +27,7 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass
-class Tuning(Generic[C]):
+class TunedCell(Generic[C]):
     """One cell of a search, over a folder of results.
 
     Attributes:
@@ -54,7 +54,7 @@ class Tuning(Generic[C]):
         key = hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()[:6]
         self.name = f"{self.study}/{self.scale.name}/{self.search.number}/{self.cell.label} {key}"
         file = f"{self.scale.name}_{self.search.number}_{self.cell.slug}_{key}.json"
-        self.points = Points(self.results / "search" / self.study / "points" / file, declared)
+        self.points = SearchHistory(self.results / "search" / self.study / "points" / file, declared)
 
     @property
     def base(self) -> tuple[PlannedTrial, ...]:
@@ -89,7 +89,7 @@ class Tuning(Generic[C]):
         """The cell's config at a point, at paper scale."""
         return self.search.at(self.cell.config, point)
 
-    def planned(self, asked: Asked) -> tuple[PlannedTrial, ...]:
+    def planned(self, asked: Suggested) -> tuple[PlannedTrial, ...]:
         """A point's trial, after those that it requires."""
         trial = self._trial(self.config(asked.point))
         if trial.signature != asked.signature:
@@ -136,10 +136,10 @@ class Tuning(Generic[C]):
                 )
         return found
 
-    def told(self, found: Sequence[FoundPoint]) -> list[Told]:
+    def told(self, found: Sequence[FoundPoint]) -> list[Reported]:
         """The same for Optuna."""
         return [
-            Told(
+            Reported(
                 number=point.asked.number,
                 point=point.asked.point,
                 state=_OPTUNA.get(point.state, "running"),
@@ -154,7 +154,7 @@ class Tuning(Generic[C]):
             for point in found
         ]
 
-    def ask(self, found: Sequence[FoundPoint]) -> Asked | None:
+    def ask(self, found: Sequence[FoundPoint]) -> Suggested | None:
         """Another point, written down; none was asked before. None if the space has no other."""
         known = {asked.signature for asked in self.points}
         refusal = ""
@@ -169,7 +169,7 @@ class Tuning(Generic[C]):
         self.exhausted = f"{DRAWS} proposals were no other trials{refusal}"
         return None
 
-    def look(self, signature: str) -> Asked | None:
+    def look(self, signature: str) -> Suggested | None:
         """Note a trial's arrival at rungs, and decide. Returns its point if it is to end now, else None."""
         if self.search.pruner is None:
             return None
@@ -188,7 +188,7 @@ class Tuning(Generic[C]):
         """The best finished point by the first objective."""
         return best_point(found, self.search.objectives[0])
 
-    def _decide(self, asked: Asked) -> Asked | None:
+    def _decide(self, asked: Suggested) -> Suggested | None:
         assert self.search.pruner is not None
         config = self._trial(self.config(asked.point)).config
         over = self._result(
@@ -216,7 +216,7 @@ class Tuning(Generic[C]):
                 return asked
         return None
 
-    def _history(self, asked: Asked, over: bool) -> dict[int, tuple[str, float]]:
+    def _history(self, asked: Suggested, over: bool) -> dict[int, tuple[str, float]]:
         """Iteration -> protocol and score of the first objective at each snapshot so far."""
         if over:
             result = json.loads(self._result(asked).read_bytes())
@@ -236,7 +236,7 @@ class Tuning(Generic[C]):
         first = self.search.objectives[0]
         return [(name, value) for name, value in metrics.items() if Protocol.parse(name).family == first]
 
-    def _proposals(self, told: Sequence[Told]) -> Iterator[Point]:
+    def _proposals(self, told: Sequence[Reported]) -> Iterator[Point]:
         yield from self.search.first
         for draw in range(DRAWS):
             directions = tuple(self.objectives.values())
@@ -244,7 +244,7 @@ class Tuning(Generic[C]):
                 self.search.space, directions, self.search.sampler, told, cell=self.cell.label, draw=draw
             )
 
-    def _found(self, asked: Asked, result: Result) -> FoundPoint:
+    def _found(self, asked: Suggested, result: Result) -> FoundPoint:
         values = {}
         if result.state == "done" and asked.pruned_at is None:
             scores = {Protocol.parse(name).family: score.value for name, score in result.scores.items()}
@@ -256,7 +256,7 @@ class Tuning(Generic[C]):
             values = {objective: scores[objective] for objective in self.search.objectives}
         return FoundPoint(self.cell.label, asked, result, values)
 
-    def _result(self, asked: Asked) -> Path:
+    def _result(self, asked: Suggested) -> Path:
         return self.results / "trials" / asked.signature / "result.json"
 
     def _trial(self, config: C) -> Trial:

@@ -13,7 +13,7 @@ from typing import Any
 from retable.execution.execution import Execution
 from retable.io.locks import held
 from retable.planning.plan import PlannedTrial
-from retable.search.cell import Tuning
+from retable.search.cell import TunedCell
 from retable.search.optuna import Storage, StorageError
 from retable.search.report import FoundPoint
 from retable.store.ledger import Fenced, LeaseHeld
@@ -22,7 +22,7 @@ from retable.store.records import FINISHED, UnknownTrial
 REASON = "ended by successive halving"
 
 
-class Searching:
+class SearchController:
     """Proposes the trials of searches to an execution. One thread hands out, another looks after what runs.
 
     Args:
@@ -34,7 +34,7 @@ class Searching:
     def __init__(
         self,
         execution: Execution,
-        cells: Sequence[Tuning[Any]],
+        cells: Sequence[TunedCell[Any]],
         storage: Storage,
         seeds: Sequence[int],
         tell: Callable[[str], None],
@@ -111,7 +111,7 @@ class Searching:
             if ledger.trial(signature).state not in {"pruned", *FINISHED}:
                 ledger.finish(ledger.begin(signature), "pruned", message=REASON)
 
-    def _states(self, tuning: Tuning[Any]) -> dict[str, str]:
+    def _states(self, tuning: TunedCell[Any]) -> dict[str, str]:
         """Signature -> state, of the points that are not pruned."""
         return {
             asked.signature: self.execution.states.get(asked.signature, "waiting")
@@ -119,16 +119,16 @@ class Searching:
             if asked.pruned_at is None or asked.signature in self.execution.running
         }
 
-    def _found(self, tuning: Tuning[Any]) -> list[FoundPoint]:
+    def _found(self, tuning: TunedCell[Any]) -> list[FoundPoint]:
         return tuning.found(self.execution.states, self.execution.messages)
 
-    def _close(self, tuning: Tuning[Any]) -> None:
+    def _close(self, tuning: TunedCell[Any]) -> None:
         self._closed.add(tuning.name)
         if tuning.exhausted:
             self.tell(f"{tuning.cell.label}: no more than {len(tuning.points)} points: {tuning.exhausted}")
         self._show(tuning)
 
-    def _show(self, tuning: Tuning[Any]) -> None:
+    def _show(self, tuning: TunedCell[Any]) -> None:
         """Bring Optuna's storage up to date; that it can't be is told once, and ends no trial."""
         tuning.note_finished()
         if len(tuning.points) == 0:

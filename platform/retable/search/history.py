@@ -23,7 +23,7 @@ class Rung:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Suggested:
     """One point that was asked.
 
     Attributes:
@@ -43,7 +43,7 @@ class Asked:
         return next((iteration for iteration, rung in self.rungs.items() if not rung.kept), None)
 
 
-class Points:
+class SearchHistory:
     """The points of one cell, read from their file, and written whole at each change.
 
     Raises:
@@ -54,19 +54,19 @@ class Points:
         self.path, self.declared = path, dict(declared)
         self._asked = {asked.number: asked for asked in self._load()}
 
-    def __iter__(self) -> Iterator[Asked]:
+    def __iter__(self) -> Iterator[Suggested]:
         return iter(list(self._asked.values()))
 
     def __len__(self) -> int:
         return len(self._asked)
 
-    def ask(self, point: Point, signature: str) -> Asked:
+    def ask(self, point: Point, signature: str) -> Suggested:
         """Write down that a point is asked, before anything is begun for it."""
-        asked = Asked(len(self._asked), dict(point), signature)
+        asked = Suggested(len(self._asked), dict(point), signature)
         self._put(asked)
         return asked
 
-    def arrive(self, number: int, iteration: int, rung: Rung) -> Asked:
+    def arrive(self, number: int, iteration: int, rung: Rung) -> Suggested:
         """Write down that a trial has reached a rung, and what follows from it. The first word counts."""
         asked = self._asked[number]
         if iteration not in asked.rungs:
@@ -78,7 +78,7 @@ class Points:
         """Those that have reached a rung, in the order of asking."""
         return [asked.rungs[iteration] for asked in self if iteration in asked.rungs]
 
-    def _put(self, asked: Asked) -> None:
+    def _put(self, asked: Suggested) -> None:
         points = {**self._asked, asked.number: asked}
         write_json(
             self.path,
@@ -86,11 +86,11 @@ class Points:
         )
         self._asked = points
 
-    def _load(self) -> list[Asked]:
+    def _load(self) -> list[Suggested]:
         try:
             saved = json.loads(self.path.read_bytes())
             points = [
-                Asked(
+                Suggested(
                     p["number"],
                     p["point"],
                     p["signature"],

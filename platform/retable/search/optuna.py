@@ -45,7 +45,7 @@ class StorageError(OSError):
 
 
 @dataclass(frozen=True)
-class Told:
+class Reported:
     """What Optuna is to know of one point.
 
     Attributes:
@@ -67,7 +67,7 @@ def ask(
     space: Sequence[Dimension[Any]],
     directions: Sequence[Direction],
     sampler: Sampler,
-    told: Sequence[Told],
+    told: Sequence[Reported],
     *,
     cell: str,
     draw: int = 0,
@@ -87,7 +87,7 @@ def ask(
 
 
 def importances(
-    space: Sequence[Dimension[Any]], directions: Sequence[Direction], told: Sequence[Told]
+    space: Sequence[Dimension[Any]], directions: Sequence[Direction], told: Sequence[Reported]
 ) -> list[Mapping[str, float]]:
     """What share each dimension has in each objective's spread (fANOVA, Hutter et al., ICML 2014).
 
@@ -142,7 +142,7 @@ class Storage:
         name: str,
         space: Sequence[Dimension[Any]],
         objectives: Mapping[str, Direction],
-        told: Sequence[Told],
+        told: Sequence[Reported],
     ) -> None:
         """Bring one study up to date. Calling it twice changes nothing.
 
@@ -181,7 +181,7 @@ class Storage:
             self._studies[name] = study
         return self._studies[name]
 
-    def _update(self, trial: FrozenTrial, one: Told) -> None:
+    def _update(self, trial: FrozenTrial, one: Reported) -> None:
         """Tell what has changed of a running trial; its end comes last, for nothing can follow it."""
         identity = (
             trial._trial_id
@@ -220,7 +220,7 @@ def _distribution(dimension: Dimension[Any]) -> BaseDistribution:
 
 
 def _frozen(
-    one: Told, distributions: Mapping[str, BaseDistribution], *, intermediate: bool = True
+    one: Reported, distributions: Mapping[str, BaseDistribution], *, intermediate: bool = True
 ) -> FrozenTrial:
     """The point as a trial of Optuna's. Its multi-objective samplers refuse trials with intermediate values."""
     return optuna.trial.create_trial(

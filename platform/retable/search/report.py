@@ -17,7 +17,7 @@ from retable.report.formats.export import to_csv
 from retable.report.plots.bars import COLOURS, Panel, draw_bars
 from retable.report.results.load import Result
 from retable.report.results.numbers import measured
-from retable.search.history import Asked
+from retable.search.history import Suggested
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class FoundPoint:
     """
 
     cell: str
-    asked: Asked
+    asked: Suggested
     result: Result
     values: Mapping[str, float]
 

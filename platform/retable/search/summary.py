@@ -9,8 +9,8 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from retable.planning.plan import Plan, make_plan
-from retable.search.cell import Tuning
-from retable.search.optuna import Told, importances
+from retable.search.cell import TunedCell
+from retable.search.optuna import Reported, importances
 from retable.search.report import FoundPoint, SearchReport
 from retable.study.scale import Scale
 from retable.study.search import Choice
@@ -27,7 +27,7 @@ def tunings(
     *,
     tables: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
-) -> list[Tuning[C]]:
+) -> list[TunedCell[C]]:
     """The cells of the study's searches that are wanted, with what was asked so far.
 
     Args:
@@ -38,7 +38,7 @@ def tunings(
     wanted = dict(scale.tables) if tables is None else dict.fromkeys(tables)
     seed = (scale.seeds if seeds is None else seeds)[0]
     return [
-        Tuning(study.name, scale, search, cell, seed, data, results)
+        TunedCell(study.name, scale, search, cell, seed, data, results)
         for search in study.searches
         if search.number in wanted
         for cell in search.cells(wanted[search.number])
@@ -49,7 +49,7 @@ def search_plan(
     study: Study[C],
     scale: Scale[C],
     data: str,
-    cells: Sequence[Tuning[C]],
+    cells: Sequence[TunedCell[C]],
     *,
     tables: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
@@ -84,7 +84,7 @@ def search_plan(
     return replace(plan, trials=tuple(known.values()))
 
 
-def _winners(cells: Sequence[Tuning[C]]) -> tuple[Table[C], ...]:
+def _winners(cells: Sequence[TunedCell[C]]) -> tuple[Table[C], ...]:
     """A table of each search's winners that there are."""
     tables = []
     for search in dict.fromkeys(tuning.search.number for tuning in cells):
@@ -107,7 +107,7 @@ def _short(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def overview(cells: Sequence[Tuning[C]], states: Mapping[str, str]) -> Grid:
+def overview(cells: Sequence[TunedCell[C]], states: Mapping[str, str]) -> Grid:
     """What each cell is to search and how far it is, for a terminal.
 
     Args:
@@ -126,7 +126,7 @@ def overview(cells: Sequence[Tuning[C]], states: Mapping[str, str]) -> Grid:
 
 
 def reports(
-    cells: Sequence[Tuning[C]], states: Mapping[str, str], messages: Mapping[str, str]
+    cells: Sequence[TunedCell[C]], states: Mapping[str, str], messages: Mapping[str, str]
 ) -> list[SearchReport]:
     """What each search has found so far."""
     return [
@@ -136,7 +136,7 @@ def reports(
 
 
 def _report(
-    cells: Sequence[Tuning[C]], states: Mapping[str, str], messages: Mapping[str, str]
+    cells: Sequence[TunedCell[C]], states: Mapping[str, str], messages: Mapping[str, str]
 ) -> SearchReport:
     search, scale = cells[0].search, cells[0].scale
     found = [tuning.found(states, messages) for tuning in cells]
@@ -165,7 +165,9 @@ def _report(
     )
 
 
-def _shares(cells: Sequence[Tuning[C]], found: Sequence[Sequence[FoundPoint]]) -> list[Mapping[str, float]]:
+def _shares(
+    cells: Sequence[TunedCell[C]], found: Sequence[Sequence[FoundPoint]]
+) -> list[Mapping[str, float]]:
     """What each dimension had to do with each objective, over all cells: which cell it is counts as dimensions."""
     axes = {"row": [t.cell.row for t in cells], "variant": [t.cell.variant for t in cells]}
     varied = [
@@ -173,7 +175,7 @@ def _shares(cells: Sequence[Tuning[C]], found: Sequence[Sequence[FoundPoint]]) -
         for name, labels in axes.items()
         if len(set(labels)) > 1
     ]
-    told: list[Told] = []
+    told: list[Reported] = []
     for at, (tuning, points) in enumerate(zip(cells, found, strict=True)):
         for one in tuning.told(points):
             place = {axis.name: axes[axis.name][at] for axis in varied}

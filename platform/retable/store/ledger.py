@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, get_args
 
-from retable.environment.process import Owner, boot_id
+from retable.environment.process import ProcessIdentity, boot_id
 from retable.io.sqlite import Database, LedgerError, Row
 from retable.store.fence import Fenced
 from retable.store.records import FINISHED, AlreadyDone, Attempt, End, LeaseHeld, TrialRecord, UnknownTrial
@@ -127,13 +127,13 @@ class Ledger:
                 db.execute("INSERT OR IGNORE INTO membership VALUES (?, ?, ?)", (study, scale, signature))
 
     def begin(
-        self, signature: str, *, owner: Owner | None = None, workers: int = 1, split: int = 1
+        self, signature: str, *, owner: ProcessIdentity | None = None, workers: int = 1, split: int = 1
     ) -> Attempt:
         """Take the lease on a trial for a new attempt, and from now on refuse the attempts before it.
 
         Args:
             owner: the process that will renew the lease; None for this one. It may replace its own attempt.
-            workers: size of the gang, for the cost.
+            workers: size of the worker group, for the cost.
             split: parts that the attempt cuts each micro-batch of its config into.
 
         Raises:
@@ -141,7 +141,7 @@ class Ledger:
             AlreadyDone: it is finished.
             LeaseHeld: another process that lives has it.
         """
-        owner = owner or Owner.current()
+        owner = owner or ProcessIdentity.current()
         with self._db.writing() as db:
             trial = self.trial(signature)
             if trial.state in FINISHED:
@@ -322,7 +322,7 @@ class Ledger:
         ]
 
     def _attempt(self, row: Row) -> Attempt:
-        owner = Owner(row["host"], row["boot"], row["namespace"], row["pid"], row["started"])
+        owner = ProcessIdentity(row["host"], row["boot"], row["namespace"], row["pid"], row["started"])
         state, cause, message = row["state"], row["cause"], row["message"]
         if state == "running" and (why := self._dead(row, owner)):
             state, cause, message = "failed", "lost", why
@@ -344,7 +344,7 @@ class Ledger:
             message=message,
         )
 
-    def _dead(self, row: Row, owner: Owner) -> str:
+    def _dead(self, row: Row, owner: ProcessIdentity) -> str:
         """Why a lease is no longer alive; empty if it is."""
         if owner.exists() is False:
             return f"{owner} is gone"

@@ -21,7 +21,7 @@ SYNC_SECONDS = 1.0  # a power cut loses at most about that much; a killed proces
 CHUNK = 1 << 20
 
 
-class Outbox:
+class MetricsLog:
     """Where one attempt writes its metrics. Only rank 0 opens it.
 
     Args:

@@ -19,7 +19,7 @@ from pathlib import Path
 from retable.io.cache import cache_folder
 from retable.io.files import make_folder, new_folder, replacing, write_bytes
 from retable.io.locks import locked
-from retable.io.object_store import Bucket
+from retable.io.object_store import ObjectStore
 from retable.store.assignment import Assignment
 from retable.store.fence import OUTBOX, Fence, Fenced, check
 
@@ -45,8 +45,8 @@ class Mirror:
         folder: the trial's folder on this node, named by its signature; made when something comes.
     """
 
-    def __init__(self, bucket: Bucket, folder: Path) -> None:
-        self.bucket, self.folder = bucket, folder
+    def __init__(self, object_store: ObjectStore, folder: Path) -> None:
+        self.object_store, self.folder = object_store, folder
         self._prefix = f"trials/{folder.name}"
         self._sent: dict[str, tuple[int, int]] = {}
         self._complete = False  # whether every checkpoint that was under the URL is here
@@ -59,13 +59,13 @@ class Mirror:
         Raises:
             OSError: the place does not answer; what came is whole, and fetching again goes on.
         """
-        with locked(self.folder / ".fetching"):  # for the gang's other ranks on this node
+        with locked(self.folder / ".fetching"):  # for the worker group's other ranks on this node
             there = self._there()
             for folder, names in _checkpoints(there).items():
                 if not (self.folder / folder).exists():
                     with new_folder(self.folder / folder) as temporary:
                         for name in names:
-                            self.bucket.download(self._named(name), temporary / Path(name).name)
+                            self.object_store.download(self._named(name), temporary / Path(name).name)
             for name, size in there.items():
                 if _matches(name, DRIVERS):
                     self._take_drivers(name)
@@ -94,7 +94,7 @@ class Mirror:
             for folder, names in _checkpoints(there, whole=False).items():
                 if Path(folder).name not in here:
                     for name in sorted(names, key=lambda name: not name.endswith(MANIFEST)):
-                        self.bucket.delete(self._named(name))
+                        self.object_store.delete(self._named(name))
 
     def push_failure(self, attempt: int) -> None:
         """Copy the failure of this attempt, if this node wrote one; any rank may."""
@@ -112,10 +112,12 @@ class Mirror:
         try:
             self._send(f"{OUTBOX}/{attempt:06d}.jsonl", {})
             self._take_drivers("fence.json")
-            if self.bucket.size(self._named(f"stop-{attempt}")) is not None:
+            if self.object_store.size(self._named(f"stop-{attempt}")) is not None:
                 (self.folder / f"stop-{attempt}").touch()
         except OSError as error:
-            log.warning("%s does not answer; the next checkpoint tries again: %s", self.bucket.url, error)
+            log.warning(
+                "%s does not answer; the next checkpoint tries again: %s", self.object_store.url, error
+            )
         self._exchanged = time.monotonic()
 
     def publish(self) -> None:
@@ -142,8 +144,8 @@ class Mirror:
             OSError: the place does not answer.
         """
         with self._lock:
-            outbox = f"{OUTBOX}/{attempt:06d}.jsonl"
-            self._append(outbox, self.bucket.size(self._named(outbox)) or 0)
+            metrics_log = f"{OUTBOX}/{attempt:06d}.jsonl"
+            self._append(metrics_log, self.object_store.size(self._named(metrics_log)) or 0)
             self._send(f"stop-{attempt}", {})
 
     def collect(self, there: Mapping[str, int] | None = None) -> None:
@@ -167,7 +169,7 @@ class Mirror:
 
     def retract_stop(self, attempt: int) -> None:
         """The driver's side: the attempt has ended, and its request to stop with it."""
-        self.bucket.delete(self._named(f"stop-{attempt}"))
+        self.object_store.delete(self._named(f"stop-{attempt}"))
 
     def _named(self, name: str) -> str:
         return f"{self._prefix}/{name}"
@@ -176,7 +178,7 @@ class Mirror:
         """Names in the trial's folder under the URL, with their bytes."""
         return {
             name.removeprefix(f"{self._prefix}/"): size
-            for name, size in self.bucket.sizes(self._prefix).items()
+            for name, size in self.object_store.sizes(self._prefix).items()
         }
 
     def _here(self) -> list[str]:
@@ -200,7 +202,7 @@ class Mirror:
         state = looks.st_mtime_ns, looks.st_size
         if self._sent.get(name) == state or (there.get(name) == looks.st_size and not _matches(name, LAST)):
             return
-        self.bucket.upload(path, self._named(name))
+        self.object_store.upload(path, self._named(name))
         self._sent[name] = state
 
     def _send_checkpoints(self, there: Mapping[str, int]) -> None:
@@ -209,22 +211,22 @@ class Mirror:
             names = [f"{CHECKPOINTS}/{folder.name}/{path.name}" for path in folder.iterdir()]
             last = f"{CHECKPOINTS}/{folder.name}/{MANIFEST}"
             if last in there:
-                if self.bucket.read(self._named(last)) == manifest.read_bytes():
+                if self.object_store.read(self._named(last)) == manifest.read_bytes():
                     continue
-                self.bucket.delete(self._named(last))  # a damaged one, which was made again
+                self.object_store.delete(self._named(last))  # a damaged one, which was made again
             for name in sorted(names, key=lambda name: (name == last, name)):
-                self.bucket.upload(self.folder / name, self._named(name))
+                self.object_store.upload(self.folder / name, self._named(name))
 
     def _take_drivers(self, name: str) -> None:
         """Bring a file of the driver's, unless there is none or, of fences, a later one here."""
         with suppress(FileNotFoundError):
-            data = self.bucket.read(self._named(name))
+            data = self.object_store.read(self._named(name))
             if name != "fence.json" or json.loads(data)["attempt"] >= Fence.of(self.folder).attempt:
                 write_bytes(self.folder / name, data)
 
     def _download(self, name: str) -> None:
         with suppress(FileNotFoundError), replacing(self.folder / name) as temporary:
-            self.bucket.download(self._named(name), temporary)
+            self.object_store.download(self._named(name), temporary)
 
     def _append(self, name: str, size: int) -> None:
         """Bring the end of a file that only grows."""
@@ -232,7 +234,7 @@ class Mirror:
         if size > have:
             make_folder((self.folder / name).parent)
             with (self.folder / name).open("ab") as file:
-                file.write(self.bucket.read(self._named(name), have))
+                file.write(self.object_store.read(self._named(name), have))
 
 
 def _checkpoints(names: Mapping[str, int], *, whole: bool = True) -> dict[str, list[str]]:
@@ -268,10 +270,10 @@ def attended(assignment: Assignment, rank: int) -> Iterator[tuple[Assignment, Mi
     if assignment.storage is None:
         yield assignment, None
         return
-    bucket, root = Bucket(assignment.storage), local_results(assignment.storage) / "trials"
+    object_store, root = ObjectStore(assignment.storage), local_results(assignment.storage) / "trials"
     for signature in assignment.required:
-        Mirror(bucket, root / signature).fetch()
-    mirror = Mirror(bucket, root / assignment.trial.signature)
+        Mirror(object_store, root / signature).fetch()
+    mirror = Mirror(object_store, root / assignment.trial.signature)
     mirror.fetch()
     if rank == 0:
         mirror.push(assignment.attempt)  # what this node has of an earlier attempt that could not send it

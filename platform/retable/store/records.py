@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from retable.environment.process import Owner
+from retable.environment.process import ProcessIdentity
 
 State = Literal["missing", "running", "done", "collapsed", "failed", "stopped", "pruned"]
 End = Literal["done", "collapsed", "failed", "stopped", "pruned"]
@@ -32,7 +32,7 @@ class Attempt:
     Attributes:
         number: 1 for the trial's first. A lower one than the last is fenced.
         state: ``running`` only while the lease is alive; one whose owner is gone reads as failed, cause ``lost``.
-        workers: size of the gang.
+        workers: size of the worker group.
         split: parts that each micro-batch of the config was cut into, for want of memory.
         began, ended: UTC, ISO 8601.
         seconds: wall time, up to the last sign of life.
@@ -44,7 +44,7 @@ class Attempt:
     signature: str
     number: int
     state: State
-    owner: Owner
+    owner: ProcessIdentity
     workers: int
     split: int
     began: str

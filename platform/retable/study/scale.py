@@ -20,7 +20,7 @@ class Scale(Generic[C]):
         shrink: the paper's config -> the config at this scale.
         tables: tables run by default -> how many of their rows (None: all of them).
         seeds: training seeds run by default.
-        iterations: of every config of the tables, where the user asked for others than `shrink` gives; see `lasting`.
+        iterations: of every config of the tables, where the user asked for others than `shrink` gives; see `with_iterations`.
         comparable: whether numbers may stand beside the paper's with a difference. Smoke and toy may not.
     """
 
@@ -39,18 +39,18 @@ class Scale(Generic[C]):
             return f"not comparable: {self.iterations:,} iterations"
         return "" if self.comparable else f"not comparable: {self.name} data"
 
-    def judged_by(self, file: Path) -> Self:
+    def with_classifier(self, file: Path) -> Self:
         """The same size, with every config scored by the classifier in that file of weights."""
-        return replace(self, shrink=lambda config: self.shrink(config).judged_by(file))
+        return replace(self, shrink=lambda config: self.shrink(config).with_classifier(file))
 
-    def encoded_by(self, file: Path) -> Self:
+    def with_encoder(self, file: Path) -> Self:
         """The same size, with every config over the codes of the autoencoder in that file of weights."""
-        return replace(self, shrink=lambda config: self.shrink(config).encoded_by(file))
+        return replace(self, shrink=lambda config: self.shrink(config).with_encoder(file))
 
-    def lasting(self, iterations: int) -> Self:
+    def with_iterations(self, iterations: int) -> Self:
         """The same size with that many iterations for every config of the tables; not for those that they require."""
         return replace(
             self,
-            shrink=lambda config: self.shrink(config).lasting(iterations),
+            shrink=lambda config: self.shrink(config).with_iterations(iterations),
             iterations=iterations,
         )

@@ -26,7 +26,7 @@ FOLDER = "tracking"
 """Subfolder of a trial's folder with one parcel for each study and scale that shows the trial."""
 
 
-class Parcel:
+class Delivery:
     """One trial of one study on its way to the tracker. One thread delivers; any may say how the trial stands.
 
     Attributes:
@@ -69,28 +69,30 @@ class Parcel:
         return trial.folder / FOLDER / name
 
     @staticmethod
-    def of(trial: TrialRun, experiment: str) -> "Parcel":
+    def of(trial: TrialRun, experiment: str) -> "Delivery":
         """The parcel of that trial, begun by an earlier process or new."""
-        path = Parcel.path(trial)
+        path = Delivery.path(trial)
         saved = json.loads(path.read_bytes()) if path.exists() else None
         if saved and not trial.attempt:
             trial = replace(trial, attempt=saved["trial"]["attempt"])
-        return Parcel(trial, experiment, saved)
+        return Delivery(trial, experiment, saved)
 
     @staticmethod
     def runs(results: Path, study: str, scale: str) -> dict[str, str]:
         """The tracker's ids of a study's trials at a scale, as they were last delivered, by signature."""
-        parcels = (one for one in Parcel.all(results) if (one.trial.study, one.trial.scale) == (study, scale))
+        parcels = (
+            one for one in Delivery.all(results) if (one.trial.study, one.trial.scale) == (study, scale)
+        )
         return {one.trial.signature: one.run_id for one in parcels}
 
     @staticmethod
-    def all(results: Path) -> Iterator["Parcel"]:
+    def all(results: Path) -> Iterator["Delivery"]:
         """The parcels that earlier processes left in a folder of results, wherever that lies now."""
         for path in sorted(results.glob(f"trials/*/{FOLDER}/*.json")):
             saved = json.loads(path.read_bytes())
             artifacts = tuple(saved["trial"]["artifacts"])
             trial = TrialRun(**{**saved["trial"], "folder": path.parents[1], "artifacts": artifacts})
-            yield Parcel(trial, saved["experiment"], saved)
+            yield Delivery(trial, saved["experiment"], saved)
 
     def begin(self, trial: TrialRun) -> None:
         """The trial is being trained: the first time, or again."""
@@ -102,7 +104,7 @@ class Parcel:
 
     def _tell(self, trial: TrialRun, state: str | None) -> None:
         with self._lock:
-            if (trial, state) == (self.trial, self.state) and Parcel.path(trial).exists():
+            if (trial, state) == (self.trial, self.state) and Delivery.path(trial).exists():
                 return
             if state != self.state:
                 self._end_ms = _now_ms()
@@ -214,7 +216,7 @@ class Parcel:
     def _save(self) -> None:
         told = {key: value for key, value in asdict(self.trial).items() if key != "folder"}
         write_json(
-            Parcel.path(self.trial),
+            Delivery.path(self.trial),
             {
                 "experiment": self.experiment,
                 "trial": told,

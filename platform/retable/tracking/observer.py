@@ -14,19 +14,19 @@ from retable.planning.plan import Plan, PlannedTrial
 from retable.store.assignment import Assignment
 from retable.store.ledger import FINISHED
 from retable.tracking.mlflow import Tracker, TrialRun, default_uri
-from retable.tracking.uploader import Shipper
+from retable.tracking.uploader import Uploader
 
 CLOSE_SECONDS = 60.0
 MESSAGE_LENGTH = 5000  # MLflow refuses tags over 8,000 characters
 
 
-class Showing:
+class TrackingObserver:
     """An observer of an execution: each trial that begins or ends is told to the tracker's shipper."""
 
     def __init__(self, results: Path, plan: Plan[Any], console: Console) -> None:
         self._plan, self._results, self._console = plan, results, console
         self._tracker = Tracker(default_uri(results), plan.study.name, results)
-        self._shipper = Shipper(self._tracker, lambda message: console.print(Text(message, style="yellow")))
+        self._shipper = Uploader(self._tracker, lambda message: console.print(Text(message, style="yellow")))
         self._provenance = provenance().tags()
 
     def began(self, planned: PlannedTrial, assignment: Assignment) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from retable.tracking.delivery import Parcel
+from retable.tracking.delivery import Delivery
 from retable.tracking.mlflow import ALIVE, Tracker, TrialRun, default_uri
 
 PAUSE_SECONDS = 2.0
@@ -20,7 +20,7 @@ PATIENCE = 3  # rounds that deliver nothing before the last one is the last
 Key = tuple[str, str, str]  # study, scale, signature
 
 
-class Shipper:
+class Uploader:
     """The way from the trials' folders to the tracker. Use it as long as the driver lives, then `close` it."""
 
     def __init__(
@@ -33,7 +33,7 @@ class Shipper:
             pause_seconds: between two looks at the outboxes; doubled at each failure, up to a minute.
         """
         self.tracker, self._on_error, self._pause = tracker, on_error, pause_seconds
-        self._parcels: dict[Key, Parcel] = {}
+        self._parcels: dict[Key, Delivery] = {}
         self._ledgers: dict[tuple[str, str], Mapping[str, str]] = {}
         self._changed, self._closing = threading.Event(), threading.Event()
         self._failures = 0  # in this round
@@ -48,12 +48,12 @@ class Shipper:
         Args:
             state: its final state in the ledger, if it has one already; None if it is being trained.
         """
-        parcel = self._parcels.get(_key(trial)) or Parcel.of(trial, self.tracker.experiment)
+        delivery = self._parcels.get(_key(trial)) or Delivery.of(trial, self.tracker.experiment)
         if state is None:
-            parcel.begin(trial)
+            delivery.begin(trial)
         else:
-            parcel.end(state)
-        self._add(parcel)
+            delivery.end(state)
+        self._add(delivery)
 
     def finish(self, signature: str, state: str, tags: Mapping[str, str] | None = None) -> None:
         """The trial's attempt has ended, and the ledger has its state. Unknown trials are let be.
@@ -61,9 +61,9 @@ class Shipper:
         Args:
             tags: what is known only now, such as the protocols that it was scored by.
         """
-        for key, parcel in list(self._parcels.items()):
+        for key, delivery in list(self._parcels.items()):
             if key[2] == signature:
-                parcel.end(state, tags)
+                delivery.end(state, tags)
         self._changed.set()
 
     def release(self, signature: str) -> None:
@@ -81,28 +81,28 @@ class Shipper:
         Args:
             states: signature -> state of every trial in the ledger.
         """
-        for parcel in Parcel.all(self.tracker.results):
-            if (parcel.trial.study, parcel.trial.scale) == (study, scale):
-                self.take_over(parcel, states)
+        for delivery in Delivery.all(self.tracker.results):
+            if (delivery.trial.study, delivery.trial.scale) == (study, scale):
+                self.take_over(delivery, states)
         self._ledgers[study, scale] = states
         self._changed.set()
 
-    def take_over(self, parcel: Parcel, states: Mapping[str, str]) -> None:
+    def take_over(self, delivery: Delivery, states: Mapping[str, str]) -> None:
         """Deliver what an earlier process left of a trial, unless it is being trained: then its own driver does."""
-        state = parcel.state or states.get(parcel.trial.signature, "stopped")
-        if _key(parcel.trial) not in self._parcels and state not in ALIVE:
-            parcel.end(state)
-            self._add(parcel)
+        state = delivery.state or states.get(delivery.trial.signature, "stopped")
+        if _key(delivery.trial) not in self._parcels and state not in ALIVE:
+            delivery.end(state)
+            self._add(delivery)
 
     def pending(self) -> int:
         """Points, files and final states that were not delivered yet."""
-        return sum(parcel.pending(self.tracker) for parcel in list(self._parcels.values()))
+        return sum(delivery.pending(self.tracker) for delivery in list(self._parcels.values()))
 
     def close(self, timeout: float) -> int:
         """Call what is still running stopped, and `drain`."""
-        for parcel in list(self._parcels.values()):
-            if parcel.state is None:
-                parcel.end("stopped")
+        for delivery in list(self._parcels.values()):
+            if delivery.state is None:
+                delivery.end("stopped")
         return self.drain(timeout)
 
     def drain(self, timeout: float) -> int:
@@ -119,8 +119,8 @@ class Shipper:
         self._thread.join(timeout)
         return self.pending()
 
-    def _add(self, parcel: Parcel) -> None:
-        self._parcels[_key(parcel.trial)] = parcel
+    def _add(self, delivery: Delivery) -> None:
+        self._parcels[_key(delivery.trial)] = delivery
         self._changed.set()
 
     def _work(self) -> None:
@@ -138,9 +138,9 @@ class Shipper:
     def _round(self, closing: bool) -> bool:
         """Deliver what each trial has. Returns whether that was anything."""
         self._failures, before = 0, self._delivered
-        for key, parcel in list(self._parcels.items()):
+        for key, delivery in list(self._parcels.items()):
             with self._failures_counted():
-                parcel.deliver(self.tracker)
+                delivery.deliver(self.tracker)
                 continue
             if key in self._parcels:
                 self._parcels[key] = self._parcels.pop(key)  # the others go first next time
@@ -156,7 +156,7 @@ class Shipper:
 
     @property
     def _delivered(self) -> int:
-        return sum(parcel.delivered for parcel in list(self._parcels.values()))
+        return sum(delivery.delivered for delivery in list(self._parcels.values()))
 
     @contextmanager
     def _failures_counted(self) -> Iterator[None]:
@@ -190,16 +190,16 @@ class Shipper:
 
     def _end_studies(self) -> None:
         for study, scale in {(study, scale) for study, scale, _ in list(self._parcels)}:
-            states = [parcel.state for parcel in self._parcels_of(study, scale)]
+            states = [delivery.state for delivery in self._parcels_of(study, scale)]
             final = [state for state in states if state is not None]
             if len(final) == len(states):
                 self.tracker.end_study(study, scale, final, _now_ms())
 
-    def _parcels_of(self, study: str, scale: str) -> list[Parcel]:
-        return [parcel for key, parcel in list(self._parcels.items()) if key[:2] == (study, scale)]
+    def _parcels_of(self, study: str, scale: str) -> list[Delivery]:
+        return [delivery for key, delivery in list(self._parcels.items()) if key[:2] == (study, scale)]
 
 
-def ship_all(
+def upload_all(
     results: Path, states: Mapping[str, str], on_error: Callable[[str], None], timeout: float
 ) -> int:
     """Deliver what earlier processes left in a folder of results, of every study.
@@ -211,14 +211,14 @@ def ship_all(
     Returns:
         Points, files and final states that could not be delivered.
     """
-    parcels = list(Parcel.all(results))
+    parcels = list(Delivery.all(results))
     pending = 0
-    for experiment in sorted({parcel.experiment for parcel in parcels}):
-        shipper = Shipper(Tracker(default_uri(results), experiment, results), on_error)
-        for parcel in parcels:
-            if parcel.experiment == experiment:
-                shipper.take_over(parcel, states)
-        pending += shipper.drain(timeout)
+    for experiment in sorted({delivery.experiment for delivery in parcels}):
+        uploader = Uploader(Tracker(default_uri(results), experiment, results), on_error)
+        for delivery in parcels:
+            if delivery.experiment == experiment:
+                uploader.take_over(delivery, states)
+        pending += uploader.drain(timeout)
     return pending
 
 

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import torch
 
-from retable.costs.cache import CostBook
+from retable.costs.cache import CostCache
 from retable.costs.device import device_name
 from retable.data.samples.split import BATCHES
 from retable.io.files import write_json
 from retable.io.media import grid_mp4, strip_png
 from retable.store import checkpoint
-from retable.store.metrics_log import Kind, Outbox
+from retable.store.metrics_log import Kind, MetricsLog
 from retable.training.progress import Progress, _by_name
 from retable.trial.config import TrialConfig
 from retable.trial.distributed import Workers
 from retable.trial.learner import Learner, Score
-from retable.trial.partitions import OfPieces
-from retable.trial.run import Pace, Run
+from retable.trial.partitions import PartitionedLearner
+from retable.trial.run import Run, WorkerThroughput
 from retable.trial.trial import Trial
 
 LOG_EVERY = 10
@@ -32,7 +32,7 @@ SLOW_SECONDS = 0.5
 
 
 def train(trial: Trial, run: Run, *, split: int = 1) -> str:
-    """Train a trial to its end, from its newest checkpoint if there is one. Every rank of the gang calls it.
+    """Train a trial to its end, from its newest checkpoint if there is one. Every rank of the worker group calls it.
 
     Rank 0 writes into the trial's folder: the outbox, checkpoints, samples, and at the end ``result.json``.
 
@@ -65,7 +65,7 @@ class _Loop:
         self.workers.indices(self.config.batch_size, self.config.accumulate)  # refuses before any compute
         self.learner: Learner = self.config.build(trial.seed, run, self.workers)
         self.progress = Progress()
-        self.outbox = Outbox(run.folder, run.attempt) if run.rank == 0 else None
+        self.metrics_log = MetricsLog(run.folder, run.attempt) if run.rank == 0 else None
         self.slow = False
 
     def train(self) -> str:
@@ -88,8 +88,8 @@ class _Loop:
                     return "stopped"
             return self._end(iteration, "done")
         finally:
-            if self.outbox is not None:
-                self.outbox.close()
+            if self.metrics_log is not None:
+                self.metrics_log.close()
 
     def _next_stop(self, iteration: int) -> int:
         """The next iteration at which the losses are looked at: a multiple of LOG_EVERY, a snapshot, the end."""
@@ -120,13 +120,13 @@ class _Loop:
         steps, seconds = until - iteration, max(time.monotonic() - started, 1e-9)
         self.slow = self.workers.agree(seconds > SLOW_SECONDS * steps)
         self._log(until, {**values, "iterations_per_second": steps / seconds}, "train")
-        pace = Pace(
+        pace = WorkerThroughput(
             step_seconds=seconds / steps,
             data_seconds=(BATCHES.seconds - waited) / steps,
             samples_per_second=self.config.fed * steps / seconds,
             memory_mb=_peak_memory_mb(self.run.device),
         )
-        self.run.paced(until, pace)
+        self.run.report_throughput(until, pace)
         return until, all(map(math.isfinite, values.values()))
 
     def _snapshot(self, iteration: int) -> bool:
@@ -155,9 +155,9 @@ class _Loop:
         return scores
 
     def _save(self, iteration: int) -> None:
-        if self.outbox is None:
+        if self.metrics_log is None:
             return
-        self.outbox.flush()
+        self.metrics_log.flush()
         best = self.progress.best(self.learner.best)
         checkpoint.save(
             self.run.folder,
@@ -205,7 +205,7 @@ class _Loop:
 
     def _score(self) -> str:
         """The scores and samples of what other trials trained, or of pieces once all are done."""
-        if isinstance(self.learner, OfPieces):
+        if isinstance(self.learner, PartitionedLearner):
             for piece in self.learner.pieces.missing():
                 if self._stopping():
                     return "stopped"
@@ -218,8 +218,8 @@ class _Loop:
         return self._result(0, "done", 0, scores)
 
     def _result(self, iteration: int, state: str, best: int | None, scores: Mapping[str, Score]) -> str:
-        pieces = self.learner.pieces.seconds() if isinstance(self.learner, OfPieces) else 0.0
-        if self.outbox is not None:
+        pieces = self.learner.pieces.seconds() if isinstance(self.learner, PartitionedLearner) else 0.0
+        if self.metrics_log is not None:
             self._log(iteration, {name: score.value for name, score in scores.items()}, "evaluation")
             write_json(
                 self.run.folder / "result.json",
@@ -255,8 +255,8 @@ class _Loop:
             strip_png(clips[:8], folder / f"{iteration:08d}.png")
 
     def _log(self, iteration: int, metrics: Mapping[str, float], kind: Kind) -> None:
-        if self.outbox is not None:
-            self.outbox.write(iteration, metrics, kind=kind)
+        if self.metrics_log is not None:
+            self.metrics_log.write(iteration, metrics, kind=kind)
 
 
 def _finite(state: object) -> bool:
@@ -275,7 +275,7 @@ def _peak_memory_mb(device: torch.device) -> float | None:
 
 def _gflops(config: TrialConfig) -> float | None:
     """Multiply-accumulates of one update in 10⁹; None where the family can't tell. Planning has counted them already."""
-    cost = CostBook().of(config)
+    cost = CostCache().of(config)
     return None if cost is None else cost.gflops(config.batch_size, config.accumulate)
 
 

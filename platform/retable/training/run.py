@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from retable.store.assignment import Assignment
 from retable.trial.learner import Score
-from retable.trial.run import Pace
+from retable.trial.run import WorkerThroughput
 
 if TYPE_CHECKING:
     import torch
@@ -54,7 +54,7 @@ class AssignedRun:
     def report(self, iteration: int, metrics: Mapping[str, float]) -> None:
         """Nothing to tell anybody: the outbox has it."""
 
-    def paced(self, iteration: int, pace: Pace) -> None:
+    def report_throughput(self, iteration: int, pace: WorkerThroughput) -> None:
         """Nobody watches."""
 
     def scored(self, iteration: int, scores: Mapping[str, Score], seconds: float) -> None:

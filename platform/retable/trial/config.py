@@ -9,7 +9,7 @@ from retable.trial.identity import Label
 
 if TYPE_CHECKING:
     from retable.data.scan.catalog import Catalog
-    from retable.figures.trained_trial import Finished
+    from retable.figures.trained_trial import TrainedTrial
     from retable.trial.distributed import Workers
     from retable.trial.figures import Figure
     from retable.trial.learner import Learner
@@ -63,7 +63,7 @@ class TrialConfig:
         """Configs of the trials that must be finished first, such as the classifier behind IS and FID."""
         return ()
 
-    def lasting(self, iterations: int) -> Self:
+    def with_iterations(self, iterations: int) -> Self:
         """This config trained for that many iterations."""
         return replace(self, iterations=iterations)
 
@@ -74,7 +74,7 @@ class TrialConfig:
         """
         return f"{type(self).__name__} does not say that its training is the same whatever its iterations"
 
-    def judged_by(self, file: Path) -> Self:
+    def with_classifier(self, file: Path) -> Self:
         """This config scored by a classifier whose weights the user brings, in the place of the one it requires.
 
         Raises:
@@ -83,7 +83,7 @@ class TrialConfig:
         """
         raise ValueError(f"a {self.trainable} is not scored by a classifier; leave --classifier out")
 
-    def encoded_by(self, file: Path) -> Self:
+    def with_encoder(self, file: Path) -> Self:
         """This config over the codes of an autoencoder that the user brings, in the place of the one it requires.
 
         Raises:
@@ -121,7 +121,7 @@ class TrialConfig:
         """
         raise NotImplementedError(f"{type(self).__name__} has a cost_key, so it must define step_cost")
 
-    def misfit(self, catalog: "Catalog") -> str:
+    def incompatibility(self, catalog: "Catalog") -> str:
         """Why it can't be trained on that data set, though its files can be used; empty if it can."""
         return ""
 
@@ -146,12 +146,12 @@ class TrialConfig:
         Args:
             seed: the trial's training seed.
             run: where the data set and the required trials lie.
-            workers: the gang that trains together.
+            workers: the worker group that trains together.
         """
         raise NotImplementedError(f"{type(self).__name__} must define build")
 
     def figures(
-        self, finished: "Finished", samples: int, progress: Callable[[int, int], None]
+        self, finished: "TrainedTrial", samples: int, progress: Callable[[int, int], None]
     ) -> Iterable["Figure"]:
         """What can be shown of a finished trial of this config, drawn one after the other; nothing by default.
 
@@ -166,7 +166,7 @@ class TrialConfig:
 
     @classmethod
     def together(
-        cls, finished: Sequence["Finished"], progress: Callable[[int, int], None]
+        cls, finished: Sequence["TrainedTrial"], progress: Callable[[int, int], None]
     ) -> Iterable["Figure"]:
         """What can be shown of several finished trials of this class beside each other; nothing by default.
 

@@ -28,11 +28,11 @@ BUFFERS_STAY: dict[str, Any] = (
 
 @dataclass(frozen=True)
 class Workers:
-    """The gang, seen from one of its members.
+    """The worker group, seen from one of its members.
 
     Attributes:
         rank: this worker's number, from 0.
-        size: workers in the gang. Above 1, torch.distributed's default process group must be there.
+        size: workers in the worker group. Above 1, torch.distributed's default process group must be there.
         device: where this worker's tensors go.
     """
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from retable.trial.run import Run
 
 
-class Pieces(Protocol):
+class Partitions(Protocol):
     """Work that is done piece by piece, in any order and by any number of processes at once."""
 
     def missing(self) -> Sequence[int]:
@@ -34,10 +34,10 @@ class Pieces(Protocol):
 
 
 @runtime_checkable
-class InPieces(Protocol):
-    """Config of such a trial, whose learner is one `OfPieces`."""
+class PartitionedConfig(Protocol):
+    """Config of such a trial, whose learner is one `PartitionedLearner`."""
 
-    def pieces(self, seed: int, run: "Run") -> Pieces:
+    def pieces(self, seed: int, run: "Run") -> Partitions:
         """The work of the trial of that seed, as this process sees it."""
         ...
 
@@ -47,8 +47,8 @@ class InPieces(Protocol):
 
 
 @runtime_checkable
-class OfPieces(Protocol):
+class PartitionedLearner(Protocol):
     """Learner of such a trial. The loop does what is still missing before it asks for scores."""
 
     @property
-    def pieces(self) -> Pieces: ...
+    def pieces(self) -> Partitions: ...

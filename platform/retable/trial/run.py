@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Pace:
+class WorkerThroughput:
     """How fast a worker is, over the updates since it last said so.
 
     Attributes:
         step_seconds: wall seconds of an update, with what this worker waited for its data and for the others.
         data_seconds: those of them that it spent on getting its batches.
-        samples_per_second: real videos or images that the whole gang is fed in a second.
+        samples_per_second: real videos or images that the whole worker group is fed in a second.
         memory_mb: most MiB that tensors took on its GPU in this attempt; None on the CPU.
     """
 
@@ -35,8 +35,8 @@ class Run(Protocol):
     """One worker's view of where a trial runs.
 
     Attributes:
-        rank: this worker's number in the gang, from 0.
-        world_size: workers in the gang.
+        rank: this worker's number in the worker group, from 0.
+        world_size: workers in the worker group.
         device: where tensors go.
         folder: the trial's folder, the same for all ranks (a local or a shared path).
         data: root of the data set, in UCF101's layout.
@@ -67,7 +67,7 @@ class Run(Protocol):
         """Tell the orchestrator how far this trial is. Every rank calls it, at the same iterations."""
         ...
 
-    def paced(self, iteration: int, pace: Pace) -> None:
+    def report_throughput(self, iteration: int, pace: WorkerThroughput) -> None:
         """Tell who watches how fast this worker is: every rank, every few iterations. It changes nothing."""
         ...
 

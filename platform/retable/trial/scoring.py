@@ -61,17 +61,17 @@ class ScoringConfig(TrialConfig):
         """This config over the canonical one of what was trained."""
         return replace(self, of=self.of.canonical())
 
-    def lasting(self, iterations: int) -> Self:
+    def with_iterations(self, iterations: int) -> Self:
         """This config over what was trained for that many iterations."""
-        return replace(self, of=self.of.lasting(iterations))
+        return replace(self, of=self.of.with_iterations(iterations))
 
-    def judged_by(self, file: Path) -> Self:
+    def with_classifier(self, file: Path) -> Self:
         """This config, and what was trained, scored by a classifier that the user brings."""
-        return replace(self, of=self.of.judged_by(file))
+        return replace(self, of=self.of.with_classifier(file))
 
-    def encoded_by(self, file: Path) -> Self:
+    def with_encoder(self, file: Path) -> Self:
         """This config over what was trained on the codes of an autoencoder that the user brings."""
-        return replace(self, of=self.of.encoded_by(file))
+        return replace(self, of=self.of.with_encoder(file))
 
     def follows(self) -> tuple[TrialConfig, ...]:
         """What was trained."""

@@ -57,7 +57,7 @@ class StepCost:
 
         Args:
             samples: of a micro-batch, on this worker.
-            workers: in the gang. Two or more hold gradients once more, in the buckets that DDP sends.
+            workers: in the worker group. Two or more hold gradients once more, in the buckets that DDP sends.
         """
         resting = 16 + 4 * (workers > 1)  # bytes a parameter: weight, gradient, two moments, bucket
         peak = (resting - 4) * self.parameters + self.peak.at(samples)

@@ -90,7 +90,7 @@ def test_the_plan_at_paper_scale_starts_nothing(capsys: pytest.CaptureFixture[st
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["costs"]
 
 
-def test_the_plan_says_where_gangs_would_be(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_plan_says_where_worker_groups_would_be(capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--tables", "9", "--workers", "4", "--gpu-memory", "24", "--nodes", "2x2,1x8"]
     assert main(["plan", str(STUDY), "--scale", "paper", *options]) == 0
     text = " ".join(capsys.readouterr().out.split())

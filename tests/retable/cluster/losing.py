@@ -1,6 +1,6 @@
 """A study on a cluster of raylets of which one is killed, one comes, and one is taken away: `python losing.py FOLDER`.
 
-Nodes have one CPU each, so that a gang of two is spread over two. Prints what became of each trial as JSON. Called with an
+Nodes have one CPU each, so that a worker group of two is spread over two. Prints what became of each trial as JSON. Called with an
 address too, it is the study alone, on that cluster.
 """
 
@@ -23,7 +23,7 @@ from ray.core.generated import autoscaler_pb2
 
 from retable.cli.main import main_study
 from retable.cluster import connect
-from retable.execution.progress import Following
+from retable.execution.progress import TrialProgress
 from retable.store.ledger import Ledger
 from retable.store.records import TrialRecord
 
@@ -61,7 +61,7 @@ def wait_for(name: str, iteration: int, results: Path, attempt: int = 1) -> None
     while time.monotonic() < end:
         record = records(results).get(name)
         if record is not None and record.state == "running" and record.attempts[-1].number == attempt:
-            following = Following(results / "trials" / record.signature, attempt)
+            following = TrialProgress(results / "trials" / record.signature, attempt)
             following.refresh()
             if following.began and following.iteration >= iteration:
                 return

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from retable.planning.placement import Gang, Node
+from retable.planning.placement import Node, WorkerGroup
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Machines:
     leave: dict[str, str] = field(default_factory=dict)
     others: dict[str, dict[str, float]] = field(default_factory=dict)
     doubted: list[str] = field(default_factory=list)
-    wanted: list[Gang] = field(default_factory=list)
+    wanted: list[WorkerGroup] = field(default_factory=list)
 
     def nodes(self) -> Sequence[Node]:
         return [node for node in self.here if node.name not in self.leave]
@@ -36,8 +36,8 @@ class Machines:
     def doubt(self, nodes: Sequence[str]) -> None:
         self.doubted += nodes
 
-    def want(self, gangs: Sequence[Gang]) -> None:
-        self.wanted = list(gangs)
+    def want(self, worker_groups: Sequence[WorkerGroup]) -> None:
+        self.wanted = list(worker_groups)
 
 
 class Answering(Machines):

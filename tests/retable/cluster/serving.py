@@ -28,7 +28,7 @@ from retable.training import loop
 from retable.trial.config import TrialConfig
 from retable.trial.distributed import Workers
 from retable.trial.learner import Best, Score
-from retable.trial.run import Pace, Run
+from retable.trial.run import Run, WorkerThroughput
 from retable.trial.trial import Trial
 
 DEADLINE = 60
@@ -104,7 +104,10 @@ def worker(folder: str, seconds: float) -> str:
     with trial_gauges(assignment) as gauges:
         run = WatchedRun(assignment, 0, 1, torch.device("cpu"), gauges)
         loop.train(trial, run)
-        run.paced(20, Pace(step_seconds=0.02, data_seconds=0.01, samples_per_second=100.0, memory_mb=3.0))
+        run.report_throughput(
+            20,
+            WorkerThroughput(step_seconds=0.02, data_seconds=0.01, samples_per_second=100.0, memory_mb=3.0),
+        )
         run.scored(20, {FID: Score(float("nan"))}, 0.5)
         time.sleep(seconds)
     return trial.signature

@@ -29,7 +29,7 @@ os.environ.pop("RETABLE_CACHE", None)
 from rich.console import Console
 
 from retable.cli.commands.doctor import Place, diagnose
-from retable.cluster.jobs.client import Remote
+from retable.cluster.jobs.client import ClusterClient
 from retable.cluster.jobs.head import head_of
 from retable.cluster.jobs.jobs import jobs_on
 
@@ -98,8 +98,10 @@ def main() -> dict[str, object]:
     text = io.StringIO()
     console = Console(file=text, width=160)
 
-    def remote(file: str, study: str, place: str = str(place)) -> Remote:
-        return Remote(place=place, file=HERE / file, study=study, chosen=("--tables", "1"), console=console)
+    def remote(file: str, study: str, place: str = str(place)) -> ClusterClient:
+        return ClusterClient(
+            place=place, file=HERE / file, study=study, chosen=("--tables", "1"), console=console
+        )
 
     def said() -> str:
         text.seek(0)

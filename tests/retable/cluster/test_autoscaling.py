@@ -8,7 +8,7 @@ from ray.data._internal.cluster_autoscaler.default_autoscaling_coordinator impor
 )
 
 from retable.cluster.autoscaling import EXPIRE_SECONDS, MOST_BUNDLES, REPEAT_SECONDS, Demand, bundles
-from retable.planning.placement import Gang
+from retable.planning.placement import WorkerGroup
 
 
 class Autoscaler:
@@ -52,7 +52,7 @@ def demand(autoscaler: Autoscaler) -> Demand:
     return Demand("study", autoscaler.named, lambda: autoscaler.now)
 
 
-PAIR, ONE = Gang(workers=2, cpus=4, gpus=1), Gang(cpus=2)
+PAIR, ONE = WorkerGroup(workers=2, cpus=4, gpus=1), WorkerGroup(cpus=2)
 GPU, CPU = {"CPU": 4.0, "GPU": 1.0}, {"CPU": 2.0}
 
 
@@ -101,4 +101,4 @@ def test_a_request_is_repeated_while_it_holds_and_ends_with_its_driver(
 
 
 def test_there_is_an_end_to_it() -> None:
-    assert len(bundles([Gang(workers=3)] * 10_000)) == MOST_BUNDLES - MOST_BUNDLES % 3
+    assert len(bundles([WorkerGroup(workers=3)] * 10_000)) == MOST_BUNDLES - MOST_BUNDLES % 3

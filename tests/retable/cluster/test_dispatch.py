@@ -11,7 +11,7 @@ from retable.cluster.dispatch import Dispatch, Start
 from retable.execution.execution import Execution
 from retable.execution.retries import Retries
 from retable.io.files import write_json
-from retable.planning.placement import Gang, Node
+from retable.planning.placement import Node, WorkerGroup
 from retable.planning.plan import make_plan
 from retable.store.ledger import Ledger
 from retable.trial.config import TrialConfig
@@ -47,7 +47,7 @@ class Floor:
         return start
 
     def finish(self, start: Start) -> None:
-        """The gang trains its trial."""
+        """The worker group trains its trial."""
         signature = start.assignment.trial.signature
         write_json(
             self.execution.folder(signature) / "result.json", {"signature": signature, "state": "done"}
@@ -56,12 +56,12 @@ class Floor:
         self.dispatch.ended(signature, lost=False)
 
     def lose(self, start: Start) -> None:
-        """The gang loses a worker."""
+        """The worker group loses a worker."""
         self.execution.end(start.assignment, None, "its workers were lost", "lost")
         self.dispatch.ended(start.assignment.trial.signature, lost=True)
 
     def save(self, start: Start) -> None:
-        """The gang saves and returns, as it was asked to."""
+        """The worker group saves and returns, as it was asked to."""
         assert start.assignment.stop_request.exists()
         self.execution.end(start.assignment, "stopped")
         self.dispatch.ended(start.assignment.trial.signature, lost=False)
@@ -77,7 +77,7 @@ class Study:
     def on(
         self,
         *nodes: Node,
-        shape: Gang | None = None,
+        shape: WorkerGroup | None = None,
         grows: bool = False,
         stated: bool = True,
         retries: Retries | None = None,
@@ -95,7 +95,7 @@ class Study:
             return (costs or {}).get(config.s_t)  # type: ignore[attr-defined]
 
         dispatch = Dispatch(
-            execution, shape or Gang(workers=2), machines, stated=stated, cost_of=cost_of, clock=clock
+            execution, shape or WorkerGroup(workers=2), machines, stated=stated, cost_of=cost_of, clock=clock
         )
         return Floor(execution, machines, clock, dispatch)
 
@@ -114,7 +114,7 @@ def taking(memory_mb: float) -> StepCost:
     return StepCost(parameters=0, macs=Line(0, 1), peak=Line(0, memory_mb * MIB))
 
 
-def test_a_gang_that_lost_its_node_goes_on_with_what_is_left(study: Study) -> None:
+def test_a_worker_group_that_lost_its_node_goes_on_with_what_is_left(study: Study) -> None:
     floor = study.on(ONE, TWO)
     judge = floor.started()
     assert judge.placement.counts == {"one": 1, "two": 1}
@@ -123,23 +123,27 @@ def test_a_gang_that_lost_its_node_goes_on_with_what_is_left(study: Study) -> No
     floor.lose(judge)
     floor.machines.doubted.remove("one")  # it has answered
     again = floor.started()
-    assert (again.gang.workers, again.placement.counts, again.assignment.attempt) == (1, {"one": 1}, 2)
+    assert (again.worker_group.workers, again.placement.counts, again.assignment.attempt) == (
+        1,
+        {"one": 1},
+        2,
+    )
     floor.finish(again)
-    assert floor.started().gang.workers == 1
+    assert floor.started().worker_group.workers == 1
 
 
 def test_a_node_that_comes_back_is_used_again(study: Study) -> None:
     floor = study.on(ONE)
     floor.finish(floor.started())
-    assert floor.started().gang.workers == 1
+    assert floor.started().worker_group.workers == 1
     assert floor.next() is None
     floor.machines.here += [TWO, THREE]
     second = floor.started()
     assert second.placement.counts == {"two": 1, "three": 1}
     assert floor.next() is None
     floor.finish(second)
-    # Its batch of 3 is shared by 1 or 3, and a gang has at most 2.
-    assert floor.started().gang.workers == 1
+    # Its batch of 3 is shared by 1 or 3, and a worker group has at most 2.
+    assert floor.started().worker_group.workers == 1
 
 
 def test_nothing_starts_on_a_node_before_it_has_shown_that_it_lives(study: Study) -> None:
@@ -149,11 +153,11 @@ def test_nothing_starts_on_a_node_before_it_has_shown_that_it_lives(study: Study
     assert floor.next() is None
     assert floor.execution.notice == ""  # there are nodes enough
     floor.machines.doubted.clear()
-    assert floor.started().gang.workers == 2
+    assert floor.started().worker_group.workers == 2
 
 
 def test_a_trial_that_no_node_can_hold_waits_and_says_so(study: Study) -> None:
-    floor = study.on(ONE, Node("large", {"CPU": 2}), shape=Gang(workers=1, cpus=2))
+    floor = study.on(ONE, Node("large", {"CPU": 2}), shape=WorkerGroup(workers=1, cpus=2))
     floor.finish(floor.started())
     floor.machines.here.pop()
     assert floor.next() is None
@@ -188,10 +192,10 @@ def test_room_that_others_take_is_waited_for(study: Study) -> None:
     floor.machines.others["one"] = {"CPU": 3}
     assert floor.next() is None
     floor.machines.others["one"] = {"CPU": 0}
-    assert floor.started().gang.workers == 4
+    assert floor.started().worker_group.workers == 4
 
 
-def test_a_gang_on_a_node_that_is_taken_away_saves_and_moves(study: Study) -> None:
+def test_a_worker_group_on_a_node_that_is_taken_away_saves_and_moves(study: Study) -> None:
     floor = study.on(ONE, TWO, retries=Retries(lost=0, preempted=2))
     judge = floor.started()
     floor.machines.leave["two"] = "10.0.0.2"
@@ -242,7 +246,7 @@ def test_no_trial_moves_while_the_run_stops(study: Study) -> None:
 def test_a_forecast_that_fits_no_small_gpu_goes_to_the_large(study: Study) -> None:
     small, large = Node("small", {"CPU": 8, "GPU": 4}, 12), Node("large", {"CPU": 8, "GPU": 1}, 80)
     costs = {0: taking(1), 1: taking(room_mb(12) / 4), 2: taking(room_mb(12) / 3)}
-    floor = study.on(small, large, shape=Gang(workers=1, gpus=1), costs=costs)
+    floor = study.on(small, large, shape=WorkerGroup(workers=1, gpus=1), costs=costs)
     floor.finish(floor.started())
     first, second, third = (floor.started() for _ in range(3))
     assert first.placement.counts == {"small": 1}  # a batch of four just fits
@@ -252,7 +256,7 @@ def test_a_forecast_that_fits_no_small_gpu_goes_to_the_large(study: Study) -> No
 
 def test_a_forecast_that_fits_nowhere_is_refused_with_the_reason(study: Study) -> None:
     costs = {2: taking(room_mb(24) / 2)}
-    floor = study.on(Node("gpu", {"CPU": 8, "GPU": 2}, 24), shape=Gang(workers=1, gpus=1), costs=costs)
+    floor = study.on(Node("gpu", {"CPU": 8, "GPU": 2}, 24), shape=WorkerGroup(workers=1, gpus=1), costs=costs)
     floor.finish(floor.started())
     first, third = floor.started(), floor.started()
     assert floor.next() is None
@@ -269,24 +273,24 @@ def test_a_forecast_that_fits_nowhere_is_refused_with_the_reason(study: Study) -
 def test_more_gpus_are_taken_where_one_has_too_little_memory(study: Study) -> None:
     costs = {1: taking(room_mb(24) / 3)}
     floor = study.on(
-        Node("gpu", {"CPU": 8, "GPU": 4}, 24), shape=Gang(workers=1, gpus=1), costs=costs, stated=False
+        Node("gpu", {"CPU": 8, "GPU": 4}, 24), shape=WorkerGroup(workers=1, gpus=1), costs=costs, stated=False
     )
     floor.finish(floor.started())
-    assert [floor.started().gang.workers for _ in range(3)] == [2, 1, 1]
+    assert [floor.started().worker_group.workers for _ in range(3)] == [2, 1, 1]
 
 
 def test_a_cost_that_can_not_be_counted_keeps_no_trial_from_starting(study: Study) -> None:
-    floor = study.on(Node("gpu", {"CPU": 8, "GPU": 1}, 24), shape=Gang(gpus=1))
+    floor = study.on(Node("gpu", {"CPU": 8, "GPU": 1}, 24), shape=WorkerGroup(gpus=1))
 
     def refuse(config: TrialConfig) -> StepCost | None:
         raise RuntimeError("an operator has no meta kernel")
 
     floor.dispatch.cost_of = refuse
-    assert floor.started().gang.memory_mb == 0
+    assert floor.started().worker_group.memory_mb == 0
 
 
 def test_a_cluster_that_grows_is_asked_for_what_waits(study: Study) -> None:
-    shape = Gang(workers=4, gpus=1)
+    shape = WorkerGroup(workers=4, gpus=1)
     floor = study.on(Node("head", {"CPU": 2}), shape=shape, grows=True)
     assert floor.next() is None
     assert floor.machines.wanted == [shape]  # the judge; the others have to wait for it
@@ -296,19 +300,19 @@ def test_a_cluster_that_grows_is_asked_for_what_waits(study: Study) -> None:
     floor.machines.here.append(Node("gpu2", {"CPU": 8, "GPU": 2}))
     judge = floor.started()
     assert judge.placement.counts == {"gpu": 2, "gpu2": 2}
-    assert judge.gang.cpus == 4  # their share of what has come
+    assert judge.worker_group.cpus == 4  # their share of what has come
     assert floor.next() is None
     assert floor.machines.wanted == []
     floor.finish(judge)
     first = floor.started()
-    assert first.gang.workers == 4
+    assert first.worker_group.workers == 4
     assert floor.next() is None
     shape = replace(shape, cpus=4)
     assert floor.machines.wanted == [shape, replace(shape, workers=3)]
 
 
 def test_it_takes_a_smaller_gang_when_it_has_waited(study: Study) -> None:
-    floor = study.on(Node("gpu", {"CPU": 8, "GPU": 2}), shape=Gang(workers=4, gpus=1), grows=True)
+    floor = study.on(Node("gpu", {"CPU": 8, "GPU": 2}), shape=WorkerGroup(workers=4, gpus=1), grows=True)
     assert floor.next() is None
     floor.clock.now += floor.dispatch.patience
-    assert floor.started().gang.workers == 2
+    assert floor.started().worker_group.workers == 2

@@ -12,7 +12,7 @@ from ray.exceptions import RayError
 
 from retable.cluster import nodes
 from retable.cluster.nodes import LISTED, RayCluster
-from retable.planning.placement import Gang
+from retable.planning.placement import WorkerGroup
 
 
 @dataclass
@@ -143,10 +143,10 @@ def test_a_cluster_grows_if_its_nodes_are_of_kinds(ray: Ray, kind: str, own: boo
 
 def test_only_an_autoscaler_is_asked(ray: Ray, monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = RayCluster("study")
-    asked: list[Sequence[Gang]] = []
+    asked: list[Sequence[WorkerGroup]] = []
     monkeypatch.setattr(cluster._demand, "ask", asked.append)
-    cluster.want([Gang()])
+    cluster.want([WorkerGroup()])
     assert asked == []
     cluster.grows = True
-    cluster.want([Gang()])
-    assert asked == [[Gang()]]
+    cluster.want([WorkerGroup()])
+    assert asked == [[WorkerGroup()]]

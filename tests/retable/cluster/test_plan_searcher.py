@@ -16,7 +16,7 @@ from retable.cluster.run import PlanSearcher, _cause
 from retable.cluster.train import write_failure
 from retable.execution.execution import Execution
 from retable.io.files import write_json
-from retable.planning.placement import Gang, Node
+from retable.planning.placement import Node, WorkerGroup
 from retable.planning.plan import make_plan
 from retable.store.ledger import Ledger
 from tests.retable.cluster.machines import Answering
@@ -25,7 +25,7 @@ from tests.retable.cluster.machines import Answering
 def searcher_of(execution: Execution, workers: int, *cpus: int) -> PlanSearcher:
     """A searcher over nodes with so many CPUs."""
     nodes = [Node(f"n{at}", {"CPU": count}) for at, count in enumerate(cpus)]
-    return PlanSearcher(Dispatch(execution, Gang(workers=workers), Answering(nodes)))
+    return PlanSearcher(Dispatch(execution, WorkerGroup(workers=workers), Answering(nodes)))
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def execution(walking: ModuleType, tmp_path: Path) -> Iterator[Execution]:
 
 
 def finish(searcher: PlanSearcher, trial_id: str, signature: str) -> None:
-    """What a gang leaves when it has trained its trial."""
+    """What a worker group leaves when it has trained its trial."""
     folder = searcher.execution.folder(signature)
     write_json(folder / "result.json", {"signature": signature, "state": "done"})
     searcher.on_trial_complete(trial_id)
@@ -44,7 +44,7 @@ def finish(searcher: PlanSearcher, trial_id: str, signature: str) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 4])
 @pytest.mark.parametrize("slots", [4, 5, 7])
-def test_every_trial_is_trained_and_no_gang_waits_for_what_another_holds(
+def test_every_trial_is_trained_and_no_worker_group_waits_for_what_another_holds(
     execution: Execution, workers: int, slots: int
 ) -> None:
     searcher = searcher_of(execution, workers, slots)
@@ -55,7 +55,7 @@ def test_every_trial_is_trained_and_no_gang_waits_for_what_another_holds(
         if isinstance(config, dict):
             trial_id = next(name for name in searcher._live if name not in live)
             live[trial_id] = config
-            assert sum(gang["start"].gang.workers for gang in live.values()) <= slots
+            assert sum(worker_group["start"].worker_group.workers for worker_group in live.values()) <= slots
             continue
         assert live, "nothing runs and nothing is handed out: a deadlock"
         trial_id, config = live.popitem()
@@ -66,10 +66,12 @@ def test_every_trial_is_trained_and_no_gang_waits_for_what_another_holds(
 
 
 def sizes(searcher: PlanSearcher) -> list[int | None]:
-    """Workers of each trial's gang on the present nodes."""
+    """Workers of each trial's worker group on the present nodes."""
     searcher.dispatch._look()
-    gangs = [searcher.dispatch.gang_for(planned) for planned in searcher.execution.plan.trials]
-    return [None if gang is None else gang.workers for gang in gangs]
+    worker_groups = [
+        searcher.dispatch.worker_group_for(planned) for planned in searcher.execution.plan.trials
+    ]
+    return [None if worker_group is None else worker_group.workers for worker_group in worker_groups]
 
 
 def test_a_trial_that_others_wait_for_takes_a_whole_node(execution: Execution) -> None:
@@ -77,22 +79,22 @@ def test_a_trial_that_others_wait_for_takes_a_whole_node(execution: Execution) -
     assert sizes(searcher_of(execution, 1, 2, 4, 3)) == [4, 1, 1, 1]
 
 
-def test_a_gang_is_as_large_as_shares_the_batch_equally(execution: Execution) -> None:
+def test_a_worker_group_is_as_large_as_shares_the_batch_equally(execution: Execution) -> None:
     assert sizes(searcher_of(execution, 4, 8)) == [4, 4, 4, 3]
 
 
-def test_a_gang_is_as_large_as_the_present_nodes_hold(execution: Execution) -> None:
+def test_a_worker_group_is_as_large_as_the_present_nodes_hold(execution: Execution) -> None:
     assert sizes(searcher_of(execution, 4, 1, 1, 1)) == [2, 2, 2, 3]
     assert sizes(searcher_of(execution, 4, 1)) == [1, 1, 1, 1]
     assert sizes(searcher_of(execution, 4)) == [None, None, None, None]
 
 
-def test_a_large_gang_is_not_overtaken_for_ever(execution: Execution) -> None:
+def test_a_large_worker_group_is_not_overtaken_for_ever(execution: Execution) -> None:
     """Four workers for s_t=2 don't fit beside those of s_t=1, and the smaller s_t=3 behind it has to wait."""
     searcher = searcher_of(execution, 4, 7)
     judge = searcher.suggest("judge")
     finish(searcher, "judge", judge["signature"])
-    assert searcher.suggest("one")["start"].gang.workers == 4
+    assert searcher.suggest("one")["start"].worker_group.workers == 4
     assert searcher.suggest("two") is None
     execution.request_stop()
     assert searcher.suggest("three") == Searcher.FINISHED

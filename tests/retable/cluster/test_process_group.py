@@ -1,4 +1,4 @@
-"""The network interface that a gang on several hosts talks by."""
+"""The network interface that a worker group on several hosts talks by."""
 
 import fcntl
 import os

@@ -83,7 +83,7 @@ class Cluster:
         found = re.search(r"(\d+) local\.cluster\.node", self.on_head("ray status"))
         return int(found[1]) if found else 0
 
-    def gang(self, s_t: int) -> list[int]:
+    def worker_group(self, s_t: int) -> list[int]:
         """The hosts of that walk's workers, so far."""
         return sorted({int(file.name[-1]) for file in (self.folder / "seen").glob(f"{s_t}-*")})
 
@@ -243,9 +243,9 @@ def _nobody_gets_in(cluster: Cluster) -> None:
 
 
 def _disturbed(cluster: Cluster, s_t: int, disturb: Callable[[int], None]) -> int:
-    """Disturb a host that a walk's gang is on, in the middle of its training. Returns which."""
-    _until(lambda: len(cluster.gang(s_t)) == 2, 600, f"a gang of two hosts for s_t={s_t}")
-    host = cluster.gang(s_t)[-1]
+    """Disturb a host that a walk's worker group is on, in the middle of its training. Returns which."""
+    _until(lambda: len(cluster.worker_group(s_t)) == 2, 600, f"a worker group of two hosts for s_t={s_t}")
+    host = cluster.worker_group(s_t)[-1]
     assert host != HEAD
     time.sleep(15 * PAUSE)  # past the first checkpoint of 10 iterations, and before the end of 40
     disturb(host)

@@ -1,4 +1,4 @@
-"""A search hands Tune points as gangs become free; on a Ray of its own, as a user runs it."""
+"""A search hands Tune points as worker groups become free; on a Ray of its own, as a user runs it."""
 
 import json
 import os
@@ -19,8 +19,8 @@ from retable.cluster.run import PlanSearcher
 from retable.data.embedded.clips import ensure_embedded
 from retable.execution.execution import Execution
 from retable.io.files import write_json
-from retable.planning.placement import Gang, Node
-from retable.search.controller import Searching
+from retable.planning.placement import Node, WorkerGroup
+from retable.search.controller import SearchController
 from retable.search.optuna import Storage
 from retable.search.summary import search_plan, tunings
 from retable.store.ledger import Ledger
@@ -37,14 +37,14 @@ def execution(valley: ModuleType, tmp_path: Path) -> Iterator[Execution]:
     with Ledger(tmp_path / "ledger.db") as ledger:
         run = Execution(plan, tmp_path, tmp_path, ledger)
         storage = Storage(f"sqlite:///{tmp_path / 'optuna.db'}")
-        Searching(run, cells, storage, scale.seeds, lambda message: None)
+        SearchController(run, cells, storage, scale.seeds, lambda message: None)
         yield run
         storage.close()
 
 
 def test_a_point_is_asked_when_there_is_room_for_its_gang(valley: ModuleType, execution: Execution) -> None:
     machines, names = Answering([Node("one", {"CPU": 3})]), count()
-    searcher = PlanSearcher(Dispatch(execution, Gang(workers=1), machines))
+    searcher = PlanSearcher(Dispatch(execution, WorkerGroup(workers=1), machines))
     live: dict[str, str] = {}
     most = trained = 0
     while (config := searcher.suggest(name := f"trial-{next(names)}")) != Searcher.FINISHED or live:
@@ -53,7 +53,7 @@ def test_a_point_is_asked_when_there_is_room_for_its_gang(valley: ModuleType, ex
             most = max(most, len(live))
             continue
         assert live, "nothing runs and nothing is handed out: a deadlock"
-        assert isinstance(execution.proposer, Searching)
+        assert isinstance(execution.proposer, SearchController)
         asked = sum(len(tuning.points) for tuning in execution.proposer.cells)
         assert asked <= trained + len(live)  # the judge is trained and no point; a point may wait for it
         trial_id, signature = live.popitem()

@@ -141,7 +141,7 @@ def second(place: Place, first: Ran) -> Ran:
     return Ran(*place.run("--workers", "1", "--retry", "code"), place.states())
 
 
-def test_a_gang_that_loses_a_rank_is_replaced(place: Place, first: Ran) -> None:
+def test_a_worker_group_that_loses_a_rank_is_replaced(place: Place, first: Ran) -> None:
     assert first.states["s_t=2 batch_size=4"] == ["failed", "done"], first.output
     (folder,) = (
         f.parent
@@ -212,7 +212,7 @@ def test_mlflow_has_each_trial_once_and_none_running(place: Place, second: Ran) 
     assert "samples" in {file.path for file in client.list_artifacts(walk.info.run_id)}
 
 
-def test_a_gang_that_can_never_be_placed_is_refused(place: Place) -> None:
+def test_a_worker_group_that_can_never_be_placed_is_refused(place: Place) -> None:
     code, output = place.run("--workers", "1000", results="refused")
     assert code == 2
     assert "asked for 1000 workers of 1 CPUs" in output
@@ -225,7 +225,7 @@ def test_a_gang_that_can_never_be_placed_is_refused(place: Place) -> None:
 @pytest.mark.parametrize(
     ("kill", "seconds"),
     [
-        (signal.SIGINT, 8.0),  # in the middle of the first walk's gang
+        (signal.SIGINT, 8.0),  # in the middle of the first walk's worker group
         (signal.SIGKILL, 8.0),
         *((signal.SIGKILL, random.uniform(0, 60)) for _ in range(3)),
     ],

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import pytest
 
-from retable.costs.cache import CostBook, _code
+from retable.costs.cache import CostCache, _code
 from retable.trial.config import TrialConfig
 from retable.trial.step_cost import Line, StepCost
 
@@ -29,42 +29,42 @@ class Counted(TrialConfig):
 
 
 def test_configs_that_cost_the_same_are_counted_once(tmp_path: Path) -> None:
-    book = CostBook(tmp_path)
+    book = CostCache(tmp_path)
     assert book.of(Counted()) == book.of(Counted(lr=0.2)) == Counted().step_cost()
     assert book.of(Counted(width=4)) == Counted(width=4).step_cost()
     assert book.counted == 2
 
 
 def test_what_was_counted_is_kept_for_the_next_command(tmp_path: Path) -> None:
-    CostBook(tmp_path).of(Counted())
-    book = CostBook(tmp_path)
+    CostCache(tmp_path).of(Counted())
+    book = CostCache(tmp_path)
     assert book.of(Counted()) == Counted().step_cost()
     assert book.counted == 0
 
 
 def test_a_damaged_note_is_counted_again(tmp_path: Path) -> None:
-    CostBook(tmp_path).of(Counted())
+    CostCache(tmp_path).of(Counted())
     (note,) = (tmp_path / "costs").iterdir()
     for damage in ("", "[]", '{"parameters": 1}'):
         note.write_text(damage)
-        book = CostBook(tmp_path)
+        book = CostCache(tmp_path)
         assert book.of(Counted()) == Counted().step_cost()
         assert book.counted == 1
 
 
 def test_a_folder_that_cant_be_written_costs_time_only(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert CostBook(tmp_path / "file").of(Counted()) == Counted().step_cost()
+    assert CostCache(tmp_path / "file").of(Counted()) == Counted().step_cost()
 
 
 def test_a_family_that_does_not_say_has_no_cost(tmp_path: Path) -> None:
-    assert CostBook(tmp_path).of(replace(Counted(), width=0)) is None
+    assert CostCache(tmp_path).of(replace(Counted(), width=0)) is None
     assert TrialConfig(iterations=1, batch_size=1, snapshot_every=1).cost_key() is None
 
 
 def test_a_config_that_cant_be_built_is_refused_in_the_familys_words(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="width must be positive, but got -1"):
-        CostBook(tmp_path).of(Counted(width=-1))
+        CostCache(tmp_path).of(Counted(width=-1))
 
 
 def test_code_that_may_have_changed_the_cost_is_part_of_its_name() -> None:

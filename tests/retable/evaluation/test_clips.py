@@ -20,7 +20,7 @@ from retable.trial.config import TrialConfig
 from retable.trial.distributed import Workers
 from retable.trial.learner import Score
 from retable.trial.random import stream
-from tests.retable.metrics.board import Board, Threads
+from tests.retable.metrics.board import LiveView, Threads
 
 
 def generate(indices: Sequence[int], repeat: int) -> Tensor:
@@ -87,7 +87,7 @@ def test_fewer_samples_than_features_give_the_same_distance(
     size: int, classifier_folder: Path, clips: Clips, evaluation: Evaluation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = Evaluation(classifier=evaluation.classifier, snapshot_samples=4, real_passes=4)  # of 5 features
-    board = Board(size)
+    board = LiveView(size)
     workers = [Threads(rank, size, board=board) for rank in range(size)]
 
     def distances() -> list[float]:
@@ -140,7 +140,7 @@ def test_the_number_of_workers_does_not_matter(
     alone = Evaluator(evaluation, classifier_folder, clips, Workers(), batch=7).scores(generate, final=True)
     for file in (classifier_folder / "real").iterdir():
         file.unlink()
-    board = Board(size)
+    board = LiveView(size)
     results: dict[int, dict[str, Score]] = {}
 
     def work(rank: int) -> None:

@@ -30,7 +30,7 @@ from retable.trial.distributed import Workers
 from retable.trial.learner import Score
 from retable.trial.random import stream
 from retable.trial.trial import Trial
-from tests.retable.metrics.board import Board, Threads
+from tests.retable.metrics.board import LiveView, Threads
 
 SIZE, IMAGES = 4, 12
 PIXELS = ImageSpec(size=SIZE)
@@ -174,7 +174,7 @@ def test_the_number_of_workers_does_not_matter(
     alone = evaluator.scores(generate, final=True)
     for file in (folder / "real").iterdir():
         file.unlink()
-    board, results = Board(size), dict[int, dict[str, Score]]()
+    board, results = LiveView(size), dict[int, dict[str, Score]]()
 
     def work(rank: int) -> None:
         own = ImageEvaluator(evaluation, folder, DrawnImages(), Threads(rank, size, board=board), batch=6)

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from retable.evaluation.pretrained import FILE
-from retable.evaluation.pretrained_learner import BroughtLearner
+from retable.evaluation.pretrained_learner import PretrainedLearner
 from retable.trial.learner import Best, Score
 
 
-class Ruler(BroughtLearner):
+class Ruler(PretrainedLearner):
     """Its weights are the text of its file."""
 
     best: ClassVar[Best] = Best("length", "max")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from retable.environment.process import Owner
+from retable.environment.process import ProcessIdentity
 from retable.execution import local
 from retable.execution.execution import Execution
 from retable.execution.retries import CAUSES, Cause, Retries
@@ -188,7 +188,8 @@ def test_a_trial_that_another_process_holds_is_left_to_it(study: Study) -> None:
         execution = Execution(study.plan, study.results, study.results, ledger)
         # A host that can't be asked whether its process lives: only time ends such a lease.
         ledger.begin(
-            held, owner=replace(Owner.current(), host="elsewhere", boot="another", namespace="another")
+            held,
+            owner=replace(ProcessIdentity.current(), host="elsewhere", boot="another", namespace="another"),
         )
     execution, notes = study.run()
     assert execution.states[held] == "held"

@@ -11,7 +11,7 @@ import torch
 
 from retable.execution import local
 from retable.execution.execution import Execution
-from retable.execution.extension import Start, start_of, why_anew
+from retable.execution.extension import Start, start_of, why_restarted
 from retable.execution.retries import Retries
 from retable.planning.plan import Plan, make_plan
 from retable.store import checkpoint, metrics_log
@@ -161,7 +161,7 @@ def test_what_depends_on_its_length_is_trained_anew_and_the_reason_is_said(
     monkeypatch.setattr(walking.Walk, "bound_to_iterations", lambda self: "its rate decays to 0")
     longer = walks.plan(30)
     with Ledger(walks.results / "ledger.db") as ledger:
-        reasons = why_anew(longer, ledger.trials(), walks.results / "trials")
+        reasons = why_restarted(longer, ledger.trials(), walks.results / "trials")
     assert reasons == {"walk": "its rate decays to 0"}
     done = steps(monkeypatch, walking)
     walks.run(longer)
@@ -172,10 +172,10 @@ def test_what_was_trained_longer_is_not_trained_again(walks: Walks) -> None:
     walks.run(walks.plan(20))
     with Ledger(walks.results / "ledger.db") as ledger:
         records, folder = ledger.trials(), walks.results / "trials"
-        assert why_anew(walks.plan(10), records, folder) == {
+        assert why_restarted(walks.plan(10), records, folder) == {
             "walk": "it was trained for 20 iterations already"
         }
-        assert why_anew(walks.plan(20), records, folder) == {}
+        assert why_restarted(walks.plan(20), records, folder) == {}
 
 
 def test_a_shorter_training_without_its_checkpoints_is_said(walks: Walks) -> None:
@@ -185,7 +185,7 @@ def test_a_shorter_training_without_its_checkpoints_is_said(walks: Walks) -> Non
     for path in (execution.folder(signature) / "checkpoints").glob("*/state.json"):
         path.write_text("damaged")
     with Ledger(walks.results / "ledger.db") as ledger:
-        reasons = why_anew(walks.plan(30), ledger.trials(), walks.results / "trials")
+        reasons = why_restarted(walks.plan(30), ledger.trials(), walks.results / "trials")
         assert reasons == {
             "walk": f"{signature} has no checkpoint left that holds all that a longer training would"
         }
@@ -194,5 +194,5 @@ def test_a_shorter_training_without_its_checkpoints_is_said(walks: Walks) -> Non
         ledger.begin(s)
         assert (
             "is being trained now"
-            in why_anew(walks.plan(30), [ledger.trial(s)], walks.results / "trials")["walk"]
+            in why_restarted(walks.plan(30), [ledger.trial(s)], walks.results / "trials")["walk"]
         )

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from retable.cli.commands import run as training
 from retable.cli.commands.request import Request
-from retable.environment.process import Owner
-from retable.execution.restart import begin_anew
+from retable.environment.process import ProcessIdentity
+from retable.execution.restart import restart
 from retable.execution.sync import results_folder
 from retable.planning.plan import Plan, make_plan
 from retable.store.ledger import Ledger
@@ -124,7 +124,7 @@ def test_a_folder_that_was_deleted_is_made_again(study: Request, plan: Plan[Any]
 def test_what_is_not_finished_goes_on_where_it_was(study: Request, plan: Plan[Any]) -> None:
     signature = plan.trials[0].signature
     with Ledger(study.results / "ledger.db") as ledger:
-        begin_anew(study.results, ledger, signature)
+        restart(study.results, ledger, signature)
         ledger.finish(ledger.begin(signature), "stopped")
     told = console()
     assert training.retry(study, told, signature) == 0
@@ -135,11 +135,11 @@ def test_what_is_not_finished_goes_on_where_it_was(study: Request, plan: Plan[An
 def test_nothing_is_moved_while_trials_are_being_trained(study: Request, plan: Plan[Any]) -> None:
     judge, other = plan.trials[0].signature, plan.trials[1]
     with Ledger(study.results / "ledger.db") as ledger:
-        begin_anew(study.results, ledger, other.signature)
-        elsewhere = replace(Owner.current(), host="elsewhere", boot="another", namespace="another")
+        restart(study.results, ledger, other.signature)
+        elsewhere = replace(ProcessIdentity.current(), host="elsewhere", boot="another", namespace="another")
         ledger.begin(other.signature, owner=elsewhere)
         with pytest.raises(ValueError, match=f"{other.name}: being trained from the results in"):
-            begin_anew(study.results, ledger, judge)
+            restart(study.results, ledger, judge)
         assert ledger.trial(judge).state == "done"
     assert (study.results / "trials" / judge / "result.json").exists()
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from retable.data.decode.errors import DataError
-from retable.environment.process import Owner
+from retable.environment.process import ProcessIdentity
 from retable.execution.retries import Cause, Retries, cause_of, failure_class, split_for
 from retable.io.files import DiskFull
 from retable.store.records import Attempt, State, TrialRecord
@@ -19,7 +19,7 @@ def attempt(
         signature="a",
         number=number,
         state=state,
-        owner=Owner("host", "", "", 7, 0),
+        owner=ProcessIdentity("host", "", "", 7, 0),
         workers=workers,
         split=split,
         began="",

@@ -31,7 +31,7 @@ from retable.store import metrics_log
 from retable.store.assignment import Assignment
 from retable.store.ledger import FINISHED, Ledger
 from retable.tracking import observer as showing_module
-from retable.tracking.observer import Showing
+from retable.tracking.observer import TrackingObserver
 
 WALKING = Path(__file__).parents[2] / "cluster" / "walking.py"
 
@@ -57,7 +57,9 @@ class Driver:
 
     def drive(self) -> None:
         """What `run` does between the plan and the tables."""
-        shown = Showing(self.results, self.plan, Console(quiet=True)) if self.mlflow else nullcontext()
+        shown = (
+            TrackingObserver(self.results, self.plan, Console(quiet=True)) if self.mlflow else nullcontext()
+        )
         with Ledger(self.results / "ledger.db") as ledger, shown as showing:
             observers = (self, showing) if showing is not None else (self,)
             execution = Execution(self.plan, self.results, self.results, ledger, observers)
@@ -117,7 +119,7 @@ def durable_writes(after: Callable[[], None]) -> Iterator[None]:
     places: list[tuple[Any, str, Callable[..., Any]]] = [
         (os, "replace", wrapped(os.replace)),
         (os, "rename", wrapped(os.rename)),
-        (metrics_log.Outbox, "write", wrapped(metrics_log.Outbox.write)),
+        (metrics_log.MetricsLog, "write", wrapped(metrics_log.MetricsLog.write)),
         (DefaultDialect, "do_commit", wrapped(DefaultDialect.do_commit)),
         (sqlite.Database, "guarded", told),
     ]

@@ -175,7 +175,7 @@ def test_status_from_another_host(
     assert "give s3://BUCKET/FOLDER" in capsys.readouterr().err
 
 
-# --- A gang whose nodes share nothing but the URL ---------------------------------------------------------------
+# --- A worker group whose nodes share nothing but the URL ---------------------------------------------------------------
 
 
 def as_worker(workers: Workers, folder: Path) -> Any:
@@ -186,7 +186,9 @@ def as_worker(workers: Workers, folder: Path) -> Any:
     trial = plan_of(walking).trials[0].trial
     trial = replace(trial, config=replace(trial.config, iterations=40, snapshot_every=10))
     url = (folder / "far").as_uri()
-    driver = Mirror(Storage(url, folder / "driver").bucket, folder / "driver" / "trials" / trial.signature)
+    driver = Mirror(
+        Storage(url, folder / "driver").object_store, folder / "driver" / "trials" / trial.signature
+    )
     states = []
     for attempt, stop in ((1, True), (2, False)):
         if workers.rank == 0:
@@ -207,8 +209,10 @@ def as_worker(workers: Workers, folder: Path) -> Any:
     return {"states": states, "checkpoints": files, "signature": trial.signature}
 
 
-def test_a_gang_over_nodes_that_share_no_folder_is_stopped_and_goes_on(gang: Any, tmp_path: Path) -> None:
-    first, second = gang(__file__, 2, tmp_path)
+def test_a_worker_group_over_nodes_that_share_no_folder_is_stopped_and_goes_on(
+    worker_group: Any, tmp_path: Path
+) -> None:
+    first, second = worker_group(__file__, 2, tmp_path)
     assert first["states"] == second["states"] == ["stopped", "done"]
     assert first["checkpoints"][-1] == "00000040"
     assert "00000010" in second["checkpoints"]

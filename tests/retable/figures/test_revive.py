@@ -13,7 +13,7 @@ from retable.trial.config import TrialConfig
 from retable.trial.trial import Trial
 from studies.subsampling_ablation import STUDY
 from trainables.classifiers.c3d.config import C3DConfig
-from trainables.classifiers.c3d.pretrained import BroughtC3D
+from trainables.classifiers.c3d.pretrained import PretrainedC3D
 from trainables.classifiers.c3d.scales import PAPER, SMALL
 from trainables.video_gan.config import VideoGANConfig
 
@@ -34,7 +34,7 @@ def through_json(trial: Trial) -> dict[str, Any]:
         replace(BASE, conditional=True, classes=10),
         replace(BASE, resolution=256, data=FaceSpec(smooth=3)),
         replace(BASE, evaluation=Evaluation(classifier=SMALL, samples=64), data=ClipSpec(flip=False)),
-        replace(BASE, evaluation=Evaluation(classifier=BroughtC3D(weights="0f" * 32, classes=101))),
+        replace(BASE, evaluation=Evaluation(classifier=PretrainedC3D(weights="0f" * 32, classes=101))),
         *(STUDY.scales["smoke"].shrink(row.config) for row in STUDY.table("10").rows if row.config),
     ],
 )

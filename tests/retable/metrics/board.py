@@ -1,4 +1,4 @@
-"""Threads that act as the workers of a gang."""
+"""Threads that act as the workers of a worker group."""
 
 import threading
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from retable.trial.distributed import Workers
 
 
 @dataclass
-class Board:
+class LiveView:
     """Where threads that act as workers meet."""
 
     size: int
@@ -19,14 +19,16 @@ class Board:
     parts: dict[int, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.barrier = threading.Barrier(self.size, timeout=900)  # of a gang that lost one of its threads
+        self.barrier = threading.Barrier(
+            self.size, timeout=900
+        )  # of a worker group that lost one of its threads
 
 
 @dataclass(frozen=True)
 class Threads(Workers):
     """Workers in one process: gather through a board that all of them see."""
 
-    board: Board = field(default_factory=lambda: Board(1))
+    board: LiveView = field(default_factory=lambda: LiveView(1))
 
     def gather(self, tensor: Tensor) -> Tensor:
         self.board.parts[self.rank] = tensor

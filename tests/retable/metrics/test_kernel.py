@@ -8,7 +8,7 @@ from torchmetrics.image.kid import poly_mmd
 
 from retable.metrics.kernel import kernel_distances, squared_mmd
 from retable.trial.distributed import Workers
-from tests.retable.metrics.board import Board, Threads
+from tests.retable.metrics.board import LiveView, Threads
 
 
 def features(count: int, seed: int, shift: float = 0.0) -> Tensor:
@@ -65,7 +65,7 @@ def test_subsets_differ_are_repeatable_and_average_to_the_whole() -> None:
 @pytest.mark.parametrize("size", [2, 3])
 def test_the_number_of_workers_changes_no_bit(size: int) -> None:
     x, y = features(30, 8), features(30, 9)
-    board, results = Board(size), {}
+    board, results = LiveView(size), {}
 
     def work(rank: int) -> None:
         workers = Threads(rank, size, board=board)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from retable.metrics import precision_recall as module
 from retable.metrics.precision_recall import Manifold, precision_recall
-from tests.retable.metrics.board import Board, Threads
+from tests.retable.metrics.board import LiveView, Threads
 
 
 def features(count: int, seed: int, scale: float = 1.0, shift: float = 0.0) -> Tensor:
@@ -65,7 +65,7 @@ def test_a_collapsed_generator_recalls_nothing() -> None:
 def test_the_number_of_workers_changes_nothing(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ROWS", 8)
     real, fake = features(30, 8), features(12, 9, shift=0.5)
-    alone, board, results = precision_recall(real, fake), Board(size), {}
+    alone, board, results = precision_recall(real, fake), LiveView(size), {}
 
     def work(rank: int) -> None:
         results[rank] = precision_recall(real, fake, 3, Threads(rank, size, board=board))

@@ -7,14 +7,14 @@ from typing import ClassVar
 
 from rich.console import Console
 
-from retable.costs.cache import CostBook
+from retable.costs.cache import CostCache
 from retable.data.scan.catalog import Catalog
 from retable.io.files import write_json
 from retable.planning.duration import Machine
-from retable.planning.estimate import look_ahead
-from retable.planning.forecast import Outlook, Prospect
+from retable.planning.estimate import estimate
+from retable.planning.forecast import Forecast, TrialForecast
 from retable.planning.plan import Plan, make_plan
-from retable.report.plan.table import print_outlook
+from retable.report.plan.table import print_forecast
 from retable.store.ledger import Ledger
 from retable.study.scale import Scale
 from retable.study.study import Study
@@ -86,27 +86,27 @@ def plan_of(
     return make_plan(study, replace(SCALE, tables={number: None}), "abc")
 
 
-def outlook_of(
+def forecast_of(
     *plans: Plan[Model],
     tmp_path: Path,
     machine: Machine | None = None,
     ledger: Ledger | None = None,
     catalog: Catalog | None = None,
-) -> Outlook:
+) -> Forecast:
     records = {} if ledger is None else {record.signature: record for record in ledger.trials()}
-    return look_ahead(
-        plans, tmp_path, records, machine or Machine(), catalog=catalog, book=CostBook(tmp_path / "cache")
+    return estimate(
+        plans, tmp_path, records, machine or Machine(), catalog=catalog, book=CostCache(tmp_path / "cache")
     )
 
 
-def models(outlook: Outlook) -> list[Prospect]:
-    return [one for one in outlook.trials if one.planned.trial.config.trainable == "model"]
+def models(forecast: Forecast) -> list[TrialForecast]:
+    return [one for one in forecast.trials if one.planned.trial.config.trainable == "model"]
 
 
-def printed(outlook: Outlook, width: int = 120) -> str:
+def printed(forecast: Forecast, width: int = 120) -> str:
     console = Console(width=width)
     with console.capture() as capture:
-        print_outlook(outlook, console)
+        print_forecast(forecast, console)
     return capture.get()
 
 

@@ -17,8 +17,8 @@ from tests.retable.planning.planning_cases import (
     BASE,
     Model,
     declared,
+    forecast_of,
     models,
-    outlook_of,
     plan_of,
     printed,
     result,
@@ -28,15 +28,15 @@ from tests.retable.planning.planning_cases import (
 def test_each_training_is_listed_once_over_several_studies(tmp_path: Path) -> None:
     wide = replace(BASE, width=2)
     first, second = plan_of(BASE, wide), plan_of(wide, replace(BASE, width=4), name="other", number="7")
-    outlook = outlook_of(first, second, tmp_path=tmp_path)
-    assert [(one.planned.trial.config.trainable, one.tables) for one in outlook.trials] == [
+    forecast = forecast_of(first, second, tmp_path=tmp_path)
+    assert [(one.planned.trial.config.trainable, one.tables) for one in forecast.trials] == [
         ("judge", ()),
         ("model", ("1",)),
         ("model", ("1", "7")),
         ("model", ("7",)),
     ]
-    assert (outlook.tables, outlook.cells) == (2, 8)
-    assert outlook.trials[2].planned.places == (
+    assert (forecast.tables, forecast.cells) == (2, 8)
+    assert forecast.trials[2].planned.places == (
         "1: row 1, IS",
         "1: row 1, FID",
         "7: row 0, IS",
@@ -49,19 +49,19 @@ def test_a_config_that_fails_validation_is_a_cell_that_cant_run(tmp_path: Path) 
         Column[Model]("as is", "is"),
         Column[Model]("wider", "is", lambda c: replace(c, width=c.width + 2)),
     )
-    outlook = outlook_of(plan_of(BASE, replace(BASE, width=2), columns=columns), tmp_path=tmp_path)
-    (invalid,) = outlook.invalid
+    forecast = forecast_of(plan_of(BASE, replace(BASE, width=2), columns=columns), tmp_path=tmp_path)
+    (invalid,) = forecast.invalid
     assert (invalid.cell.row, invalid.cell.column) == ("row 0", "wider")
     assert invalid.reason == "width must not be 3, but got 3"
-    assert len(models(outlook)) == 3
-    assert outlook.cells == 4
+    assert len(models(forecast)) == 3
+    assert forecast.cells == 4
 
 
 def test_a_network_that_cant_be_built_is_a_cell_that_cant_run(tmp_path: Path) -> None:
-    outlook = outlook_of(plan_of(BASE, replace(BASE, width=501)), tmp_path=tmp_path)
-    assert {invalid.reason for invalid in outlook.invalid} == {"width must be at most 500, but got 501"}
-    assert [one.planned.trial.config for one in models(outlook)] == [BASE]
-    assert outlook.refusal == ""
+    forecast = forecast_of(plan_of(BASE, replace(BASE, width=501)), tmp_path=tmp_path)
+    assert {invalid.reason for invalid in forecast.invalid} == {"width must be at most 500, but got 501"}
+    assert [one.planned.trial.config for one in models(forecast)] == [BASE]
+    assert forecast.refusal == ""
 
 
 def test_nothing_can_run_where_that_is_so_of_every_trial(tmp_path: Path) -> None:
@@ -69,38 +69,38 @@ def test_nothing_can_run_where_that_is_so_of_every_trial(tmp_path: Path) -> None
     points = replace(plan, tables={})  # a search's trials fill no cell yet
     reasons = "width must be at most 500, but got 501; width must be at most 500, but got 502"
     for one in (plan, points):
-        assert outlook_of(one, tmp_path=tmp_path).refusal == f"no cell can run: {reasons}"
-    assert outlook_of(plan, plan_of(BASE), tmp_path=tmp_path).refusal == ""
-    assert outlook_of(replace(plan, tables={}, trials=()), tmp_path=tmp_path).refusal == ""
+        assert forecast_of(one, tmp_path=tmp_path).refusal == f"no cell can run: {reasons}"
+    assert forecast_of(plan, plan_of(BASE), tmp_path=tmp_path).refusal == ""
+    assert forecast_of(replace(plan, tables={}, trials=()), tmp_path=tmp_path).refusal == ""
 
 
 def test_a_cost_that_cant_be_counted_is_no_obstacle(tmp_path: Path) -> None:
-    outlook = outlook_of(plan_of(replace(BASE, width=500)), tmp_path=tmp_path, machine=Machine(cards=(12,)))
-    assert outlook.invalid == ()
-    assert [one.cost for one in models(outlook)] == [None]
-    assert "aten::exotic has no meta kernel" in printed(outlook)
+    forecast = forecast_of(plan_of(replace(BASE, width=500)), tmp_path=tmp_path, machine=Machine(cards=(12,)))
+    assert forecast.invalid == ()
+    assert [one.cost for one in models(forecast)] == [None]
+    assert "aten::exotic has no meta kernel" in printed(forecast)
 
 
 def test_what_fits_on_no_stated_card_cant_run(tmp_path: Path) -> None:
     plan = plan_of(BASE, replace(BASE, width=15), replace(BASE, width=99))
-    outlook = outlook_of(plan, tmp_path=tmp_path, machine=Machine(cards=(12.0, 24.0)))
-    assert [one.gpus for one in models(outlook)] == [{12.0: 1, 24.0: 1}, {12.0: None, 24.0: 4}]
-    assert [one.workers for one in models(outlook)] == [1, 4]
-    assert {invalid.reason for invalid in outlook.invalid} == {
+    forecast = forecast_of(plan, tmp_path=tmp_path, machine=Machine(cards=(12.0, 24.0)))
+    assert [one.gpus for one in models(forecast)] == [{12.0: 1, 24.0: 1}, {12.0: None, 24.0: 4}]
+    assert [one.workers for one in models(forecast)] == [1, 4]
+    assert {invalid.reason for invalid in forecast.invalid} == {
         "one sample on each GPU takes 99.0 GB, but a card of 12 or 24 GB has room for 21.4"
     }
-    assert outlook_of(plan, tmp_path=tmp_path).invalid == ()  # nobody said what there is
+    assert forecast_of(plan, tmp_path=tmp_path).invalid == ()  # nobody said what there is
 
 
 def test_what_needs_more_gpus_than_workers_cant_run(tmp_path: Path) -> None:
     plan = plan_of(replace(BASE, batch_size=16))
-    outlook = outlook_of(plan, tmp_path=tmp_path, machine=Machine(cards=(12.0,), workers=1))
-    assert {invalid.reason for invalid in outlook.invalid} == {
+    forecast = forecast_of(plan, tmp_path=tmp_path, machine=Machine(cards=(12.0,), workers=1))
+    assert {invalid.reason for invalid in forecast.invalid} == {
         "16 samples at a time need 2 GPUs of 12 GB, but --workers is 1"
     }
-    assert outlook.trials == ()  # nobody is left to ask for the judge
-    outlook = outlook_of(plan, tmp_path=tmp_path, machine=Machine(cards=(12.0,), workers=3))
-    assert [(one.workers, one.memory_mb) for one in models(outlook)] == [(2, 8 * 1024)]
+    assert forecast.trials == ()  # nobody is left to ask for the judge
+    forecast = forecast_of(plan, tmp_path=tmp_path, machine=Machine(cards=(12.0,), workers=3))
+    assert [(one.workers, one.memory_mb) for one in models(forecast)] == [(2, 8 * 1024)]
 
 
 def test_hours_are_those_of_trials_like_it(tmp_path: Path) -> None:
@@ -110,15 +110,15 @@ def test_hours_are_those_of_trials_like_it(tmp_path: Path) -> None:
         attempt = ledger.begin(done.signature, workers=2)
         ledger.finish(attempt, "done")
         result(tmp_path / "trials" / done.signature, seconds=20.0, workers=2)
-        outlook = outlook_of(plan, tmp_path=tmp_path, ledger=ledger, machine=Machine(workers=4, price=3.0))
+        forecast = forecast_of(plan, tmp_path=tmp_path, ledger=ledger, machine=Machine(workers=4, price=3.0))
         nodes = tuple(Node(name, {"CPU": 4}) for name in ("n0", "n1"))
         one, two = (
-            outlook_of(
+            forecast_of(
                 plan, tmp_path=tmp_path, ledger=ledger, machine=Machine(workers=4, nodes=nodes[:count])
             )
             for count in (1, 2)
         )
-    first, second, third = models(outlook)
+    first, second, third = models(forecast)
     assert (first.state, first.left, first.hours) == ("done", 0, 0.0)
     # 0.2 s an update of two workers: 0.4 s of one, 0.8 s at twice the operations, 0.2 s of four workers.
     assert second.seconds == pytest.approx(0.2)
@@ -126,17 +126,17 @@ def test_hours_are_those_of_trials_like_it(tmp_path: Path) -> None:
     assert second.hours == pytest.approx((100 * 0.2 + 2 * 3 * 2 / 4) / 3600)
     assert third.seconds == pytest.approx(0.4)
     assert second.basis == "by operations from 1 other trial on CPU"
-    assert outlook.trials[0].hours is None  # the judge is of a family that nobody measured
-    total = outlook.to_json()["total"]
+    assert forecast.trials[0].hours is None  # the judge is of a family that nobody measured
+    total = forecast.to_json()["total"]
     hours = 4 * (second.hours or 0) + 4 * (third.hours or 0)
     assert total["worker_hours"] == pytest.approx(hours)
     assert total["price"] == pytest.approx(3 * hours)
     assert total["trials_without_hours"] == 1
     assert (total["done"], total["missing"]) == (1, 3)
-    text = printed(outlook)
+    text = printed(forecast)
     assert "worker-hours are left, which costs" in text
     assert text.count("At least") == 1
-    assert outlook.hours_on_nodes is None
+    assert forecast.hours_on_nodes is None
     assert one.hours_on_nodes == pytest.approx((second.hours or 0) + (third.hours or 0))
     assert two.to_json()["total"]["hours_on_nodes"] == third.hours
     assert "hours pass until all are done on these nodes." in printed(two)
@@ -150,7 +150,7 @@ def test_another_seed_takes_as_long_even_where_operations_are_not_counted(tmp_pa
     with declared(tmp_path / "ledger.db", both) as ledger:
         ledger.finish(ledger.begin(first), "done")
         result(tmp_path / "trials" / first, seconds=20.0)
-        missing = models(outlook_of(both, tmp_path=tmp_path, ledger=ledger))[1]
+        missing = models(forecast_of(both, tmp_path=tmp_path, ledger=ledger))[1]
     assert (missing.planned.signature, missing.basis) == (second, "measured on other seeds on CPU")
     assert missing.seconds == pytest.approx(0.2)
 
@@ -160,19 +160,19 @@ def test_a_trial_goes_on_from_its_last_snapshot(tmp_path: Path) -> None:
     signature = plan.trials[1].signature
     with declared(tmp_path / "ledger.db", plan) as ledger:
         attempt = ledger.begin(signature, workers=2)
-        from retable.store.metrics_log import Outbox
+        from retable.store.metrics_log import MetricsLog
 
-        with Outbox(tmp_path / "trials" / signature, attempt.number) as outbox:
-            outbox.write(70, {"iterations_per_second": 4.0})
-        (running,) = models(outlook_of(plan, tmp_path=tmp_path, ledger=ledger))
+        with MetricsLog(tmp_path / "trials" / signature, attempt.number) as metrics_log:
+            metrics_log.write(70, {"iterations_per_second": 4.0})
+        (running,) = models(forecast_of(plan, tmp_path=tmp_path, ledger=ledger))
         ledger.finish(attempt, "failed", cause="error")
-        (failed,) = models(outlook_of(plan, tmp_path=tmp_path, ledger=ledger))
+        (failed,) = models(forecast_of(plan, tmp_path=tmp_path, ledger=ledger))
     assert (running.state, running.left, running.basis) == ("running", 30, "measured on this trial")
     assert running.seconds == 0.25 * 2  # by one worker
     assert (failed.state, failed.left) == ("failed", 50)
 
 
-def test_gangs_are_placed_on_the_stated_nodes(tmp_path: Path) -> None:
+def test_worker_groups_are_placed_on_the_stated_nodes(tmp_path: Path) -> None:
     plan = plan_of(replace(BASE, width=1))
     cards = [Node(f"n{at}", {"CPU": 8, "GPU": gpus}, 24) for at, gpus in enumerate((1, 1, 4))]
     for nodes, words in (
@@ -182,10 +182,10 @@ def test_gangs_are_placed_on_the_stated_nodes(tmp_path: Path) -> None:
         ([Node("n", {"CPU": 8})], "packed on one node"),
         ([], ""),
     ):
-        outlook = outlook_of(plan, tmp_path=tmp_path, machine=Machine(workers=2, nodes=tuple(nodes)))
-        assert [one.placement for one in models(outlook)] == [words]
-        assert models(outlook)[0].to_json()["cost"]["placement"] == (words or None)
-        text = " ".join(printed(outlook).split())
+        forecast = forecast_of(plan, tmp_path=tmp_path, machine=Machine(workers=2, nodes=tuple(nodes)))
+        assert [one.placement for one in models(forecast)] == [words]
+        assert models(forecast)[0].to_json()["cost"]["placement"] == (words or None)
+        text = " ".join(printed(forecast).split())
         assert "On these nodes" in text if words else "On these nodes" not in text
         assert f"{words}." in text
 
@@ -195,8 +195,8 @@ def test_the_words_for_programs(tmp_path: Path) -> None:
         Column[Model]("as is", "is"),
         Column[Model]("wider", "is", lambda c: replace(c, width=c.width + 2)),
     )
-    outlook = outlook_of(plan_of(BASE, columns=columns), tmp_path=tmp_path)
-    told = json.loads(json.dumps(outlook.to_json(), allow_nan=False))
+    forecast = forecast_of(plan_of(BASE, columns=columns), tmp_path=tmp_path)
+    told = json.loads(json.dumps(forecast.to_json(), allow_nan=False))
     judge, model = told["trials"]
     assert model["config"]["width"] == 1
     assert model["seed"] == 0
@@ -232,12 +232,12 @@ def test_the_words_for_programs(tmp_path: Path) -> None:
 
 def test_only_labels_that_tell_trials_apart_are_shown(tmp_path: Path) -> None:
     plan = plan_of(BASE, replace(BASE, width=2), replace(BASE, width=2, batch_size=8))
-    assert telling_labels(models(outlook_of(plan, tmp_path=tmp_path))) == ["batch_size", "width"]
+    assert telling_labels(models(forecast_of(plan, tmp_path=tmp_path))) == ["batch_size", "width"]
 
 
 def test_lines_fit_a_terminal(tmp_path: Path) -> None:
     plan = plan_of(*(replace(BASE, width=width, batch_size=size) for width in (1, 2, 99) for size in (4, 64)))
-    lines = printed(outlook_of(plan, tmp_path=tmp_path), width=100).splitlines()
+    lines = printed(forecast_of(plan, tmp_path=tmp_path), width=100).splitlines()
     assert max(len(line) for line in lines) <= 100
     assert not any("…" in line for line in lines)
     assert [line.split()[-1] for line in lines if line.startswith("trial ")] == ["tables", "tables"]
@@ -249,9 +249,9 @@ def test_a_thousand_cells_are_planned_in_seconds(tmp_path: Path) -> None:
     plan = plan_of(
         *(replace(BASE, batch_size=1 + size, width=width) for size in range(100) for width in (1, 2, 4, 5, 6))
     )
-    outlook = outlook_of(plan, tmp_path=tmp_path, machine=Machine(cards=(12.0, 24.0)))
-    printed(outlook)
-    json.dumps(outlook.to_json())
-    assert outlook.cells == 1000
-    assert len(models(outlook)) == 500
+    forecast = forecast_of(plan, tmp_path=tmp_path, machine=Machine(cards=(12.0, 24.0)))
+    printed(forecast)
+    json.dumps(forecast.to_json())
+    assert forecast.cells == 1000
+    assert len(models(forecast)) == 500
     assert time.process_time() - start < 5  # 0.7 on an idle machine

@@ -8,8 +8,8 @@ import pytest
 from retable.data.decode.errors import DataError
 from retable.data.decode.spec import ImageSpec
 from retable.data.scan.catalog import Catalog, Video
-from retable.planning.compatibility import Fitting
-from tests.retable.planning.planning_cases import BASE, Judge, Model, models, outlook_of, plan_of
+from retable.planning.compatibility import Compatibility
+from tests.retable.planning.planning_cases import BASE, Judge, Model, forecast_of, models, plan_of
 
 
 def test_what_needs_longer_videos_than_there_are_cant_run(tmp_path: Path) -> None:
@@ -28,9 +28,9 @@ def test_what_needs_longer_videos_than_there_are_cant_run(tmp_path: Path) -> Non
         for at, split in enumerate(("train", "test"))
     )
     catalog = Catalog(tmp_path, tmp_path, ("a",), videos)
-    outlook = outlook_of(plan_of(BASE, replace(BASE, frames=9)), tmp_path=tmp_path, catalog=catalog)
-    assert [one.planned.trial.config for one in models(outlook)] == [BASE]
-    (reason,) = {invalid.reason for invalid in outlook.invalid}
+    forecast = forecast_of(plan_of(BASE, replace(BASE, frames=9)), tmp_path=tmp_path, catalog=catalog)
+    assert [one.planned.trial.config for one in models(forecast)] == [BASE]
+    (reason,) = {invalid.reason for invalid in forecast.invalid}
     assert reason.startswith("it needs videos of 9 frames: 2 of 2 videos of")
     assert "(2 too short)" in reason
 
@@ -38,8 +38,8 @@ def test_what_needs_longer_videos_than_there_are_cant_run(tmp_path: Path) -> Non
 def test_images_that_can_t_be_used_are_not_told_as_videos(tmp_path: Path) -> None:
     image = Video(sha256="0", problem="truncated", note="", path="a/0.jpg", split="train", label=0)
     catalog = Catalog(tmp_path, tmp_path, ("a",), (image,), kind="image")
-    outlook = outlook_of(plan_of(BASE), tmp_path=tmp_path, catalog=catalog)
-    (reason,) = {invalid.reason for invalid in outlook.invalid}
+    forecast = forecast_of(plan_of(BASE), tmp_path=tmp_path, catalog=catalog)
+    (reason,) = {invalid.reason for invalid in forecast.invalid}
     assert reason.startswith("1 of 1 images of")
 
 
@@ -47,7 +47,7 @@ def test_images_that_can_t_be_used_are_not_told_as_videos(tmp_path: Path) -> Non
 class Painter(Model):
     data: ImageSpec
 
-    def misfit(self, catalog: Catalog) -> str:
+    def incompatibility(self, catalog: Catalog) -> str:
         return "" if len(catalog.classes) > 1 else "one class is no class"
 
 
@@ -74,16 +74,16 @@ def test_what_needs_other_images_than_there_are_cant_run(
         for at, (name, side) in enumerate(sides.items())
     )
     catalog = Catalog(tmp_path, tmp_path, tuple(sides), images, kind="image")
-    outlook = outlook_of(plan_of(PAINTER, config), tmp_path=tmp_path, catalog=catalog)
-    assert {one.reason.startswith(reason.format(root=tmp_path)) for one in outlook.invalid} <= {True}
-    assert outlook.refusal == ""
-    assert [one.planned.trial.config for one in models(outlook)] == (
+    forecast = forecast_of(plan_of(PAINTER, config), tmp_path=tmp_path, catalog=catalog)
+    assert {one.reason.startswith(reason.format(root=tmp_path)) for one in forecast.invalid} <= {True}
+    assert forecast.refusal == ""
+    assert [one.planned.trial.config for one in models(forecast)] == (
         [PAINTER] if reason else [PAINTER, config]
     )
 
     one = Catalog(tmp_path, tmp_path, ("a",), images[:1], kind="image")
-    outlook = outlook_of(plan_of(PAINTER), tmp_path=tmp_path, catalog=one)
-    assert {one.reason for one in outlook.invalid} == {"one class is no class"}
+    forecast = forecast_of(plan_of(PAINTER), tmp_path=tmp_path, catalog=one)
+    assert {one.reason for one in forecast.invalid} == {"one class is no class"}
 
 
 def test_a_run_takes_the_trials_that_the_data_set_has_images_for(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_run_takes_the_trials_that_the_data_set_has_images_for(tmp_path: Path)
         Video(sha256=name, frames=1, width=9, height=9, path=f"{name}/0.png", split="train", label=at)
         for at, name in enumerate("ab")
     )
-    fitting = Fitting(Catalog(tmp_path, tmp_path, ("a", "b"), images, kind="image"))
+    fitting = Compatibility(Catalog(tmp_path, tmp_path, ("a", "b"), images, kind="image"))
     large = replace(PAINTER, data=ImageSpec(size=10))
     plan, reasons = fitting.possible(plan_of(PAINTER, large))
     assert [planned.trial.config for planned in plan.trials] == [Judge(), PAINTER]
@@ -104,9 +104,9 @@ def test_a_run_takes_the_trials_that_the_data_set_has_images_for(tmp_path: Path)
 
 def test_videos_are_no_images(tmp_path: Path) -> None:
     video = Video(sha256="0", frames=9, width=9, height=9, path="a/0.mp4", split="train", label=0)
-    outlook = outlook_of(
+    forecast = forecast_of(
         plan_of(PAINTER), tmp_path=tmp_path, catalog=Catalog(tmp_path, tmp_path, ("a",), (video,))
     )
-    assert {one.reason for one in outlook.invalid} == {
+    assert {one.reason for one in forecast.invalid} == {
         f"{tmp_path} must be a data set of images, but holds videos"
     }

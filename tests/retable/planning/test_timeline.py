@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retable.planning.placement import Gang, Node
+from retable.planning.placement import Node, WorkerGroup
 from retable.planning.timeline import Work, hours_on
 
-ONE, TWO = Gang(), Gang(workers=2)
+ONE, TWO = WorkerGroup(), WorkerGroup(workers=2)
 
 
 def cpus(*counts: int) -> list[Node]:
@@ -25,7 +25,7 @@ def cpus(*counts: int) -> list[Node]:
         # Two are needed at once: b waits for a, and c does not slip in between for more than its turn.
         ([Work("a", ONE, 3), Work("b", TWO, 1), Work("c", ONE, 4)], cpus(2), 8),
         # What finds no room is left out, with all that waits for it.
-        ([Work("a", Gang(workers=9), 9), Work("b", ONE, 2), Work("c", ONE, 1, ("a",))], cpus(2), 2),
+        ([Work("a", WorkerGroup(workers=9), 9), Work("b", ONE, 2), Work("c", ONE, 1, ("a",))], cpus(2), 2),
         ([Work("a", TWO, 1)], cpus(1, 1), 1),
     ],
 )
@@ -38,7 +38,7 @@ def test_hours_by_hand(works: list[Work], nodes: list[Node], hours: float) -> No
 def test_hours_lie_between_what_no_schedule_beats_and_one_after_the_other(
     trials: list[tuple[int, int]], size: int
 ) -> None:
-    works = [Work(str(at), Gang(workers=workers), hours) for at, (workers, hours) in enumerate(trials)]
+    works = [Work(str(at), WorkerGroup(workers=workers), hours) for at, (workers, hours) in enumerate(trials)]
     hours = hours_on(works, cpus(*[4] * size))
     area = sum(workers * hours for workers, hours in trials) / (4 * size)
     longest = max((hours for _, hours in trials), default=0)

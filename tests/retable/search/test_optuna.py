@@ -11,7 +11,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from retable.search.optuna import Direction, Storage, StorageError, Told, ask, importances
+from retable.search.optuna import Direction, Reported, Storage, StorageError, ask, importances
 from retable.study.search import Choice, Point, Real, Sampler, Whole
 
 OBJECTIVES: dict[str, Direction] = {"is": "maximize", "fid": "minimize"}
@@ -26,14 +26,14 @@ def space(valley: ModuleType) -> tuple[Any, ...]:
     )
 
 
-def told(number: int, x: float, **changed: Any) -> Told:
+def told(number: int, x: float, **changed: Any) -> Reported:
     values = (10 - abs(x - 0.5), 100 + abs(x - 4))
-    one = Told(number, {"x": x, "n": 1 + number % 8, "kind": "ab"[number % 2]}, "complete", values)
+    one = Reported(number, {"x": x, "n": 1 + number % 8, "kind": "ab"[number % 2]}, "complete", values)
     return replace(one, **changed)
 
 
 @pytest.fixture
-def history() -> list[Told]:
+def history() -> list[Reported]:
     points = [told(number, 0.05 * 2**number) for number in range(10)]
     points[3] = told(3, 0.4, state="pruned", values=None, rungs={12: 9.0})
     return [*points, told(10, 7.0, state="running", values=None)]
@@ -41,7 +41,7 @@ def history() -> list[Told]:
 
 @pytest.mark.parametrize("kind", ["tpe", "random"])
 def test_a_proposal_depends_on_the_history_and_on_nothing_else(
-    space: tuple[Any, ...], history: list[Told], kind: Any
+    space: tuple[Any, ...], history: list[Reported], kind: Any
 ) -> None:
     directions, sampler = tuple(OBJECTIVES.values()), Sampler(kind, seed=3)
     one = ask(space, directions, sampler, history, cell="a")
@@ -63,7 +63,7 @@ def test_tpe_learns_where_one_objective_is_good(space: tuple[Any, ...]) -> None:
     assert sum(1 < x < 25 for x in asked) > 14
 
 
-def test_importance_finds_what_mattered(space: tuple[Any, ...], history: list[Told]) -> None:
+def test_importance_finds_what_mattered(space: tuple[Any, ...], history: list[Reported]) -> None:
     points = [told(n, 0.05 * 1.3**n) for n in range(24)]
     share, _ = importances(space, tuple(OBJECTIVES.values()), points)
     assert max(share, key=lambda name: share[name]) == "x"
@@ -85,7 +85,7 @@ def test_what_a_choice_has_decided_is_never_put_down_to_a_number(space: tuple[An
     for number in range(count):
         kind, x, n = int(draw.integers(2)), float(0.05 * 1000 ** draw.random()), int(draw.integers(1, 9))
         point: Point = {"x": x, "n": n, "kind": "ab"[kind]}
-        points.append(Told(number, point, "complete", (kind + 0.1 * draw.random(),)))
+        points.append(Reported(number, point, "complete", (kind + 0.1 * draw.random(),)))
     (share,) = importances(space, ("minimize",), points)
     assert bool(share) == (count >= 6)
     assert not share or max(share, key=lambda name: share[name]) == "kind"
@@ -106,7 +106,7 @@ def shown(tmp_path: Path) -> list[optuna.trial.FrozenTrial]:
 
 
 def test_the_storage_is_brought_up_to_date_and_twice_is_once(
-    storage: Storage, space: tuple[Any, ...], history: list[Told], tmp_path: Path
+    storage: Storage, space: tuple[Any, ...], history: list[Reported], tmp_path: Path
 ) -> None:
     storage.show("s", space, OBJECTIVES, [replace(one, state="running", values=None) for one in history[:4]])
     for _ in range(2):

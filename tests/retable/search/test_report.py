@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from retable.report.results.load import Result
-from retable.search.history import Asked, Rung
+from retable.search.history import Rung, Suggested
 from retable.search.report import FoundPoint, SearchReport
 from retable.trial.learner import Score
 
@@ -18,7 +18,7 @@ FID = "fid8x1_c3d-000000_acc1.000_bilinear32_r1-train_data-000000"
 
 def point(number: int, cell: str, values: tuple[float, float] | None) -> FoundPoint:
     rungs = {} if values else {12: Rung(1.0, IS, kept=False)}
-    asked = Asked(number, {"lambda": 0.1 * (number + 1)}, f"{number:016x}", rungs)
+    asked = Suggested(number, {"lambda": 0.1 * (number + 1)}, f"{number:016x}", rungs)
     if values is None:
         return FoundPoint(cell, asked, Result(asked.signature, "pruned"), {})
     scores = {IS: Score(values[0]), FID: Score(values[1])}

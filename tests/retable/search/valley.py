@@ -25,7 +25,7 @@ from retable.execution import execution, local
 from retable.execution.execution import Execution
 from retable.execution.retries import Cause, Retries
 from retable.search import history
-from retable.search.controller import Searching
+from retable.search.controller import SearchController
 from retable.search.optuna import Storage
 from retable.search.summary import search_plan, tunings
 from retable.store import checkpoint, ledger
@@ -145,7 +145,7 @@ def search(
     with ledger.Ledger(results / "ledger.db") as record:
         storage = Storage(f"sqlite:///{results / 'optuna.db'}")
         run = Execution(plan, results, results, record, retries=Retries(asked=asked))
-        Searching(run, cells, storage, scale.seeds, (told if told is not None else []).append)
+        SearchController(run, cells, storage, scale.seeds, (told if told is not None else []).append)
         local.run_plan(run)
         storage.close()
     return run

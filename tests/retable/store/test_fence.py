@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from retable.store.fence import Fence, Fenced, check, fence
-from retable.store.metrics_log import Outbox, read
+from retable.store.metrics_log import MetricsLog, read
 
 
 def test_without_a_fence_every_attempt_may_write(tmp_path: Path) -> None:
@@ -27,8 +27,8 @@ def test_only_the_latest_attempt_may_write(tmp_path: Path) -> None:
 
 
 def test_a_fence_is_never_moved_by_a_row_that_comes_later(tmp_path: Path) -> None:
-    with Outbox(tmp_path, 1) as outbox:
-        outbox.write(1, {"loss": 1.0})
+    with MetricsLog(tmp_path, 1) as metrics_log:
+        metrics_log.write(1, {"loss": 1.0})
     fence(tmp_path, 2)
     size = Fence.of(tmp_path).outboxes[1]
     with (tmp_path / "outbox" / "000001.jsonl").open("ab") as file:
@@ -49,10 +49,10 @@ def test_a_stopped_attempt_that_wakes_writes_nothing_that_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped before its look at the fence, and between that look and its write."""
-    zombie = Outbox(tmp_path, 1)
+    zombie = MetricsLog(tmp_path, 1)
     zombie.write(1, {"loss": 1.0})
     fence(tmp_path, 2)
-    with Outbox(tmp_path, 2) as successor:
+    with MetricsLog(tmp_path, 2) as successor:
         successor.write(2, {"loss": 2.0})
     with pytest.raises(Fenced):
         zombie.write(2, {"loss": -1.0})

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from retable.io.files import DiskFull
 from retable.store import metrics_log as module
 from retable.store.fence import fence
-from retable.store.metrics_log import Outbox, Point, Position, Unread, read
+from retable.store.metrics_log import MetricsLog, Point, Position, Unread, read
 
 
 def file_of(folder: Path, attempt: int = 1) -> Path:
@@ -24,9 +24,9 @@ def file_of(folder: Path, attempt: int = 1) -> Path:
 
 
 def written(folder: Path, attempt: int, iterations: Sequence[int], *, offset: float = 0.0) -> None:
-    with Outbox(folder, attempt) as outbox:
+    with MetricsLog(folder, attempt) as metrics_log:
         for iteration in iterations:
-            outbox.write(iteration, {"loss": iteration + offset})
+            metrics_log.write(iteration, {"loss": iteration + offset})
 
 
 def pairs(points: list[Point]) -> list[tuple[int, float | None]]:
@@ -35,10 +35,10 @@ def pairs(points: list[Point]) -> list[tuple[int, float | None]]:
 
 def test_points_come_back_as_they_were(tmp_path: Path) -> None:
     values = {"loss/g": 0.1 + 0.2, "loss/d": -1e-308, "ü": 3}
-    with Outbox(tmp_path, 1) as outbox:
-        outbox.write(0, {"is2048x10_c3d": 1.5}, kind="evaluation")
-        outbox.write(10, values)
-        outbox.write(10, {})
+    with MetricsLog(tmp_path, 1) as metrics_log:
+        metrics_log.write(0, {"is2048x10_c3d": 1.5}, kind="evaluation")
+        metrics_log.write(10, values)
+        metrics_log.write(10, {})
     points, position = read(tmp_path)
     assert [(p.key, p.iteration, p.value, p.flag, p.kind, p.attempt) for p in points] == [
         ("is2048x10_c3d", 0, 1.5, "", "evaluation", 1),
@@ -67,8 +67,8 @@ def test_times_are_milliseconds_of_utc_and_the_order_does_not_depend_on_them(
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_what_is_not_finite_is_never_a_number(tmp_path: Path, value: float) -> None:
-    with Outbox(tmp_path, 1) as outbox:
-        outbox.write(1, {"bad": value, "good": 1.0})
+    with MetricsLog(tmp_path, 1) as metrics_log:
+        metrics_log.write(1, {"bad": value, "good": 1.0})
     assert json.loads(file_of(tmp_path).read_text())["metrics"] == {"bad": None, "good": 1.0}
     bad, good = read(tmp_path)[0]
     assert (bad.value, bad.flag) == (None, str(value))
@@ -77,11 +77,11 @@ def test_what_is_not_finite_is_never_a_number(tmp_path: Path, value: float) -> N
 
 @pytest.mark.parametrize("iteration", [-1, 4])
 def test_iterations_do_not_decrease(tmp_path: Path, iteration: int) -> None:
-    with Outbox(tmp_path, 1) as outbox:
-        outbox.write(5, {"loss": 1.0})
-        outbox.write(5, {"score": 1.0})
+    with MetricsLog(tmp_path, 1) as metrics_log:
+        metrics_log.write(5, {"loss": 1.0})
+        metrics_log.write(5, {"score": 1.0})
         with pytest.raises(ValueError, match=r"must not decrease, but \['loss'\] got -?\d after 5"):
-            outbox.write(iteration, {"loss": 1.0})
+            metrics_log.write(iteration, {"loss": 1.0})
 
 
 def test_every_cut_keeps_exactly_the_whole_records(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_repeated_iterations_count_once_and_the_first_word_counts(tmp_path: Path
 
 
 def test_a_reader_that_was_behind_when_the_attempt_was_replaced_misses_nothing(tmp_path: Path) -> None:
-    first = Outbox(tmp_path, 1)
+    first = MetricsLog(tmp_path, 1)
     first.write(1, {"loss": 1.0})
     points, position = read(tmp_path)
     first.write(2, {"loss": 2.0})
@@ -219,9 +219,9 @@ def test_any_history_gives_each_iteration_once_in_order(
 
 def test_a_reader_beside_the_writer_sees_every_point_once(tmp_path: Path) -> None:
     def write() -> None:
-        with Outbox(tmp_path, 1) as outbox:
+        with MetricsLog(tmp_path, 1) as metrics_log:
             for iteration in range(3000):
-                outbox.write(iteration, {"a": iteration, "b": -iteration})
+                metrics_log.write(iteration, {"a": iteration, "b": -iteration})
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -242,23 +242,23 @@ def test_the_disk_is_waited_for_at_most_once_a_second_and_at_the_end(
 ) -> None:
     clock, synced = [100.0], list[Path]()
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    outbox = Outbox(tmp_path, 1)
+    metrics_log = MetricsLog(tmp_path, 1)
     monkeypatch.setattr(module, "sync", synced.append)
     for iteration in range(30):
         clock[0] += 0.1
-        outbox.write(iteration, {"loss": 1.0})
+        metrics_log.write(iteration, {"loss": 1.0})
     assert len(synced) in (2, 3)  # of 3 seconds
-    outbox.close()
-    outbox.close()
+    metrics_log.close()
+    metrics_log.close()
     assert len(synced) in (3, 4)
 
 
 def test_a_full_disk_costs_no_record_that_was_acknowledged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    outbox = Outbox(tmp_path, 1)
-    outbox.write(1, {"loss": 1.0})
-    real = outbox._file
+    metrics_log = MetricsLog(tmp_path, 1)
+    metrics_log.write(1, {"loss": 1.0})
+    real = metrics_log._file
 
     class Full:
         name = real.name
@@ -268,13 +268,13 @@ def test_a_full_disk_costs_no_record_that_was_acknowledged(
                 raise OSError(28, "No space left on device")
             return real.write(line[: len(line) - 10])  # short, then nothing more fits
 
-    monkeypatch.setattr(outbox, "_file", Full())
+    monkeypatch.setattr(metrics_log, "_file", Full())
     for _ in range(2):
         with pytest.raises(DiskFull):
-            outbox.write(2, {"loss": 2.0})
-    monkeypatch.setattr(outbox, "_file", real)
-    outbox.write(2, {"loss": 2.0})
-    outbox.close()
+            metrics_log.write(2, {"loss": 2.0})
+    monkeypatch.setattr(metrics_log, "_file", real)
+    metrics_log.write(2, {"loss": 2.0})
+    metrics_log.close()
     points, position = read(tmp_path)
     assert pairs(points) == [(1, 1.0), (2, 2.0)]
     assert len(position.unread) == 1

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from retable.io.files import write_json
-from retable.io.object_store import Bucket
+from retable.io.object_store import ObjectStore
 from retable.store import checkpoint, metrics_log
 from retable.store.assignment import Assignment
 from retable.store.fence import Fenced, fence
-from retable.store.metrics_log import Outbox
+from retable.store.metrics_log import MetricsLog
 from retable.store.mirror import EXCHANGE_SECONDS, Mirror, attended, local_results
 
 SIGNATURE = "0123456789abcdef"
@@ -24,7 +24,7 @@ class Cut(OSError):
     """The connection was cut."""
 
 
-class Cuttable(Bucket):
+class Cuttable(ObjectStore):
     """A bucket that is cut at the n-th change from now."""
 
     left = 10**9
@@ -44,14 +44,14 @@ class Cuttable(Bucket):
 
 
 @pytest.fixture
-def bucket(tmp_path: Path) -> Cuttable:
+def object_store(tmp_path: Path) -> Cuttable:
     return Cuttable((tmp_path / "far").as_uri())
 
 
 @pytest.fixture
-def node(tmp_path: Path, bucket: Bucket) -> Callable[[str], Mirror]:
+def node(tmp_path: Path, object_store: ObjectStore) -> Callable[[str], Mirror]:
     """A node of that name: its mirror of the trial, in a folder of its own."""
-    return lambda name: Mirror(bucket, tmp_path / name / "trials" / SIGNATURE)
+    return lambda name: Mirror(object_store, tmp_path / name / "trials" / SIGNATURE)
 
 
 def save(mirror: Mirror, iteration: int, attempt: int = 1) -> None:
@@ -75,7 +75,7 @@ Nodes = Callable[[str], Mirror]
 def test_another_node_goes_on_from_what_was_pushed(node: Nodes) -> None:
     first, second = node("first"), node("second")
     save(first, 10)
-    with Outbox(first.folder, 1) as metrics:
+    with MetricsLog(first.folder, 1) as metrics:
         metrics.write(10, {"loss": 1.0})
     first.push(1)
     second.fetch()
@@ -84,7 +84,7 @@ def test_another_node_goes_on_from_what_was_pushed(node: Nodes) -> None:
 
 
 def test_a_push_that_is_cut_anywhere_leaves_a_whole_checkpoint_and_is_gone_on_with(
-    node: Nodes, bucket: Cuttable, tmp_path: Path
+    node: Nodes, object_store: Cuttable, tmp_path: Path
 ) -> None:
     first = node("first")
     first.fetch()
@@ -100,16 +100,16 @@ def test_a_push_that_is_cut_anywhere_leaves_a_whole_checkpoint_and_is_gone_on_wi
     for cut in range(100):
         shutil.rmtree(tmp_path / "far")
         shutil.copytree(tmp_path / "before", tmp_path / "far")
-        pusher, reader = Mirror(bucket, first.folder), node(f"reader{cut}")
+        pusher, reader = Mirror(object_store, first.folder), node(f"reader{cut}")
         pusher._complete = True  # it fetched when it began, before the pruning
-        bucket.left = cut
+        object_store.left = cut
         try:
             pusher.push(1)
         except Cut:
             whole = False
         else:
             whole = True
-        bucket.left = 10**9
+        object_store.left = 10**9
         reader.fetch()
         found = newest(reader)
         seen.add(found)
@@ -130,20 +130,20 @@ def test_a_push_that_is_cut_anywhere_leaves_a_whole_checkpoint_and_is_gone_on_wi
 
 
 def test_a_fetch_that_is_cut_leaves_no_half_checkpoint(
-    node: Nodes, bucket: Cuttable, monkeypatch: pytest.MonkeyPatch
+    node: Nodes, object_store: Cuttable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = node("first"), node("second")
     save(first, 10)
     first.push(1)
-    real = Bucket.download
+    real = ObjectStore.download
 
-    def cut(self: Bucket, name: str, path: Path) -> None:
+    def cut(self: ObjectStore, name: str, path: Path) -> None:
         if name.endswith(".safetensors"):
             path.write_bytes(b"half")
             raise Cut("cut off")
         real(self, name, path)
 
-    monkeypatch.setattr(Bucket, "download", cut)
+    monkeypatch.setattr(ObjectStore, "download", cut)
     with pytest.raises(Cut):
         second.fetch()
     assert newest(second) is None
@@ -205,7 +205,7 @@ def test_metrics_come_to_the_driver_as_they_grow_each_point_once(node: Nodes) ->
     driver.publish()
     worker.fetch()
     position, points = None, []
-    with Outbox(worker.folder, 1) as metrics:
+    with MetricsLog(worker.folder, 1) as metrics:
         for iteration in range(1, 30):
             metrics.write(iteration, {"loss": float(iteration)})
             if iteration % 3 == 0:
@@ -242,20 +242,20 @@ def test_a_request_to_stop_reaches_the_attempt_that_it_is_for(node: Nodes) -> No
 
 
 def test_a_place_that_does_not_answer_holds_training_up_once_and_no_more(
-    node: Nodes, bucket: Cuttable, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    node: Nodes, object_store: Cuttable, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("retable.store.mirror.EXCHANGE_SECONDS", inf)  # however long the first try takes
     worker = node("worker")
     save(worker, 10)
-    with Outbox(worker.folder, 1) as metrics:
+    with MetricsLog(worker.folder, 1) as metrics:
         metrics.write(1, {"loss": 1.0})
-        bucket.left = 0
+        object_store.left = 0
         worker.exchange(1)
         worker.exchange(1)
     assert caplog.text.count("does not answer") == 1
-    bucket.left = 10**9
+    object_store.left = 10**9
     worker.push(1)
-    assert len(bucket.sizes(f"trials/{SIGNATURE}/outbox")) == 1
+    assert len(object_store.sizes(f"trials/{SIGNATURE}/outbox")) == 1
 
 
 def test_the_driver_takes_all_but_models_and_keeps_what_is_its_own(node: Nodes) -> None:
@@ -343,27 +343,29 @@ def fail(here: Assignment, node: Path, rank: int) -> None:
 
 
 def test_an_attempt_works_in_its_nodes_folders_and_its_failure_reaches_the_driver(
-    tmp_path: Path, bucket: Bucket
+    tmp_path: Path, object_store: ObjectStore
 ) -> None:
-    required = Mirror(bucket, tmp_path / "maker" / ("f" * 16))
+    required = Mirror(object_store, tmp_path / "maker" / ("f" * 16))
     write_json(required.folder / "result.json", {})
     required.push(1)
-    given = assignment(tmp_path, bucket.url)
+    given = assignment(tmp_path, object_store.url)
     for rank in (0, 1):
         with pytest.raises(Body), on(f"node{rank}", tmp_path, given, rank) as (here, _):
             fail(here, tmp_path / f"node{rank}", rank)
-    driver = Mirror(bucket, tmp_path / "driver" / SIGNATURE)
+    driver = Mirror(object_store, tmp_path / "driver" / SIGNATURE)
     driver.collect()
     assert json.loads((driver.folder / "failure-1.json").read_text()) == {"message": "rank 1"}
 
 
-def test_what_a_node_could_not_send_goes_with_its_next_attempt(tmp_path: Path, bucket: Cuttable) -> None:
-    given = assignment(tmp_path, bucket.url)
+def test_what_a_node_could_not_send_goes_with_its_next_attempt(
+    tmp_path: Path, object_store: Cuttable
+) -> None:
+    given = assignment(tmp_path, object_store.url)
     with on("node", tmp_path, given) as (_, mirror):
         save(mirror, 10)
     shutil.rmtree(tmp_path / "far")  # as if it had not arrived
     with on("node", tmp_path, given):
-        reader = Mirror(bucket, tmp_path / "reader" / SIGNATURE)
+        reader = Mirror(object_store, tmp_path / "reader" / SIGNATURE)
         reader.fetch()
         assert newest(reader) == 10
 

@@ -9,7 +9,7 @@ import pytest
 from mlflow import MlflowClient
 from rich.console import Console
 
-from retable.cli.commands.mlflow import remembered
+from retable.cli.commands.mlflow import load_from_mlflow
 from retable.execution import local
 from retable.execution.execution import Execution
 from retable.planning.plan import make_plan
@@ -17,9 +17,9 @@ from retable.report.results.cells import filled_cells
 from retable.report.results.load import load_results
 from retable.report.tables.wide import wide_tables
 from retable.store.ledger import Ledger
-from retable.tracking.delivery import Parcel
+from retable.tracking.delivery import Delivery
 from retable.tracking.mlflow import Tracker
-from retable.tracking.observer import Showing
+from retable.tracking.observer import TrackingObserver
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def test_a_lost_database_is_filled_again_without_training(
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     plan = make_plan(walking.STUDY, walking.STUDY.scales["smoke"], "data")
     console = Console(quiet=True)
-    with Ledger(tmp_path / "ledger.db") as ledger, Showing(tmp_path, plan, console) as showing:
+    with Ledger(tmp_path / "ledger.db") as ledger, TrackingObserver(tmp_path, plan, console) as showing:
         local.run_plan(Execution(plan, tmp_path, tmp_path, ledger, (showing,)))
     before = runs(tmp_path)
     assert set(before.values()) == {"FINISHED"}
@@ -50,7 +50,7 @@ def test_a_lost_database_is_filled_again_without_training(
     (tmp_path / "mlflow.db").unlink()
     for folder in tmp_path.glob("trials/*/tracking"):
         shutil.rmtree(folder)
-    with Ledger(tmp_path / "ledger.db") as ledger, Showing(tmp_path, plan, console) as showing:
+    with Ledger(tmp_path / "ledger.db") as ledger, TrackingObserver(tmp_path, plan, console) as showing:
         showing.catch_up({record.signature: record.state for record in ledger.trials()})
     assert runs(tmp_path) == before
 
@@ -62,20 +62,20 @@ def test_tables_from_mlflow_alone_are_those_of_the_folder(
     plan = make_plan(walking.STUDY, walking.STUDY.scales["smoke"], "data")
     signatures = [planned.signature for planned in plan.trials]
     console = Console(quiet=True)
-    with Ledger(tmp_path / "ledger.db") as ledger, Showing(tmp_path, plan, console) as showing:
+    with Ledger(tmp_path / "ledger.db") as ledger, TrackingObserver(tmp_path, plan, console) as showing:
         execution = Execution(plan, tmp_path, tmp_path, ledger, (showing,))
         lost = execution.begin(plan.trials[-1])
         assert lost is not None
         execution.end(lost, None, "the node went away")
         local.run_plan(execution)
-    runs = Parcel.runs(tmp_path, "walking", "smoke")
+    runs = Delivery.runs(tmp_path, "walking", "smoke")
     from_folder = load_results(tmp_path, signatures, execution.states, execution.messages, runs)
     assert all(result.mlflow_run for result in from_folder.values() if result.state == "done")
     assert {result.state for result in from_folder.values()} >= {"done", "failed"}
 
     shutil.rmtree(tmp_path / "trials")
     (tmp_path / "ledger.db").unlink()
-    found = remembered("walking", "smoke", tmp_path, "")
+    found = load_from_mlflow("walking", "smoke", tmp_path, "")
     assert found.data == "data"
     from_mlflow = found.outcomes(signatures)
     tables = [wide_tables(plan, filled_cells(plan, one)) for one in (from_folder, from_mlflow)]
@@ -86,7 +86,7 @@ def test_tables_from_mlflow_alone_are_those_of_the_folder(
 
 def test_a_tracker_without_the_study_is_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"database sqlite:.*mlflow.db does not exist; name another"):
-        remembered("walking", "smoke", tmp_path, f"sqlite:///{tmp_path}/mlflow.db")
+        load_from_mlflow("walking", "smoke", tmp_path, f"sqlite:///{tmp_path}/mlflow.db")
     Tracker(f"sqlite:///{tmp_path}/mlflow.db", "other", tmp_path).reconcile("other", "smoke", {}, 0)
     with pytest.raises(ValueError, match="over one data set, but has no trial; name the tracker"):
-        remembered("walking", "smoke", tmp_path, f"sqlite:///{tmp_path}/mlflow.db")
+        load_from_mlflow("walking", "smoke", tmp_path, f"sqlite:///{tmp_path}/mlflow.db")

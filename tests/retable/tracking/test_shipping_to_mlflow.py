@@ -18,7 +18,7 @@ import pytest
 from retable.cli.main import main
 from retable.store import metrics_log
 from retable.tracking.mlflow import Tracker, TrialRun, default_uri
-from retable.tracking.uploader import Shipper
+from retable.tracking.uploader import Uploader
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ..noload:DeprecationWarning")  # inside MLflow 3.17
 
@@ -66,7 +66,7 @@ def trial(results: Path, signature: str = "0123456789abcdef") -> TrialRun:
 def write(trial: TrialRun, iterations: range, attempt: int = 1) -> float:
     """Write as the loop does. Returns the longest time that a write took, in seconds."""
     longest = 0.0
-    with metrics_log.Outbox(trial.folder, attempt) as box:
+    with metrics_log.MetricsLog(trial.folder, attempt) as box:
         for iteration in iterations:
             started = time.monotonic()
             box.write(iteration, {"loss_g": iteration / 10, "loss_d": float("nan")}, kind="train")
@@ -145,16 +145,16 @@ def test_training_never_waits_and_what_was_not_delivered_comes_later(
         server.listen()
     said: list[str] = []
     uri = f"http://127.0.0.1:{server.getsockname()[1]}"
-    shipper = Shipper(Tracker(uri, "gans", results), said.append, PAUSE)
+    uploader = Uploader(Tracker(uri, "gans", results), said.append, PAUSE)
     one = trial(results)
-    shipper.watch(one)
+    uploader.watch(one)
     assert write(one, range(300)) < PATIENCE
-    shipper.finish(one.signature, "done")
+    uploader.finish(one.signature, "done")
     started = time.monotonic()
-    assert shipper.close(3) == 300 * 2 + 6 + 2 + 1  # points, scores, files, state
+    assert uploader.close(3) == 300 * 2 + 6 + 2 + 1  # points, scores, files, state
     assert time.monotonic() - started < PATIENCE
     server.close()
-    shipper._thread.join(PATIENCE)
+    uploader._thread.join(PATIENCE)
 
     until(lambda: main(["ship", "--out", str(results)]) == 0)
     check(local(results), {one.signature: "FINISHED"})
@@ -171,7 +171,7 @@ def test_a_folder_without_results_is_refused(tmp_path: Path, capsys: pytest.Capt
 
 def test_a_rerun_makes_no_duplicate_and_leaves_nothing_running(results: Path) -> None:
     states = {"a": "done", "b": "failed", "c": "stopped"}
-    first = Shipper(local(results), pytest.fail, PAUSE)
+    first = Uploader(local(results), pytest.fail, PAUSE)
     for name, state in states.items():
         first.watch(trial(results, name))
         write(trial(results, name), range(120))
@@ -179,7 +179,7 @@ def test_a_rerun_makes_no_duplicate_and_leaves_nothing_running(results: Path) ->
     assert first.close(PATIENCE) == 0
     check(local(results), {"a": "FINISHED", "b": "FAILED", "c": "KILLED"})
 
-    killed = Shipper(local(results), pytest.fail, PAUSE)
+    killed = Uploader(local(results), pytest.fail, PAUSE)
     killed.watch(trial(results, "b"))
     write(trial(results, "b"), range(100, 150), attempt=2)
     until(lambda: killed.pending() == 0)
@@ -187,7 +187,7 @@ def test_a_rerun_makes_no_duplicate_and_leaves_nothing_running(results: Path) ->
     client, experiment = local(results)._client, local(results)._experiment_id
     assert len(client.search_runs([experiment], "attributes.status = 'RUNNING'")) == 2  # b and the study
 
-    last = Shipper(local(results), pytest.fail, PAUSE)
+    last = Uploader(local(results), pytest.fail, PAUSE)
     last.reconcile("subsampling", "smoke", {**states, "b": "failed"})
     last.watch(trial(results, "c"))
     write(trial(results, "c"), range(100, 200), attempt=2)
@@ -222,9 +222,9 @@ class Flaky:
 def test_lost_requests_and_lost_answers_leave_no_trace(results: Path) -> None:
     tracker = local(results)
     flaky = tracker.__dict__["_client"] = Flaky(tracker._client)
-    shipper = Shipper(tracker, lambda message: None, PAUSE)
+    uploader = Uploader(tracker, lambda message: None, PAUSE)
     for nth, name in enumerate(("a", "b"), 1):
-        shipper.watch(trial(results, name))
+        uploader.watch(trial(results, name))
         for start in range(0, 200, 50):
             write(trial(results, name), range(start, start + 50))
             time.sleep(0.1)
@@ -232,12 +232,12 @@ def test_lost_requests_and_lost_answers_leave_no_trace(results: Path) -> None:
             if flaky.failures > 5 * nth:
                 break
             write(trial(results, name), range(start, start + 50))
-            until(lambda: shipper.pending() == 0)
-        shipper.finish(name, "done")
-    until(lambda: shipper.pending() == 0)
-    shipper.drain(PATIENCE)
+            until(lambda: uploader.pending() == 0)
+        uploader.finish(name, "done")
+    until(lambda: uploader.pending() == 0)
+    uploader.drain(PATIENCE)
     assert flaky.failures > 10
-    after = Shipper(local(results), pytest.fail, PAUSE)
+    after = Uploader(local(results), pytest.fail, PAUSE)
     after.reconcile("subsampling", "smoke", {"a": "done", "b": "done"})
     assert after.drain(PATIENCE) == 0
     check(local(results), {"a": "FINISHED", "b": "FINISHED"})
@@ -294,23 +294,23 @@ def test_a_real_server_that_hangs_dies_and_comes_back(
     try:
         said: list[str] = []
         tracker = Tracker(server.uri, "gans", results)
-        shipper = Shipper(tracker, said.append, PAUSE)
+        uploader = Uploader(tracker, said.append, PAUSE)
         one = trial(results)
-        shipper.watch(one)
+        uploader.watch(one)
         assert write(one, range(1000)) < 1.0
-        until(lambda: shipper.pending() == 0)
+        until(lambda: uploader.pending() == 0)
         server.signal(signal.SIGSTOP)
         assert write(one, range(1000, 3000)) < 1.0
         time.sleep(12)
         server.signal(signal.SIGCONT)
-        until(lambda: shipper.pending() == 0)
+        until(lambda: uploader.pending() == 0)
         server.kill()
         assert write(one, range(3000, 6000)) < 1.0
         time.sleep(4)
         server.start()
-        shipper.finish(one.signature, "done")
-        until(lambda: shipper.pending() == 0)
-        assert shipper.close(PATIENCE) == 0
+        uploader.finish(one.signature, "done")
+        until(lambda: uploader.pending() == 0)
+        assert uploader.close(PATIENCE) == 0
         assert said[-1].endswith("takes everything again.")
         (child,) = tracker._runs_of(one)
         assert shown(tracker, child.info.run_id) == written(one)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from retable.io.files import write_text
-from retable.store.metrics_log import Outbox, Point
+from retable.store.metrics_log import MetricsLog, Point
 from retable.tracking.mlflow import Tracker, TrialRun
-from retable.tracking.uploader import Shipper
+from retable.tracking.uploader import Uploader
 
 PAUSE = 0.01
 PATIENCE = 300  # seconds: nothing takes so long, on no machine; what is done sooner waits for nothing
@@ -91,9 +91,9 @@ def trial(tracker: Tracker, signature: str = "a", **changed: Any) -> TrialRun:
 
 
 def write(trial: TrialRun, iterations: range, attempt: int = 1) -> None:
-    with Outbox(trial.folder, attempt) as outbox:
+    with MetricsLog(trial.folder, attempt) as metrics_log:
         for iteration in iterations:
-            outbox.write(iteration, {"loss": iteration / 10}, kind="train")
+            metrics_log.write(iteration, {"loss": iteration / 10}, kind="train")
 
 
 def expected(iterations: range) -> dict[tuple[str, int, float | None], int]:
@@ -112,20 +112,20 @@ def silent(message: str) -> None:
 
 
 def test_points_files_and_states_arrive_in_order(tracker: FakeTracker) -> None:
-    shipper = Shipper(tracker, silent, PAUSE)
+    uploader = Uploader(tracker, silent, PAUSE)
     one = trial(tracker)
     one.folder.mkdir(parents=True)
     (one.folder / "config.json").write_text("{}")
-    shipper.watch(one)
+    uploader.watch(one)
     write(one, range(2500))
     until(lambda: len(tracker.stored.get("s/smoke/a", {})) == 2500)
     assert "s/smoke/a" not in tracker.ended
     (one.folder / "samples").mkdir()
     (one.folder / "samples" / "1.png").write_text("picture")
-    with Outbox(one.folder, 1) as outbox:
-        outbox.write(2500, {"is2048x10": 3.0}, kind="evaluation")
-    shipper.finish("a", "done", {"protocols": "is2048x10"})
-    assert shipper.close(PATIENCE) == 0
+    with MetricsLog(one.folder, 1) as metrics_log:
+        metrics_log.write(2500, {"is2048x10": 3.0}, kind="evaluation")
+    uploader.finish("a", "done", {"protocols": "is2048x10"})
+    assert uploader.close(PATIENCE) == 0
     stored = tracker.stored["s/smoke/a"]
     assert stored == {**expected(range(2500)), ("is2048x10", 2500, 3.0): 1}
     assert [iteration for _, iteration, _ in stored] == list(range(2501))
@@ -134,18 +134,18 @@ def test_points_files_and_states_arrive_in_order(tracker: FakeTracker) -> None:
     assert tracker.ended == {"s/smoke/a": "done"}
     assert tracker.studies == {("s", "smoke"): ["done"]}
     assert tracker.calls[-2:] == ["end", "end_study"]
-    assert not shipper._thread.is_alive()
+    assert not uploader._thread.is_alive()
 
 
 def test_the_next_process_goes_on_where_the_last_one_was(tracker: FakeTracker) -> None:
     one = trial(tracker, attempt={"commit": "old"})
-    first = Shipper(tracker, silent, PAUSE)
+    first = Uploader(tracker, silent, PAUSE)
     first.watch(one)
     write(one, range(10))
     assert first.close(PATIENCE) == 0
     assert tracker.ended == {"s/smoke/a": "stopped"}
 
-    second = Shipper(tracker, silent, PAUSE)
+    second = Uploader(tracker, silent, PAUSE)
     second.watch(trial(tracker, attempt={"commit": "new"}))
     write(one, range(5, 20), attempt=2)  # repeats five iterations
     until(lambda: len(tracker.stored["s/smoke/a"]) == 20)
@@ -155,7 +155,7 @@ def test_the_next_process_goes_on_where_the_last_one_was(tracker: FakeTracker) -
     assert tracker.stored["s/smoke/a"] == expected(range(20))
 
     tracker.calls.clear()
-    third = Shipper(tracker, silent, PAUSE)
+    third = Uploader(tracker, silent, PAUSE)
     third.watch(trial(tracker, tags={"cells": "more"}), "done")
     assert third.close(PATIENCE) == 0
     assert tracker.calls == ["open", "end_study"]
@@ -171,15 +171,15 @@ def test_a_failing_server_loses_and_doubles_nothing_that_the_store_would_not(tra
             raise ConnectionError("no answer")
 
     tracker.failure = fail
-    shipper = Shipper(tracker, lambda message: None, PAUSE)
+    uploader = Uploader(tracker, lambda message: None, PAUSE)
     trials = [trial(tracker, name) for name in "abc"]
     for one in trials:
-        shipper.watch(one)
+        uploader.watch(one)
         write(one, range(50))
         (one.folder / "config.json").write_text(one.signature)
-        shipper.finish(one.signature, "done")
-    until(lambda: shipper.pending() == 0)
-    assert shipper.close(PATIENCE) == 0
+        uploader.finish(one.signature, "done")
+    until(lambda: uploader.pending() == 0)
+    assert uploader.close(PATIENCE) == 0
     for one in trials:
         assert set(tracker.stored[f"s/smoke/{one.signature}"]) == set(expected(range(50)))
         assert tracker.files[f"s/smoke/{one.signature}"] == {"config.json": one.signature}
@@ -192,13 +192,13 @@ def test_a_dead_server_delays_no_one_and_the_next_run_delivers(tracker: FakeTrac
 
     tracker.failure = dead
     said: list[str] = []
-    shipper = Shipper(tracker, said.append, PAUSE)
+    uploader = Uploader(tracker, said.append, PAUSE)
     one = trial(tracker)
-    shipper.watch(one)
+    uploader.watch(one)
     write(one, range(30))
     (one.folder / "config.json").write_text("{}")
-    shipper.finish("a", "collapsed")
-    assert shipper.close(PATIENCE) == 30 + 1 + 1  # points, file, state
+    uploader.finish("a", "collapsed")
+    assert uploader.close(PATIENCE) == 30 + 1 + 1  # points, file, state
     assert len(said) == 1
     assert said[0].startswith(
         "MLflow at https://tracker.example does not take everything "
@@ -207,7 +207,7 @@ def test_a_dead_server_delays_no_one_and_the_next_run_delivers(tracker: FakeTrac
 
     tracker.failure = lambda call: None
     tracker.stored.clear()  # a fake stores before it fails
-    later = Shipper(tracker, silent, PAUSE)
+    later = Uploader(tracker, silent, PAUSE)
     later.reconcile("s", "toy", {})
     later.reconcile("s", "smoke", {})
     assert later.close(PATIENCE) == 0
@@ -223,23 +223,23 @@ def test_a_hung_server_does_not_hold_close_up(tracker: FakeTracker, monkeypatch:
         answer.wait(2 * PATIENCE)
 
     tracker.failure = hang
-    shipper = Shipper(tracker, silent, PAUSE)
+    uploader = Uploader(tracker, silent, PAUSE)
     one = trial(tracker)
-    join = shipper._thread.join
+    join = uploader._thread.join
 
     def noted(seconds: float) -> None:
         waited.append(seconds)
         join(seconds)
 
-    monkeypatch.setattr(shipper._thread, "join", noted)
-    shipper.watch(one)
+    monkeypatch.setattr(uploader._thread, "join", noted)
+    uploader.watch(one)
     write(one, range(30))
-    shipper.finish("a", "done")
-    assert shipper.close(0.2) == 31  # after the answer it would be none
+    uploader.finish("a", "done")
+    assert uploader.close(0.2) == 31  # after the answer it would be none
     assert waited == [0.2]
     answer.set()
     join(PATIENCE)
-    assert shipper.pending() == 0
+    assert uploader.pending() == 0
     assert tracker.stored["s/smoke/a"] == expected(range(30))
 
 
@@ -251,12 +251,12 @@ def test_a_server_that_is_too_slow_for_a_batch_gets_smaller_ones(tracker: FakeTr
             super().log(run_id, points)
 
     slow = Slow(tracker.results)
-    shipper = Shipper(slow, lambda message: None, PAUSE)
-    shipper.watch(trial(slow))
+    uploader = Uploader(slow, lambda message: None, PAUSE)
+    uploader.watch(trial(slow))
     write(trial(slow), range(500))
-    shipper.finish("a", "done")
-    until(lambda: shipper.pending() == 0)
-    assert shipper.close(PATIENCE) == 0
+    uploader.finish("a", "done")
+    until(lambda: uploader.pending() == 0)
+    assert uploader.close(PATIENCE) == 0
     assert slow.stored["s/smoke/a"] == expected(range(500))  # none is sent twice by one process
 
 
@@ -268,12 +268,12 @@ def test_one_refused_trial_does_not_hold_up_the_others(tracker: FakeTracker) -> 
             return super().open(trial, training, **rest)
 
     refusing, said = Refusing(tracker.results), list[str]()
-    shipper = Shipper(refusing, said.append, PAUSE)
+    uploader = Uploader(refusing, said.append, PAUSE)
     for name in "abc":
-        shipper.watch(trial(refusing, name))
+        uploader.watch(trial(refusing, name))
         write(trial(refusing, name), range(5))
-        shipper.finish(name, "done")
-    assert shipper.close(PATIENCE) == 6
+        uploader.finish(name, "done")
+    assert uploader.close(PATIENCE) == 6
     assert refusing.ended == {"s/smoke/b": "done", "s/smoke/c": "done"}
     assert len(said) == 1
 
@@ -284,15 +284,15 @@ def test_another_server_gets_all_of_it(tracker: FakeTracker) -> None:
     for place in ("sqlite:///x.db", "http://other"):
         here = FakeTracker(tracker.results)
         here.uri = place
-        shipper = Shipper(here, silent, PAUSE)
-        shipper.watch(one, "done")
-        assert shipper.close(PATIENCE) == 0
+        uploader = Uploader(here, silent, PAUSE)
+        uploader.watch(one, "done")
+        assert uploader.close(PATIENCE) == 0
         assert here.stored["s/smoke/a"] == expected(range(10))
         assert here.ended == {"s/smoke/a": "done"}
 
 
 def test_results_that_moved_are_shipped_from_where_they_are(tracker: FakeTracker, tmp_path: Path) -> None:
-    old = Shipper(tracker, silent, PAUSE)
+    old = Uploader(tracker, silent, PAUSE)
     one = trial(tracker)
     old.watch(one)
     write(one, range(3))
@@ -303,47 +303,47 @@ def test_results_that_moved_are_shipped_from_where_they_are(tracker: FakeTracker
     (tmp_path / "trials").rename(moved / "trials")
     there = FakeTracker(moved)
     there.stored = tracker.stored
-    shipper = Shipper(there, silent, PAUSE)
-    shipper.reconcile("s", "smoke", {"a": "done"})
-    assert shipper.drain(PATIENCE) == 0
+    uploader = Uploader(there, silent, PAUSE)
+    uploader.reconcile("s", "smoke", {"a": "done"})
+    assert uploader.drain(PATIENCE) == 0
     assert there.stored["s/smoke/a"] == expected(range(6))
 
 
 def test_a_replaced_artifact_is_sent_again(tracker: FakeTracker) -> None:
-    shipper = Shipper(tracker, silent, PAUSE)
+    uploader = Uploader(tracker, silent, PAUSE)
     one = trial(tracker)
     one.folder.mkdir(parents=True)
     for text in ("one", "two two"):
         write_text(one.folder / "config.json", text)  # whole, as it is written by the execution
-        shipper.watch(one)
+        uploader.watch(one)
         until(lambda text=text: tracker.files.get("s/smoke/a", {}).get("config.json") == text)  # type: ignore[misc]
-    assert shipper.close(PATIENCE) == 0
+    assert uploader.close(PATIENCE) == 0
     assert tracker.calls.count("upload") == 2
 
 
 def test_a_trial_that_another_process_took_over_is_let_be(tracker: FakeTracker) -> None:
-    shipper = Shipper(tracker, silent, PAUSE)
-    shipper.watch(trial(tracker))
+    uploader = Uploader(tracker, silent, PAUSE)
+    uploader.watch(trial(tracker))
     until(lambda: "open" in tracker.calls)
-    shipper.release("a")
-    shipper.finish("unknown", "blocked")
-    assert shipper.close(PATIENCE) == 0
+    uploader.release("a")
+    uploader.finish("unknown", "blocked")
+    assert uploader.close(PATIENCE) == 0
     assert tracker.ended == {}
     assert tracker.studies == {}
 
 
 def test_the_ledger_is_asked_about_what_is_not_trained_here(tracker: FakeTracker) -> None:
-    shipper = Shipper(tracker, silent, PAUSE)
-    shipper.watch(trial(tracker))
-    shipper.reconcile("s", "smoke", {"a": "failed", "b": "failed", "c": "running"})
+    uploader = Uploader(tracker, silent, PAUSE)
+    uploader.watch(trial(tracker))
+    uploader.reconcile("s", "smoke", {"a": "failed", "b": "failed", "c": "running"})
     until(lambda: "reconciled" in tracker.told)
     assert tracker.told["reconciled"] == {"a": "running", "b": "failed", "c": "running"}
-    assert shipper.close(PATIENCE) == 0
+    assert uploader.close(PATIENCE) == 0
 
 
 def test_after_a_killed_driver_the_ledger_says_what_became_of_its_trials(tracker: FakeTracker) -> None:
     states = {"a": "failed", "b": "running", "c": "done"}
-    killed = Shipper(tracker, silent, PAUSE)
+    killed = Uploader(tracker, silent, PAUSE)
     for name in [*states, "unknown"]:
         killed.watch(trial(tracker, name))
         write(trial(tracker, name), range(3))
@@ -352,7 +352,7 @@ def test_after_a_killed_driver_the_ledger_says_what_became_of_its_trials(tracker
     assert tracker.ended == {}
     assert tracker.studies == {}
 
-    after = Shipper(tracker, silent, PAUSE)
+    after = Uploader(tracker, silent, PAUSE)
     after.reconcile("s", "smoke", states)
     assert after.close(PATIENCE) == 0
     assert tracker.ended == {"s/smoke/a": "failed", "s/smoke/c": "done", "s/smoke/unknown": "stopped"}

@@ -22,7 +22,7 @@ from retable.trial.config import TrialConfig
 from retable.trial.distributed import Workers
 from retable.trial.learner import Best, Score
 from retable.trial.random import stream
-from retable.trial.run import Pace, Run
+from retable.trial.run import Run, WorkerThroughput
 from retable.trial.trial import Trial
 
 NAME = "accuracy8x1_bilinear32_test_data-123456"
@@ -135,10 +135,10 @@ class Watched(AssignedRun):
 
     def __init__(self, folder: Path, config: Walk) -> None:
         super().__init__(run_of(folder, config).assignment, 0, 1, torch.device("cpu"))
-        self.paces: list[tuple[int, Pace]] = []
+        self.paces: list[tuple[int, WorkerThroughput]] = []
         self.scores: list[tuple[int, dict[str, float]]] = []
 
-    def paced(self, iteration: int, pace: Pace) -> None:
+    def report_throughput(self, iteration: int, pace: WorkerThroughput) -> None:
         self.paces.append((iteration, pace))
 
     def scored(self, iteration: int, scores: Mapping[str, Score], seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Workers and synchronised batch norm, with gangs of real processes over gloo (tests/gang.py)."""
+"""Workers and synchronised batch norm, with worker groups of real processes over gloo (tests/worker group.py)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from retable.trial.distributed import SyncBatchNorm2d, Workers, unwrapped
 
 if TYPE_CHECKING:
-    from tests.conftest import Gang
+    from tests.conftest import WorkerGroup
 
 Result = dict[str, list[float]]
 SIZE = 3
@@ -61,13 +61,13 @@ def test_one_worker_is_torchs_batch_norm() -> None:
 
 
 @pytest.fixture(scope="module")
-def found(gang: Gang, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Result]]:
-    """What a gang of three found in each case, by rank."""
-    ranks = gang(__file__, SIZE, tmp_path_factory.mktemp("gang"))
+def found(worker_group: WorkerGroup, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Result]]:
+    """What a worker group of three found in each case, by rank."""
+    ranks = worker_group(__file__, SIZE, tmp_path_factory.mktemp("worker_group"))
     return {case: [rank[case] for rank in ranks] for case in CASES}
 
 
-def test_a_gangs_batch_norm_is_torchs_on_the_whole_batch(found: dict[str, list[Result]]) -> None:
+def test_a_worker_groups_batch_norm_is_torchs_on_the_whole_batch(found: dict[str, list[Result]]) -> None:
     """Values, gradients of inputs and parameters, running statistics; and a second use of the same layer."""
     parts = found["batch_norm"]
     x, norm, loss = batch_norm_case(SIZE, nn.BatchNorm2d)
@@ -94,7 +94,7 @@ def test_bfloat16_statistics_are_taken_in_float32(found: dict[str, list[Result]]
         assert part["spread"] == pytest.approx([1.0], abs=0.2)
 
 
-def test_a_gang_averages_gradients_and_gathers_in_rank_order(found: dict[str, list[Result]]) -> None:
+def test_a_worker_group_averages_gradients_and_gathers_in_rank_order(found: dict[str, list[Result]]) -> None:
     for part in found["collectives"]:
         assert part["mean"] == [2.0]
         assert part["gathered"] == [0.0, 1.0, 1.0, 2.0, 2.0, 2.0]
@@ -104,7 +104,7 @@ def test_a_gang_averages_gradients_and_gathers_in_rank_order(found: dict[str, li
         assert part["accumulated"] == [6.0]
 
 
-# What follows runs in the gang's processes.
+# What follows runs in the worker group's processes.
 
 
 def batch_norm_case(

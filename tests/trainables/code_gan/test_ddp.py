@@ -13,7 +13,7 @@ from tests.trainables.code_gan.stage_cases import BEFORE, ENCODER, GAN, learner
 from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
 
 if TYPE_CHECKING:
-    from tests.conftest import Gang
+    from tests.conftest import WorkerGroup
 
 STEPS = 5
 CONFIGS: dict[str, CodeGANConfig | AutoencoderConfig] = {
@@ -39,9 +39,9 @@ def as_worker(workers: Workers, folder: Path) -> dict[str, Losses]:
 
 
 @pytest.fixture(scope="module")
-def found(gang: Gang, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Losses]:
+def found(worker_group: WorkerGroup, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Losses]:
     """What two workers report for each config."""
-    first, second = gang(__file__, 2, tmp_path_factory.mktemp("gang"))
+    first, second = worker_group(__file__, 2, tmp_path_factory.mktemp("worker_group"))
     assert first == second
     result: dict[str, Losses] = first
     return result

@@ -61,6 +61,6 @@ def test_reconstructions() -> None:
     assert config.data == ImageSpec(size=32)
     assert config.labels()["resolution"] == 32
     assert config.labels()["trained_at"] == 16
-    assert config.lasting(7).of.iterations == 7
+    assert config.with_iterations(7).of.iterations == 7
     with pytest.raises(ValueError, match="multiple of code_divisor=4, but got 30"):
         ReconstructionConfig(of=ENCODER, resolution=30)

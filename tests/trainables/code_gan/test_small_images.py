@@ -10,11 +10,11 @@ from retable.data.decode.errors import DataError
 from retable.data.decode.spec import ImageSpec
 from retable.data.embedded.images import ensure_embedded_images
 from retable.data.scan.catalog import scan
-from retable.planning.compatibility import Fitting
+from retable.planning.compatibility import Compatibility
 from retable.trial.config import TrialConfig
 from tests.trainables.code_gan.stage_cases import JUDGE, PLANNED_ENCODER, PLANNED_GAN
 from trainables.classifiers.inception.config import Inception
-from trainables.code_gan.autoencoder.pretrained import BroughtAutoencoder
+from trainables.code_gan.autoencoder.pretrained import PretrainedAutoencoder
 from trainables.code_gan.autoencoder.reconstruction_config import ReconstructionConfig
 from trainables.code_gan.encoding.config import CodesConfig
 from trainables.code_gan.sampling.config import RealImagesConfig
@@ -56,7 +56,7 @@ def test_the_plan_and_a_run_refuse_them_before_any_is_decoded(
         replace(JUDGE, data=IMAGES),
         PLANNED_ENCODER,
         PLANNED_GAN,
-        BroughtAutoencoder(weights=HASH, code_divisor=4, code_channels=3, width=2, data=IMAGES),
+        PretrainedAutoencoder(weights=HASH, code_divisor=4, code_channels=3, width=2, data=IMAGES),
         CodesConfig(of=replace(PLANNED_ENCODER, data=LARGE), data=IMAGES),
         ReconstructionConfig(of=replace(PLANNED_ENCODER, data=LARGE), resolution=16),
         RealImagesConfig(of=PLANNED_GAN),
@@ -64,12 +64,12 @@ def test_the_plan_and_a_run_refuse_them_before_any_is_decoded(
     ids=lambda config: type(config).__name__,
 )
 def test_what_a_config_needs_is_what_it_decodes(config: TrialConfig, small: Path) -> None:
-    misfit = Fitting(scan(small)).misfit(config)
-    assert "20 too small" in misfit
+    incompatibility = Compatibility(scan(small)).incompatibility(config)
+    assert "20 too small" in incompatibility
     with pytest.raises(DataError) as refused:
         config.prepare(small)
-    assert str(refused.value) == misfit
+    assert str(refused.value) == incompatibility
 
 
 def test_inception_needs_the_images_that_it_is_shown(small: Path) -> None:
-    assert "20 too small" in Fitting(scan(small)).misfit(Inception(weights=HASH, data=IMAGES))
+    assert "20 too small" in Compatibility(scan(small)).incompatibility(Inception(weights=HASH, data=IMAGES))

@@ -292,8 +292,8 @@ def test_small_scales_have_the_embedded_sets_classes() -> None:
     uniform = replace(PAPER, evaluation=replace(PAPER.evaluation, labels="uniform"))
     assert len(CLASSES) == EMBEDDED_CLASSES
     for scale in (smoke, toy):
-        assert scale(PAPER).told_classes == EMBEDDED_CLASSES
-        assert scale(replace(PAPER, conditional=False)).told_classes == 0
+        assert scale(PAPER).num_classes == EMBEDDED_CLASSES
+        assert scale(replace(PAPER, conditional=False)).num_classes == 0
         assert scale(uniform).evaluation.labels == "uniform"
 
 

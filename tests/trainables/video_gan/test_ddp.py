@@ -23,7 +23,7 @@ from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.learner import VideoGANLearner
 
 if TYPE_CHECKING:
-    from tests.conftest import Gang
+    from tests.conftest import WorkerGroup
 
 STEPS = 5
 TINY = VideoGANConfig(
@@ -98,9 +98,9 @@ def as_worker(workers: Workers, folder: Path) -> dict[str, Losses]:
 
 
 @pytest.fixture(scope="module")
-def found(gang: Gang, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Losses]:
+def found(worker_group: WorkerGroup, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Losses]:
     """What two workers report for each config."""
-    first, second = gang(__file__, 2, tmp_path_factory.mktemp("gang"))
+    first, second = worker_group(__file__, 2, tmp_path_factory.mktemp("worker_group"))
     assert first == second  # so are the buffers of spectral norm, which DDP does not broadcast
     result: dict[str, Losses] = first
     return result

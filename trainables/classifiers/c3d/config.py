@@ -9,7 +9,7 @@ from retable.data.decode.spec import ClipSpec
 from retable.evaluation.resize import Resize
 from retable.trial.config import TrialConfig
 from retable.trial.identity import Label
-from trainables.classifiers.c3d.pretrained import BroughtC3D
+from trainables.classifiers.c3d.pretrained import PretrainedC3D
 
 if TYPE_CHECKING:
     from retable.trial.distributed import Workers
@@ -63,9 +63,9 @@ class C3DConfig(TrialConfig):
         """Frames of other sizes are resized straight to the network's, as TGANv2's code does."""
         return Resize("bilinear", self.data.size)
 
-    def with_weights(self, file: Path) -> BroughtC3D:
+    def with_weights(self, file: Path) -> PretrainedC3D:
         """The C3D in a file that `trainables.classifiers.c3d.convert` made, in the place of this one."""
-        return BroughtC3D.of(file)
+        return PretrainedC3D.of(file)
 
     def learning_rate(self, iteration: int) -> float:
         """Adam's learning rate at an iteration, from 0."""

@@ -65,7 +65,7 @@ def convert(
     """Check both files and write their content as safetensors.
 
     Args:
-        preprocessing: which of the two pipelines a study that uses the file takes (`BroughtC3D`).
+        preprocessing: which of the two pipelines a study that uses the file takes (`PretrainedC3D`).
         widths, fc, classes: sizes of the layers; the defaults are the released network's.
 
     Returns:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from retable.trial.distributed import Workers
     from retable.trial.run import Run
     from trainables.classifiers.c3d.network import CentredC3D
-    from trainables.classifiers.pretrained_learner import BroughtC3DLearner
+    from trainables.classifiers.pretrained_learner import PretrainedC3DLearner
 
 FORMAT = "retable c3d "
 """What the file's header calls itself, with the preprocessing behind it."""
@@ -34,7 +34,7 @@ MEND = "make it with `python -m trainables.classifiers.c3d.convert` (docs/classi
 
 
 @dataclass(frozen=True, kw_only=True)
-class BroughtC3D(TrialConfig):
+class PretrainedC3D(TrialConfig):
     """A C3D that is not trained here: its trial takes its accuracy on the test split, and that is all.
 
     Attributes:
@@ -105,11 +105,11 @@ class BroughtC3D(TrialConfig):
             )
         return clips.notice
 
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "BroughtC3DLearner":
+    def build(self, seed: int, run: "Run", workers: "Workers") -> "PretrainedC3DLearner":
         """The learner, which learns nothing, on this worker."""
-        from trainables.classifiers.pretrained_learner import BroughtC3DLearner
+        from trainables.classifiers.pretrained_learner import PretrainedC3DLearner
 
-        return BroughtC3DLearner(self, run, workers)
+        return PretrainedC3DLearner(self, run, workers)
 
     def classifier(self, state: Mapping[str, Any]) -> "CentredC3D":
         """The network of its learner's state, as the metrics ask for it."""

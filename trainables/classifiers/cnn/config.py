@@ -87,7 +87,7 @@ class ImageClassifierConfig(TrialConfig):
         """The learning rate's decay."""
         return "the learning rate falls to 0 at the last iteration"
 
-    def misfit(self, catalog: "Catalog") -> str:
+    def incompatibility(self, catalog: "Catalog") -> str:
         """That the data set has no classes to tell apart."""
         if len(catalog.classes) > 1:
             return ""
@@ -107,7 +107,7 @@ class ImageClassifierConfig(TrialConfig):
         from retable.data.samples.images import prepare
         from retable.data.scan.catalog import scan
 
-        if reason := self.misfit(scan(data)):
+        if reason := self.incompatibility(scan(data)):
             raise DataError(reason)
         return prepare(data, self.data, progress)
 

@@ -11,11 +11,11 @@ from retable.trial.distributed import Workers
 from retable.trial.learner import Best, Score
 from retable.trial.run import Run
 from trainables.classifiers.inception.config import Inception
-from trainables.classifiers.pretrained_learner import BroughtClassifierLearner
+from trainables.classifiers.pretrained_learner import PretrainedClassifierLearner
 
 
-class InceptionLearner(BroughtClassifierLearner):
-    """Inception-v3 as it was brought. Raises as `BroughtClassifierLearner` does, and without the extra."""
+class InceptionLearner(PretrainedClassifierLearner):
+    """Inception-v3 as it was brought. Raises as `PretrainedClassifierLearner` does, and without the extra."""
 
     best = Best("is", "max")
 

@@ -11,7 +11,7 @@ from retable.trial.identity import Label
 from trainables.code_gan.stages.checks import check_adam, check_divisor, check_least
 
 if TYPE_CHECKING:
-    from retable.figures.trained_trial import Finished
+    from retable.figures.trained_trial import TrainedTrial
     from retable.trial.distributed import Workers
     from retable.trial.figures import Figure
     from retable.trial.run import Run
@@ -91,7 +91,7 @@ class AutoencoderConfig(TrialConfig):
             "width": self.width,
         }
 
-    def judged_by(self, file: Path) -> Self:
+    def with_classifier(self, file: Path) -> Self:
         """The same: no classifier scores a reconstruction, but GANs of the same study."""
         return self
 
@@ -136,7 +136,7 @@ class AutoencoderConfig(TrialConfig):
         return Codec.of(self.code_divisor, self.code_channels, self.width, state)
 
     def figures(
-        self, finished: "Finished", samples: int, progress: Callable[[int, int], None]
+        self, finished: "TrainedTrial", samples: int, progress: Callable[[int, int], None]
     ) -> Iterator["Figure"]:
         """Test images, their reconstructions, and the errors."""
         from trainables.code_gan.figures.reconstructions import reconstructions
@@ -145,7 +145,7 @@ class AutoencoderConfig(TrialConfig):
 
     @classmethod
     def together(
-        cls, finished: Sequence["Finished"], progress: Callable[[int, int], None]
+        cls, finished: Sequence["TrainedTrial"], progress: Callable[[int, int], None]
     ) -> Iterator["Figure"]:
         """Figure 4 of the paper: the same images reconstructed from codes of several sizes."""
         from trainables.code_gan.figures.reconstructions import by_code_size

@@ -21,7 +21,7 @@ from retable.io.console import open_console
 from retable.io.files import write_bytes
 from retable.store.checkpoint import Corrupt
 from retable.store.trained import trained
-from trainables.code_gan.autoencoder.pretrained import FORMAT, SIZES, BroughtAutoencoder
+from trainables.code_gan.autoencoder.pretrained import FORMAT, SIZES, PretrainedAutoencoder
 from trainables.code_gan.config import AutoencoderConfig
 
 
@@ -60,7 +60,7 @@ def export(results: Path, prefix: str, out: Path) -> str:
             f"trial {folder.name} must be a {AutoencoderConfig.trainable}, but is a {identity['trainable']}"
         )
     config = revived(identity, folder.name).config
-    if not isinstance(config, AutoencoderConfig | BroughtAutoencoder):
+    if not isinstance(config, AutoencoderConfig | PretrainedAutoencoder):
         raise ValueError(  # noqa: TRY004 (the user gave it)
             f"trial {folder.name} is a {type(config).__name__}, which has no encoder"
         )

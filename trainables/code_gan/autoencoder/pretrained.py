@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from retable.trial.distributed import Workers
     from retable.trial.run import Run
     from trainables.code_gan.autoencoder.codec import Codec
-    from trainables.code_gan.autoencoder.pretrained_learner import BroughtAutoencoderLearner
+    from trainables.code_gan.autoencoder.pretrained_learner import PretrainedAutoencoderLearner
 
 FORMAT = "retable autoencoder"
 """What the file's header calls itself."""
@@ -29,7 +29,7 @@ MEND = "make it with `python -m trainables.code_gan.autoencoder.export` (trainab
 
 
 @dataclass(frozen=True, kw_only=True)
-class BroughtAutoencoder(TrialConfig):
+class PretrainedAutoencoder(TrialConfig):
     """F and H that are not trained here: their trial scores how images of the data set at hand come back.
 
     Attributes:
@@ -97,12 +97,14 @@ class BroughtAutoencoder(TrialConfig):
 
         return Images(data, self.data, "test", 0, progress=progress).notice
 
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "BroughtAutoencoderLearner":
+    def build(self, seed: int, run: "Run", workers: "Workers") -> "PretrainedAutoencoderLearner":
         """The learner, which learns nothing, on this worker."""
         from retable.data.samples.images import Images
-        from trainables.code_gan.autoencoder.pretrained_learner import BroughtAutoencoderLearner
+        from trainables.code_gan.autoencoder.pretrained_learner import PretrainedAutoencoderLearner
 
-        return BroughtAutoencoderLearner(self, run.folder, workers, Images(run.data, self.data, "test", seed))
+        return PretrainedAutoencoderLearner(
+            self, run.folder, workers, Images(run.data, self.data, "test", seed)
+        )
 
     def codec(self, state: Mapping[str, Any]) -> "Codec":
         """F and H of its learner's state."""
@@ -111,7 +113,7 @@ class BroughtAutoencoder(TrialConfig):
         return Codec.of(self.code_divisor, self.code_channels, self.width, state)
 
 
-AnyAutoencoder = AutoencoderConfig | BroughtAutoencoder
+AnyAutoencoder = AutoencoderConfig | PretrainedAutoencoder
 
 
 def encoder_classes(encoder: AnyAutoencoder | None, data: ImageSpec) -> str:

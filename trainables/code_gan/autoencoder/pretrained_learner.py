@@ -6,16 +6,16 @@ from typing import Any, ClassVar
 
 from safetensors.torch import load_file
 
-from retable.evaluation.pretrained_learner import BroughtLearner
+from retable.evaluation.pretrained_learner import PretrainedLearner
 from retable.trial.distributed import Workers
 from retable.trial.learner import Best, Score
-from trainables.code_gan.autoencoder.pretrained import BroughtAutoencoder
+from trainables.code_gan.autoencoder.pretrained import PretrainedAutoencoder
 from trainables.code_gan.autoencoder.reconstruction import HeldOut, reconstruction_scores
 
 PARTS = ("encoder", "decoder")
 
 
-class BroughtAutoencoderLearner(BroughtLearner):
+class PretrainedAutoencoderLearner(PretrainedLearner):
     """F and H as they were brought.
 
     Args:
@@ -29,7 +29,9 @@ class BroughtAutoencoderLearner(BroughtLearner):
 
     best: ClassVar[Best] = Best("mse01", "min")
 
-    def __init__(self, config: BroughtAutoencoder, folder: Path, workers: Workers, images: HeldOut) -> None:
+    def __init__(
+        self, config: PretrainedAutoencoder, folder: Path, workers: Workers, images: HeldOut
+    ) -> None:
         super().__init__(folder, "--encoder")
         self.config, self.workers, self.images = config, workers, images
         tensors = load_file(self.file, device=str(workers.device))

@@ -42,7 +42,7 @@ class PlainImages:
         return to_model(images.to(self.device))
 
 
-class Draws(Protocol):
+class RandomDraws(Protocol):
     """The part of `retable.data.samples.images.Images` that says which image a sample is."""
 
     def drawn(self, iteration: int, index: int) -> tuple[int, bool]:
@@ -59,7 +59,7 @@ class StoredCodes:
         copies: codes of each image: 2 where its mirror image has one too, else 1.
     """
 
-    def __init__(self, codes: StoredArrays, images: Draws, copies: int) -> None:
+    def __init__(self, codes: StoredArrays, images: RandomDraws, copies: int) -> None:
         self.codes, self.images, self.copies = codes, images, copies
 
     def batch(self, iteration: int, indices: Sequence[int]) -> Tensor:

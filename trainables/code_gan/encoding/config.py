@@ -65,13 +65,13 @@ class CodesConfig(TrialConfig):
     def canonical(self) -> Self:
         return replace(self, of=self.of.canonical())
 
-    def judged_by(self, file: Path) -> Self:
+    def with_classifier(self, file: Path) -> Self:
         """The same: no classifier scores codes."""
         return self
 
-    def lasting(self, iterations: int) -> Self:
+    def with_iterations(self, iterations: int) -> Self:
         """Of the autoencoder trained for that many iterations."""
-        return replace(self, of=self.of.lasting(iterations))
+        return replace(self, of=self.of.with_iterations(iterations))
 
     def labels(self) -> Mapping[str, Label]:
         """Those of the autoencoder; `resolution` is that of what is encoded."""

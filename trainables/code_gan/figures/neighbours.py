@@ -14,7 +14,7 @@ from retable.data.samples.split import spread
 from retable.evaluation.features import ClassifierConfig, FeatureExtractor
 from retable.evaluation.real import RealImages, real_features
 from retable.figures.kinds import Curves, Sheet
-from retable.figures.trained_trial import Finished
+from retable.figures.trained_trial import TrainedTrial
 from retable.io.media import Pixels
 from retable.metrics.nearest import nearest
 from retable.report.plots.lines import Line, LinePanel
@@ -71,7 +71,7 @@ class TrainingImages:
         judge: the classifier whose features are compared.
     """
 
-    def __init__(self, images: Images, judge: Finished) -> None:
+    def __init__(self, images: Images, judge: TrainedTrial) -> None:
         self.real = RealImages(images, 2 if images.spec.flip else 1)
         self.extractor = FeatureExtractor.load(judge.folder, judge.trial.config, judge.device)
         workers = Workers(0, 1, judge.device)
@@ -115,7 +115,7 @@ def small(x_NCHW: Tensor) -> Tensor:
 
 def neighbours(
     config: CodeGANConfig,
-    finished: Finished,
+    finished: TrainedTrial,
     sampler: Sampler,
     samples: int,
     progress: Callable[[int, int], None],

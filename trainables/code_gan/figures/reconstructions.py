@@ -14,7 +14,7 @@ from retable.data.samples.images import Images
 from retable.data.samples.pixels import to_model, to_uint8
 from retable.data.samples.split import spread
 from retable.figures.kinds import Sheet
-from retable.figures.trained_trial import Finished
+from retable.figures.trained_trial import TrainedTrial
 from retable.trial.figures import Figure
 from trainables.code_gan.autoencoder.codec import Codec
 from trainables.code_gan.config import AutoencoderConfig
@@ -30,7 +30,7 @@ ERRORS = (
 )
 
 
-def reconstructions(finished: Finished) -> Iterator[Figure]:
+def reconstructions(finished: TrainedTrial) -> Iterator[Figure]:
     """Of one autoencoder, at the size that it was trained at.
 
     Raises:
@@ -44,7 +44,7 @@ def reconstructions(finished: Finished) -> Iterator[Figure]:
     )
 
 
-def by_code_size(finished: Sequence[Finished]) -> Iterator[Figure]:
+def by_code_size(finished: Sequence[TrainedTrial]) -> Iterator[Figure]:
     """Of several autoencoders of the same images and seed, from large codes to small ones.
 
     Images are four times as large as in training, as the paper's, or as in training where the files are too small.
@@ -52,7 +52,7 @@ def by_code_size(finished: Sequence[Finished]) -> Iterator[Figure]:
     Raises:
         NothingToDraw: the data set is not here.
     """
-    groups: dict[tuple[ImageSpec, int], list[Finished]] = {}
+    groups: dict[tuple[ImageSpec, int], list[TrainedTrial]] = {}
     for one in sorted(finished, key=lambda one: _config(one).code_divisor):
         groups.setdefault((_config(one).data, one.trial.seed), []).append(one)
     for number, several in enumerate((group for group in groups.values() if len(group) > 1), start=1):
@@ -79,7 +79,7 @@ def by_code_size(finished: Sequence[Finished]) -> Iterator[Figure]:
         )
 
 
-def _rows(x_NCHW: Tensor, codes: Mapping[str, Finished]) -> tuple[np.ndarray, list[str]]:
+def _rows(x_NCHW: Tensor, codes: Mapping[str, TrainedTrial]) -> tuple[np.ndarray, list[str]]:
     """Stills (rows, N, 3, S, S), the originals first, and what stands before each row."""
     rows, texts = [to_uint8(x_NCHW)], ["input"]
     for name, finished in codes.items():
@@ -96,16 +96,16 @@ def _reconstructed(codec: Codec, x_NCHW: Tensor, device: torch.device) -> Tensor
     return torch.cat([codec.decode(codec.encode(x[None].to(device))).cpu() for x in x_NCHW])
 
 
-def _test_images(finished: Finished, size: int) -> Tensor:
+def _test_images(finished: TrainedTrial, size: int) -> Tensor:
     """Images (N, 3, size, size) in [-1, 1]."""
     images = Images(finished.data(), replace(_config(finished).data, size=size), "test", 0)
     return to_model(images.evaluation_batch(spread(SHOWN, len(images)))[0])
 
 
-def _code(finished: Finished) -> str:
+def _code(finished: TrainedTrial) -> str:
     config = _config(finished)
     return f"h/{config.code_divisor} × {config.code_channels}"
 
 
-def _config(finished: Finished) -> AutoencoderConfig:
+def _config(finished: TrainedTrial) -> AutoencoderConfig:
     return cast(AutoencoderConfig, finished.trial.config)

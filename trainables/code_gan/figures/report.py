@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from retable.figures.trained_trial import Finished
+from retable.figures.trained_trial import TrainedTrial
 from retable.trial.figures import Figure
 from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.figures.neighbours import neighbours
@@ -11,7 +11,7 @@ from trainables.code_gan.figures.samples import interpolation, samples
 
 
 def everything(
-    config: CodeGANConfig, finished: Finished, count: int, progress: Callable[[int, int], None]
+    config: CodeGANConfig, finished: TrainedTrial, count: int, progress: Callable[[int, int], None]
 ) -> Iterator[Figure]:
     """Samples, Figure 10, and nearest neighbours.
 

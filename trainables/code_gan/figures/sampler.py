@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from retable.data.samples.pixels import to_uint8
-from retable.figures.trained_trial import Finished
+from retable.figures.trained_trial import TrainedTrial
 from retable.io.media import Pixels
 from trainables.code_gan.autoencoder.codec import Codec
 from trainables.code_gan.config import CodeGANConfig
@@ -28,7 +28,9 @@ class Sampler:
         self.synthesis, self.z_dim, self.device = synthesis, z_dim, device
 
     @classmethod
-    def of(cls, config: CodeGANConfig, finished: Finished, state: Mapping[str, Any] | None = None) -> Self:
+    def of(
+        cls, config: CodeGANConfig, finished: TrainedTrial, state: Mapping[str, Any] | None = None
+    ) -> Self:
         """That of a finished trial, at its best snapshot or in a state that it had before.
 
         Raises:
@@ -52,7 +54,7 @@ class Sampler:
         return np.asarray(to_uint8(self.images(self.noise(indices))))
 
 
-def _codec(config: CodeGANConfig, finished: Finished) -> Codec | None:
+def _codec(config: CodeGANConfig, finished: TrainedTrial) -> Codec | None:
     """The trained autoencoder that the trial requires, if it is one of codes."""
     encoder = config.encoder if config.accelerate else None
     if encoder is None:

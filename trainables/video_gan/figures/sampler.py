@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from retable.data.samples.clips import to_uint8
-from retable.figures.trained_trial import Finished
+from retable.figures.trained_trial import TrainedTrial
 from retable.io.media import Pixels
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.modules.generator import Generator
@@ -55,7 +55,7 @@ class Sampler:
         self.config, self.generator, self.device = config, generator, device
 
     @classmethod
-    def of(cls, config: VideoGANConfig, finished: Finished) -> Self:
+    def of(cls, config: VideoGANConfig, finished: TrainedTrial) -> Self:
         """The generator of a finished trial's best snapshot."""
         generator = build_generator(config)
         generator.load_state_dict(finished.state()["generator"])
@@ -64,11 +64,11 @@ class Sampler:
     def shown(self, indices: Sequence[int]) -> Codes:
         """Samples for grids: those of a column (number modulo 6) share a class, spread over all classes."""
         columns = [index % COLUMNS for index in indices]
-        return self._codes(indices, [column * self.config.told_classes // COLUMNS for column in columns])
+        return self._codes(indices, [column * self.config.num_classes // COLUMNS for column in columns])
 
     def measured(self, indices: Sequence[int]) -> Codes:
         """Samples for numbers: the classes in turn."""
-        return self._codes(indices, [index % max(self.config.told_classes, 1) for index in indices])
+        return self._codes(indices, [index % max(self.config.num_classes, 1) for index in indices])
 
     def videos(self, codes: Codes, level: int = 4) -> Tensor:
         """Videos (N, 3, T, H, W) in (-1, 1) of up to `BATCH` samples, as that level's rendering block has them."""

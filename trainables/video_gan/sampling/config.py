@@ -83,10 +83,10 @@ class SamplingConfig(ScoringConfig):
         """The classifier that IS and FID are taken with."""
         return (self.protocol.classifier,)
 
-    def judged_by(self, file: Path) -> Self:
+    def with_classifier(self, file: Path) -> Self:
         """This config scored by a classifier that the user brings, and what is sampled too."""
-        own = None if self.evaluation is None else self.evaluation.judged_by(file)
-        return replace(self, of=self.of.judged_by(file), evaluation=own)
+        own = None if self.evaluation is None else self.evaluation.with_classifier(file)
+        return replace(self, of=self.of.with_classifier(file), evaluation=own)
 
     def build(self, seed: int, run: "Run", workers: "Workers") -> "VideoGANSampler":
         """The trained generator on this worker."""

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from retable.figures.compare import comparison
 from retable.figures.kinds import Curves, Film
-from retable.figures.trained_trial import Finished, NothingToDraw, find, identities, opened
+from retable.figures.trained_trial import NothingToDraw, TrainedTrial, find, identities, opened
 from retable.io.console import counting
 from retable.io.files import write_json
 from retable.planning.plan import Plan, PlannedTrial
@@ -72,7 +72,7 @@ def draw_study(
     required = {signature for planned in (*begun, *absent) for signature in planned.requires}
     asked = False
     figures: dict[str, list[Figure]] = {}
-    drawn: list[Finished] = []
+    drawn: list[TrainedTrial] = []
     missing = 0
     for planned in begun:
         try:
@@ -128,7 +128,7 @@ def _has_figures(trial: Trial) -> bool:
     return type(trial.config).figures is not TrialConfig.figures
 
 
-def _draw(finished: Finished, results: Path, samples: int, console: Console) -> list[Figure]:
+def _draw(finished: TrainedTrial, results: Path, samples: int, console: Console) -> list[Figure]:
     """Draw a trial's figures; last comes ``figures.json``, which says what they are.
 
     Returns:
@@ -167,7 +167,7 @@ def _draw(finished: Finished, results: Path, samples: int, console: Console) -> 
 
 def _draw_together(
     figures: Mapping[str, Sequence[Figure]],
-    drawn: Sequence[Finished],
+    drawn: Sequence[TrainedTrial],
     folder: Path,
     stamp: str,
     console: Console,

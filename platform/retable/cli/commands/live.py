@@ -14,9 +14,9 @@ from rich.text import Text
 
 from retable.cli.commands.time_left import Spent, time_left
 from retable.execution.execution import Execution
-from retable.execution.progress import Following
+from retable.execution.progress import TrialProgress
 from retable.io.console import LINE_SECONDS
-from retable.io.periodic import repeated
+from retable.io.periodic import periodic
 from retable.planning.plan import PlannedTrial
 from retable.store.assignment import Assignment
 from retable.store.ledger import FINISHED
@@ -29,7 +29,7 @@ class _Bar:
     """One running trial."""
 
     planned: PlannedTrial
-    following: Following
+    following: TrialProgress
     started: float = field(default_factory=time.monotonic)
     first_sign: float | None = None
 
@@ -62,7 +62,7 @@ class _Bar:
         )
 
 
-class Board:
+class LiveView:
     """Watches an execution; on a terminal a live table, elsewhere a line every few seconds."""
 
     def __init__(self, console: Console) -> None:
@@ -76,7 +76,9 @@ class Board:
     def began(self, planned: PlannedTrial, assignment: Assignment) -> None:
         """A trial's attempt has begun."""
         with self._lock:
-            self._bars[planned.signature] = _Bar(planned, Following(assignment.folder, assignment.attempt))
+            self._bars[planned.signature] = _Bar(
+                planned, TrialProgress(assignment.folder, assignment.attempt)
+            )
         if assignment.split > 1:
             words = f"{planned.name} again, with micro-batches cut in {assignment.split}: they did not fit"
             self.console.print(Text(words, style="yellow"))
@@ -92,7 +94,7 @@ class Board:
                 self._ended.append(bar.spent(ended=True))
         took = "" if bar is None else f" in {_duration(time.monotonic() - bar.started)}, {bar.words}"
         if self._execution is not None and self._execution.states[planned.signature] == "waiting":
-            state = "again"  # it goes on with another gang
+            state = "again"  # it goes on with another worker group
         self.console.print(Text(f"{state:>9}  {planned.name}{took}", style=STYLES.get(state, "red")))
         if message:
             self.console.print(Text(message.strip().splitlines()[-1], style="dim"))
@@ -105,7 +107,7 @@ class Board:
             with Live(get_renderable=self._table, console=self.console, refresh_per_second=1, transient=True):
                 yield
             return
-        with repeated(self._speak, LINE_SECONDS, "board"):
+        with periodic(self._speak, LINE_SECONDS, "board"):
             yield
 
     def _refreshed(self) -> list[_Bar]:

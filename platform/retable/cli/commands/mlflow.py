@@ -10,13 +10,13 @@ from rich.text import Text
 
 from retable.report.results.load import Result, parse_results
 from retable.store.ledger import Ledger
-from retable.tracking.delivery import Parcel
+from retable.tracking.delivery import Delivery
 from retable.tracking.mlflow import TrackedTrial, Tracker, default_uri
-from retable.tracking.uploader import ship_all
+from retable.tracking.uploader import upload_all
 
 
 @dataclass(frozen=True)
-class Remembered:
+class MlflowResults:
     """The trials of one study at one scale, over one data set.
 
     Attributes:
@@ -38,7 +38,7 @@ class Remembered:
         )
 
 
-def remembered(study: str, scale: str, results: Path, uri: str) -> Remembered:
+def load_from_mlflow(study: str, scale: str, results: Path, uri: str) -> MlflowResults:
     """What the tracker holds of a study at a scale. Of a trial that was trained in several places, the latest result.
 
     Args:
@@ -64,7 +64,7 @@ def remembered(study: str, scale: str, results: Path, uri: str) -> Remembered:
             f"MLflow at {tracker.place} must hold trials of {study} at scale {scale} over one data set, but has {found}; "
             "name the tracker (--from-mlflow URI) and the scale (--scale) that they were trained at"
         )
-    return Remembered(data.pop(), trials)
+    return MlflowResults(data.pop(), trials)
 
 
 SECONDS = 600.0
@@ -79,13 +79,13 @@ def ship(results: Path, console: Console) -> int:
     Raises:
         ValueError: no trial of a study is in the folder.
     """
-    if next(Parcel.all(results), None) is None:
+    if next(Delivery.all(results), None) is None:
         raise ValueError(f"{results} holds nothing for MLflow: name with --out the folder that a study wrote")
     states: dict[str, str] = {}
     if (path := results / "ledger.db").exists():
         with Ledger(path) as ledger:
             states = {record.signature: record.state for record in ledger.trials()}
-    pending = ship_all(results, states, lambda why: console.print(Text(why, style="yellow")), SECONDS)
+    pending = upload_all(results, states, lambda why: console.print(Text(why, style="yellow")), SECONDS)
     if pending:
         console.print(
             f"{pending:,} points, files and states could not be delivered. Run the same command again."

@@ -11,7 +11,7 @@ from retable.io.console import counting
 from retable.planning.duration import Machine
 
 if TYPE_CHECKING:
-    from retable.planning.forecast import Outlook
+    from retable.planning.forecast import Forecast
 
 
 def show_plan(
@@ -21,12 +21,12 @@ def show_plan(
 
     Args:
         requests: for one study or more, alike but for that; their plans are told as one.
-        as_json: print `Outlook.to_json` and nothing else; what else there is to say goes to stderr.
+        as_json: print `Forecast.to_json` and nothing else; what else there is to say goes to stderr.
 
     Returns:
         The exit code: 2 where training would not start, as its own then is.
     """
-    from retable.planning.estimate import look_ahead
+    from retable.planning.estimate import estimate
 
     aside = Console(stderr=True) if as_json else console
     first = requests[0]
@@ -34,28 +34,28 @@ def show_plan(
     fingerprint = ABSENT if catalog is None else catalog.fingerprint
     plans = [request.plan(fingerprint) for request in requests]
     with counting(aside, "Counting what steps cost") as progress:
-        outlook = look_ahead(
+        forecast = estimate(
             plans, first.results, _records(first), machine, catalog=catalog, progress=progress
         )
     if as_json:
-        console.print_json(data=outlook.to_json(), indent=2)
+        console.print_json(data=forecast.to_json(), indent=2)
     else:
-        _print_plan(requests, outlook, console)
-    if outlook.refusal:
-        aside.print(Text(f"Training would not start: {outlook.refusal}", style="red"))
+        _print_plan(requests, forecast, console)
+    if forecast.refusal:
+        aside.print(Text(f"Training would not start: {forecast.refusal}", style="red"))
         return 2
     return 0
 
 
-def _print_plan(requests: Sequence[Request], outlook: "Outlook", console: Console) -> None:
-    from retable.report.plan.table import print_outlook
+def _print_plan(requests: Sequence[Request], forecast: "Forecast", console: Console) -> None:
+    from retable.report.plan.table import print_forecast
 
     papers = dict.fromkeys(request.study.paper for request in requests)
-    console.print(Text(f"{'; '.join(papers)}, scale {outlook.scale}", style="bold"))
-    print_outlook(outlook, console)
+    console.print(Text(f"{'; '.join(papers)}, scale {forecast.scale}", style="bold"))
+    print_forecast(forecast, console)
     states = {signature: record.state for signature, record in _records(requests[0]).items()}
     for request in requests:
-        show_searches(request, outlook.data, states, console)
+        show_searches(request, forecast.data, states, console)
         if request.study.searches:
             console.print(
                 "The trials above are those that are sure to come: a search asks for the rest of its points as it runs, "

@@ -12,7 +12,7 @@ from retable.planning.plan import make_plan
 from retable.study.study import Study
 
 if TYPE_CHECKING:
-    from retable.cluster.jobs.client import Remote
+    from retable.cluster.jobs.client import ClusterClient
 
 LOOKS = ("plan", "status", "table")
 """What a study's file does without training."""
@@ -37,7 +37,7 @@ def on_cluster(study: Study[Any], given: argparse.Namespace, typed: Sequence[str
     return remote.logs(follow=given.follow) if given.verb == "logs" else remote.stop()
 
 
-def run_elsewhere(
+def run_remote(
     study: Study[Any],
     file: Path,
     given: argparse.Namespace,
@@ -56,13 +56,13 @@ def run_elsewhere(
 
 def _there(
     study: Study[Any], file: Path, place: str, given: argparse.Namespace, console: Console
-) -> "Remote":
+) -> "ClusterClient":
     """The study there, seen to be one that can run there, as far as that is known here.
 
     Raises:
         ValueError: an option can't be, or makes no sense there.
     """
-    from retable.cluster.jobs.client import Remote, check_paths
+    from retable.cluster.jobs.client import ClusterClient, check_paths
 
     words: list[str] = []
     if "scale" in given:
@@ -76,7 +76,7 @@ def _there(
             "submit takes neither --address nor --out: a cluster's results are where its RETABLE_STORAGE says, and "
             "`retable table --out DIR` brings tables here"
         )
-    return Remote(place=place, file=file, study=study.name, chosen=tuple(words), console=console)
+    return ClusterClient(place=place, file=file, study=study.name, chosen=tuple(words), console=console)
 
 
 def chosen(given: argparse.Namespace) -> list[str]:

@@ -17,7 +17,7 @@ from retable.study.study import Study
 
 if TYPE_CHECKING:
     from retable.data.scan.catalog import Catalog
-    from retable.search.cell import Tuning
+    from retable.search.cell import TunedCell
     from retable.store.records import TrialRecord
 
 ABSENT = "absent"
@@ -79,7 +79,7 @@ class Request:
             winners=winners,
         )
 
-    def tunings(self, data: str) -> "list[Tuning[Any]]":
+    def tunings(self, data: str) -> "list[TunedCell[Any]]":
         """The cells of the study's searches, with what was asked so far."""
         if not self.study.searches:
             return []

@@ -15,8 +15,8 @@ from retable.cli.commands.plan import show_searches
 from retable.cli.commands.request import ABSENT, Request, ledger_states
 from retable.cli.commands.tables import report
 from retable.data.datasets import locate
-from retable.evaluation.pretrained import Brought, bring, read_weights
-from retable.execution.restart import begin_anew
+from retable.evaluation.pretrained import Pretrained, bring, read_weights
+from retable.execution.restart import restart
 from retable.execution.retries import CAUSES, failure_class
 from retable.io.console import counting
 from retable.planning.plan import Plan, PlannedTrial
@@ -42,7 +42,7 @@ def retry(request: Request, console: Console, trial: str | None = None) -> int:
     request = replace(request, retries=replace(request.retries, asked=asked))
     root, plan = _prepared(request, console)
     if trial is not None:
-        _begin_anew(request, plan, trial, console)
+        _restart(request, plan, trial, console)
     return _run(request, plan, root, console)
 
 
@@ -52,7 +52,7 @@ def extend(request: Request, console: Console) -> int:
     Raises:
         ValueError: neither was asked for, or longer training would be no continuation of what there is.
     """
-    from retable.execution.extension import why_anew
+    from retable.execution.extension import why_restarted
 
     if request.scale.iterations is None and request.seeds is None:
         raise ValueError(
@@ -61,7 +61,7 @@ def extend(request: Request, console: Console) -> int:
     root, plan = _prepared(request, console)
     if request.scale.iterations is not None:
         with Ledger(request.results / "ledger.db") as ledger:
-            reasons = why_anew(plan, ledger.trials(), request.results / "trials")
+            reasons = why_restarted(plan, ledger.trials(), request.results / "trials")
         if reasons:
             told = "\n".join(f"  {name}: {why}" for name, why in reasons.items())
             raise ValueError(
@@ -77,7 +77,7 @@ def run(request: Request, console: Console) -> int:
     return _run(request, plan, root, console)
 
 
-def _begin_anew(request: Request, plan: Plan[Any], trial: str, console: Console) -> None:
+def _restart(request: Request, plan: Plan[Any], trial: str, console: Console) -> None:
     """Make a finished trial one that this run begins."""
     from retable.execution.sync import Storage
 
@@ -98,7 +98,7 @@ def _begin_anew(request: Request, plan: Plan[Any], trial: str, console: Console)
         if record.state not in FINISHED:
             console.print(Text(f"Trial {record.signature} ({record.name}) is {record.state}: it goes on."))
             return
-        aside = begin_anew(request.results, ledger, record.signature)
+        aside = restart(request.results, ledger, record.signature)
     console.print(
         Text(
             f"Trial {record.signature} ({record.name}) is trained from its start again; what it left is in {aside}. Trials "
@@ -153,7 +153,7 @@ def _prepared(request: Request, console: Console) -> tuple[Path, Plan[Any]]:
     """
     from retable.data.decode.errors import DataError
     from retable.data.scan.catalog import scan
-    from retable.planning.compatibility import Fitting
+    from retable.planning.compatibility import Compatibility
 
     console.print(
         Text(f"{request.study.paper}", style="bold"),
@@ -174,8 +174,10 @@ def _prepared(request: Request, console: Console) -> tuple[Path, Plan[Any]]:
     plan = request.plan(catalog.fingerprint, winners=False)
     notices: dict[str, None] = {}
     to_come = [planned for tuning in request.tunings(plan.data) for planned in tuning.base]
-    fitting = Fitting(catalog)
-    if reason := next(filter(None, (fitting.misfit(planned.trial.config) for planned in to_come)), ""):
+    fitting = Compatibility(catalog)
+    if reason := next(
+        filter(None, (fitting.incompatibility(planned.trial.config) for planned in to_come)), ""
+    ):
         raise DataError(reason)
     plan, reasons = fitting.possible(plan)
     if reasons:
@@ -203,14 +205,17 @@ def _obstacles(plan: Plan[Any]) -> list[str]:
 
 def _train(request: Request, plan: Plan[Any], root: Path, console: Console) -> tuple[dict[str, str], bool]:
     """Train what is missing, and bring MLflow up to date. Returns each trial's state, and whether it was told to stop."""
-    from retable.cli.commands.live import Board
+    from retable.cli.commands.live import LiveView
     from retable.execution.execution import Execution
     from retable.execution.sync import Storage
-    from retable.tracking.observer import Showing
+    from retable.tracking.observer import TrackingObserver
 
     request.results.mkdir(parents=True, exist_ok=True)
-    board = Board(console)
-    with Ledger(request.results / "ledger.db") as ledger, Showing(request.results, plan, console) as showing:
+    board = LiveView(console)
+    with (
+        Ledger(request.results / "ledger.db") as ledger,
+        TrackingObserver(request.results, plan, console) as showing,
+    ):
         storage = Storage.of(request.results)
         observers = (board, showing) if storage is None else (storage, board, showing)
         execution = Execution(
@@ -251,7 +256,7 @@ def _bring(request: Request, execution: "Execution") -> None:
     for planned in execution.plan.trials:
         config = planned.trial.config
         waiting = execution.states[planned.signature] == "waiting"
-        if waiting and isinstance(config, Brought) and config.weights in files:
+        if waiting and isinstance(config, Pretrained) and config.weights in files:
             bring(files[config.weights], execution.folder(planned.signature))
 
 
@@ -261,12 +266,12 @@ def _searching(request: Request, execution: "Execution", console: Console) -> It
     if not request.study.searches:
         yield
         return
-    from retable.search.controller import Searching, alone
+    from retable.search.controller import SearchController, alone
     from retable.search.optuna import Storage
 
     url = request.storage or f"sqlite:///{request.results.resolve() / 'optuna.db'}"
     with alone(request.results / "search" / request.study.name), closing(Storage(url)) as storage:
-        Searching(
+        SearchController(
             execution,
             request.tunings(execution.plan.data),
             storage,

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from retable.cli.commands.request import Request, fingerprint_if_here
-from retable.execution.progress import Following
+from retable.execution.progress import TrialProgress
 from retable.execution.retries import failure_class
 from retable.planning.plan import PlannedTrial
 from retable.report.plan.table import SHORT
@@ -64,7 +64,7 @@ def _row(request: Request, planned: PlannedTrial, record: TrialRecord | None) ->
     total = planned.trial.config.iterations
     at, words = record.iteration, _last_line(last.message)
     if record.state == "running":
-        following = Following(request.results / "trials" / record.signature, last.number)
+        following = TrialProgress(request.results / "trials" / record.signature, last.number)
         following.refresh()
         at, words = following.iteration, following.words(planned.trial.config)
     return [

@@ -17,9 +17,9 @@ def show_tables(request: Request, console: Console) -> int:
     """Print and export the tables of what has been trained so far. Trains nothing."""
     if request.from_mlflow is None:
         return report(request, request.plan(fingerprint_if_here(request, console)), console)
-    from retable.cli.commands.mlflow import remembered
+    from retable.cli.commands.mlflow import load_from_mlflow
 
-    found = remembered(request.study.name, request.scale.name, request.results, request.from_mlflow)
+    found = load_from_mlflow(request.study.name, request.scale.name, request.results, request.from_mlflow)
     plan = request.plan(found.data)
     return _print_and_export(plan, found.outcomes, request.exports or request.results, console)
 
@@ -27,7 +27,7 @@ def show_tables(request: Request, console: Console) -> int:
 def report(request: Request, plan: Plan[Any], console: Console) -> int:
     """Print and export the tables of a folder of results."""
     from retable.report.results.load import load_results
-    from retable.tracking.delivery import Parcel
+    from retable.tracking.delivery import Delivery
 
     records = _records(request)
     states, messages = _told(records)
@@ -38,7 +38,7 @@ def report(request: Request, plan: Plan[Any], console: Console) -> int:
             console.print(searched.rendered(), "")
             written = searched.export((request.exports or request.results) / "search" / request.study.name)
             console.print(f"{len(written)} files are in {written[0].parent}.\n")
-    runs = Parcel.runs(request.results, request.study.name, request.scale.name)
+    runs = Delivery.runs(request.results, request.study.name, request.scale.name)
     recorded = {key: record.result for key, record in records.items() if record.result}
     load = partial(
         load_results, request.results, states=states, messages=messages, runs=runs, recorded=recorded

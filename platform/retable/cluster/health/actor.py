@@ -14,7 +14,7 @@ from retable.doctor.examine import Machine, Subject, examine
 from retable.doctor.storage import Mark, Reading
 
 
-class Examiner:
+class HealthActor:
     """One node's answers. Its methods do what the functions of the same name in `retable.doctor` do."""
 
     @classmethod

@@ -12,7 +12,7 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError
 
 from retable.cluster.connect import joined
-from retable.cluster.health.actor import Examiner
+from retable.cluster.health.actor import HealthActor
 from retable.doctor import access, all_reduce, clock, packages, storage, tracker
 from retable.doctor.all_reduce import Timing
 from retable.doctor.clock import membership
@@ -40,7 +40,7 @@ class Node:
     address: str
     gpus: float
     head: bool
-    examiner: Any
+    health_actor: Any
 
 
 def examine_cluster(address: str, place: str, expected: Sequence[str] = ()) -> tuple[Finding, ...]:
@@ -100,7 +100,7 @@ def _nodes() -> list[Node]:
                 address=node["NodeManagerAddress"],
                 gpus=node["Resources"].get("GPU", 0),
                 head=HEAD in node["Resources"],
-                examiner=Examiner.on(number),
+                health_actor=HealthActor.on(number),
             )
         )
     return nodes
@@ -123,7 +123,7 @@ def _answers(check: str, asked: Mapping[str, Any]) -> tuple[dict[str, Any], list
 
 def _machines(nodes: Sequence[Node], place: str) -> tuple[dict[str, Machine], list[Finding]]:
     asked = {
-        node.name: node.examiner.examine.remote(
+        node.name: node.health_actor.examine.remote(
             Subject(place, in_cluster=True, gpus=node.gpus, tracker=node.head)
         )
         for node in nodes
@@ -132,22 +132,24 @@ def _machines(nodes: Sequence[Node], place: str) -> tuple[dict[str, Machine], li
 
 
 def _clock(node: Node) -> Finding:
-    return clock.clock(clock.measured(lambda: float(ray.get(node.examiner.now.remote(), timeout=SECONDS))))
+    return clock.clock(
+        clock.measured(lambda: float(ray.get(node.health_actor.now.remote(), timeout=SECONDS)))
+    )
 
 
 def _storage(nodes: Sequence[Node], place: str) -> list[Finding]:
     """Every node writes a mark, then reads everybody's."""
-    written, findings = _answers(storage.CHECK, {n.name: n.examiner.write.remote(place) for n in nodes})
+    written, findings = _answers(storage.CHECK, {n.name: n.health_actor.write.remote(place) for n in nodes})
     marks = {name: mark for name, mark in written.items() if isinstance(mark, storage.Mark)}
     findings += [
         storage.unwritable(place, reason).on(name)
         for name, reason in written.items()
         if isinstance(reason, str)
     ]
-    readers = {node.name: node.examiner.read.remote(place, marks) for node in nodes if node.name in marks}
+    readers = {node.name: node.health_actor.read.remote(place, marks) for node in nodes if node.name in marks}
     readings, lost = _answers(storage.CHECK, readers)
     findings += lost + [storage.judged(place, seen).on(name) for name, seen in readings.items()]
-    removed = {n.name: n.examiner.remove.remote(place, marks[n.name]) for n in nodes if n.name in marks}
+    removed = {n.name: n.health_actor.remove.remote(place, marks[n.name]) for n in nodes if n.name in marks}
     return findings + _answers(storage.CHECK, removed)[1]
 
 
@@ -156,7 +158,7 @@ def _all_reduces(nodes: Sequence[Node], machines: Mapping[str, Machine]) -> list
     if len(nodes) == 1:
         between = f"two processes of {nodes[0].name}"
         backends = ["gloo", *(["nccl"] if machines[nodes[0].name].gpus >= 2 else [])]
-        asked = {b: nodes[0].examiner.all_reduce_here.remote(b) for b in backends}
+        asked = {b: nodes[0].health_actor.all_reduce_here.remote(b) for b in backends}
         answers, lost = _answers("all-reduce", asked)
         return lost + [all_reduce.judged(b, timing, between) for b, timing in answers.items()]
     findings = []
@@ -173,9 +175,9 @@ def _all_reduce(backend: str, pairs: Sequence[tuple[Node, Node]]) -> list[Findin
     """Pairs that have no node in common, at the same time."""
     asked: dict[str, Any] = {}
     for first, second in pairs:
-        meeting = ray.get(first.examiner.meeting.remote(first.address), timeout=SECONDS)
+        meeting = ray.get(first.health_actor.meeting.remote(first.address), timeout=SECONDS)
         for rank, node in enumerate((first, second)):
-            asked[node.name] = node.examiner.all_reduce.remote(rank, meeting, backend)
+            asked[node.name] = node.health_actor.all_reduce.remote(rank, meeting, backend)
     answers, findings = _answers(f"all-reduce, {backend}", asked)
     for first, second in pairs:
         timings = [answers[node.name] for node in (first, second) if node.name in answers]

@@ -21,7 +21,7 @@ STOPPING_SECONDS = STOP_SECONDS + 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Remote:
+class ClusterClient:
     """A study on a cluster.
 
     Attributes:

@@ -25,16 +25,16 @@ from retable.cluster.monitoring.series import (
     WAIT,
     WORKERS,
     Series,
-    spelt,
+    metric_name,
 )
 from retable.execution.execution import Execution
-from retable.io.periodic import repeated
+from retable.io.periodic import periodic
 from retable.metrics.protocol import Protocol
 from retable.planning.plan import PlannedTrial
 from retable.store.assignment import Assignment
 from retable.training.run import AssignedRun
 from retable.trial.learner import Score
-from retable.trial.run import Pace
+from retable.trial.run import WorkerThroughput
 
 AGAIN_SECONDS = 5.0
 STATES = ("waiting", "running", "done", "collapsed", "failed", "stopped", "pruned", "held", "blocked")
@@ -56,7 +56,7 @@ class Gauges:
             more: its labels beside those in common.
         """
         known = {**self._labels, **(more or {})}
-        key = series.name, tuple((name, spelt(known[name])) for name in series.labels)
+        key = series.name, tuple((name, metric_name(known[name])) for name in series.labels)
         with self._lock:
             if series.name not in self._gauges:
                 self._gauges[series.name] = Gauge(series.name, series.about, series.labels)
@@ -85,7 +85,7 @@ class Gauges:
             self.again()
 
         look()
-        with repeated(again, seconds, "gauges"):
+        with periodic(again, seconds, "gauges"):
             yield
 
 
@@ -95,7 +95,7 @@ class WatchedRun(AssignedRun):
 
     gauges: Gauges
 
-    def paced(self, iteration: int, pace: Pace) -> None:
+    def report_throughput(self, iteration: int, pace: WorkerThroughput) -> None:
         rank = {"rank": str(self.rank)}
         self.gauges.set(STEP, pace.step_seconds, rank)
         self.gauges.set(WAIT, pace.data_seconds, rank)
@@ -127,7 +127,7 @@ class _Ended:
     """Counts the attempts that end, and no trial that never began."""
 
     def __init__(self, labels: Mapping[str, str]) -> None:
-        self._labels = {name: spelt(value) for name, value in labels.items()}
+        self._labels = {name: metric_name(value) for name, value in labels.items()}
         self._counter = Counter(ATTEMPTS.name, ATTEMPTS.about, ATTEMPTS.labels)
         self._under_way: set[str] = set()
 

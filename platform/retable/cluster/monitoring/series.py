@@ -21,7 +21,9 @@ class Series:
     labels: tuple[str, ...]
 
 
-SAMPLES = Series("retable_samples_per_second", "Real videos or images that a gang is fed in a second", TRIAL)
+SAMPLES = Series(
+    "retable_samples_per_second", "Real videos or images that a worker group is fed in a second", TRIAL
+)
 ITERATION = Series("retable_iteration", "Generator updates so far", TRIAL)
 WORKERS = Series("retable_gang_workers", "Workers that train a trial together", TRIAL)
 STEP = Series("retable_step_seconds", "Seconds of an update", WORKER)
@@ -48,7 +50,7 @@ _SPELT = str.maketrans(
 )
 
 
-def spelt(label: str) -> str:
+def metric_name(label: str) -> str:
     """A label's value in ASCII, for Ray takes nothing else: ``λ = ½`` becomes ``lambda = 1/2``; ``?`` is what can't be said."""
     plain = unicodedata.normalize("NFKD", label).translate(_SPELT)
     plain = "".join(letter for letter in plain if not unicodedata.combining(letter))

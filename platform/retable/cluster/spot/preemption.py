@@ -1,7 +1,7 @@
 """Passes on a cloud's warning that this machine is about to be taken away: `python -m retable.cluster.spot.preemption aws|gcp`.
 
 Amazon warns a spot instance two minutes before, Google half a minute. Ray's autoscaler listens to neither. Told here, Ray
-gives the node no more work, and a study's driver has the gangs on it save and move.
+gives the node no more work, and a study's driver has the worker groups on it save and move.
 """
 
 import argparse

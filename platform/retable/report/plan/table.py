@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from retable.planning.forecast import Outlook, Prospect
+from retable.planning.forecast import Forecast, TrialForecast
 from retable.planning.plan import differing_labels
 from retable.report.plan.stages import for_all, stages, waiting
 from retable.report.results.numbers import counted
@@ -22,20 +22,20 @@ SHORT = 8
 STYLES = {"done": "green", "failed": "red", "collapsed": "yellow", "running": "cyan"}
 
 
-def print_outlook(outlook: Outlook, console: Console) -> None:
+def print_forecast(forecast: Forecast, console: Console) -> None:
     """Print a table for each model family, what is waited for first, the cells that can't run, and what it comes to."""
-    waits, families = waiting(outlook.trials), stages(outlook.trials)
+    waits, families = waiting(forecast.trials), stages(forecast.trials)
     names = {one.planned.signature: name for name, trials in families.items() for one in trials}
     for name, trials in families.items():
         console.print(_table(name, trials, waits, names), "")
-    if outlook.invalid:
-        console.print(_invalid(outlook), "")
-    for line in (*outlook.notes, *_sums(outlook)):
+    if forecast.invalid:
+        console.print(_invalid(forecast), "")
+    for line in (*forecast.notes, *_sums(forecast)):
         console.print(Text(line))
 
 
 def _table(
-    name: str, trials: Sequence[Prospect], waits: Mapping[str, Sequence[str]], names: Mapping[str, str]
+    name: str, trials: Sequence[TrialForecast], waits: Mapping[str, Sequence[str]], names: Mapping[str, str]
 ) -> Table:
     """A family's trials. What all of them wait for is told once, in the title."""
     title = f"{name}: {counted(len(trials), 'trial')}"
@@ -61,11 +61,11 @@ def _table(
     return table
 
 
-Column = tuple[str, bool, Callable[[Prospect], Text | str]]
+Column = tuple[str, bool, Callable[[TrialForecast], Text | str]]
 """Heading, whether its numbers stand to the right, and what it says of a trial."""
 
 
-def _columns(trials: Sequence[Prospect], own: Mapping[str, Sequence[str]]) -> Iterator[Column]:
+def _columns(trials: Sequence[TrialForecast], own: Mapping[str, Sequence[str]]) -> Iterator[Column]:
     yield "trial", False, lambda one: one.planned.signature[:SHORT]
     for label in telling_labels(trials):
         yield _heading(label), False, partial(_label, label)
@@ -86,7 +86,7 @@ def _columns(trials: Sequence[Prospect], own: Mapping[str, Sequence[str]]) -> It
     yield "tables", False, lambda one: ", ".join(one.tables) or "(required)"
 
 
-def telling_labels(trials: Sequence[Prospect]) -> list[str]:
+def telling_labels(trials: Sequence[TrialForecast]) -> list[str]:
     """The fewest labels, first ones first, that tell a family's configs apart as well as all that differ do."""
     labels = list(differing_labels(one.planned.trial for one in trials))
     for label in reversed(labels):
@@ -96,7 +96,7 @@ def telling_labels(trials: Sequence[Prospect]) -> list[str]:
     return labels
 
 
-def _values(prospect: Prospect, labels: Sequence[str]) -> tuple[Label | None, ...]:
+def _values(prospect: TrialForecast, labels: Sequence[str]) -> tuple[Label | None, ...]:
     return tuple(_labels(prospect).get(label) for label in labels)
 
 
@@ -110,25 +110,25 @@ def _heading(label: str) -> str:
     return "\n".join(broken)
 
 
-def _label(label: str, prospect: Prospect) -> str:
+def _label(label: str, prospect: TrialForecast) -> str:
     return str(_labels(prospect).get(label, ""))
 
 
-def _labels(prospect: Prospect) -> dict[str, Label]:
+def _labels(prospect: TrialForecast) -> dict[str, Label]:
     return dict(prospect.planned.trial.config.labels())
 
 
-def _cards(trials: Sequence[Prospect]) -> str:
+def _cards(trials: Sequence[TrialForecast]) -> str:
     return "/".join(f"{card:g}" for card in next((one.gpus for one in trials if one.gpus), {}))
 
 
-def _gpus(prospect: Prospect) -> str:
+def _gpus(prospect: TrialForecast) -> str:
     return " / ".join("–" if gpus is None else str(gpus) for gpus in (prospect.gpus or {}).values())
 
 
-def _invalid(outlook: Outlook) -> Table:
+def _invalid(forecast: Forecast) -> Table:
     table = Table(
-        title=f"{counted(len(outlook.invalid), 'cell')} can't run",
+        title=f"{counted(len(forecast.invalid), 'cell')} can't run",
         title_justify="left",
         title_style="red",
         box=None,
@@ -136,42 +136,42 @@ def _invalid(outlook: Outlook) -> Table:
     )
     for heading in ("table", "row", "column", "why"):
         table.add_column(heading, overflow="fold")
-    alike = groupby(outlook.invalid, lambda one: (one.cell.table, one.cell.row, one.reason))
+    alike = groupby(forecast.invalid, lambda one: (one.cell.table, one.cell.row, one.reason))
     for (number, row, reason), cells in alike:
         table.add_row(number, Text(row), Text("; ".join(one.cell.column for one in cells)), Text(reason))
     return table
 
 
-def _sums(outlook: Outlook) -> Iterator[str]:
+def _sums(forecast: Forecast) -> Iterator[str]:
     finished, running, failed = (
-        outlook.count(*FINISHED),
-        outlook.count("running"),
-        outlook.count("failed"),
+        forecast.count(*FINISHED),
+        forecast.count("running"),
+        forecast.count("failed"),
     )
-    places = f"{counted(outlook.tables, 'table')}, {counted(outlook.cells, 'cell')}, "
+    places = f"{counted(forecast.tables, 'table')}, {counted(forecast.cells, 'cell')}, "
     yield (
-        f"{places if outlook.tables else ''}{counted(len(outlook.trials), 'trial')}: {finished} done, "
-        f"{running} running, {failed} failed, {len(outlook.trials) - finished - running - failed} missing. "
+        f"{places if forecast.tables else ''}{counted(len(forecast.trials), 'trial')}: {finished} done, "
+        f"{running} running, {failed} failed, {len(forecast.trials) - finished - running - failed} missing. "
         "Nothing was started."
     )
-    if any(one.cost for one in outlook.trials):
+    if any(one.cost for one in forecast.trials):
         yield (
             "GFLOPs: multiply-accumulates of one update. GB: predicted peak of each worker's tensors. GPUs: the fewest "
             "that hold an update of the whole batch, with room for CUDA and fragmentation; – where one sample on each "
             "is too much."
         )
-    yield from _placements(outlook)
-    yield from _hours(outlook)
+    yield from _placements(forecast)
+    yield from _hours(forecast)
 
 
-def _placements(outlook: Outlook) -> Iterator[str]:
-    counts = Counter(one.placement for one in outlook.unfinished if one.placement)
+def _placements(forecast: Forecast) -> Iterator[str]:
+    counts = Counter(one.placement for one in forecast.unfinished if one.placement)
     for placement, count in counts.most_common():
         yield f"On these nodes {counted(count, 'trial')} {'is' if count == 1 else 'are'} {placement}."
 
 
-def _hours(outlook: Outlook) -> Iterator[str]:
-    todo, unknown = len(outlook.unfinished), outlook.unknown
+def _hours(forecast: Forecast) -> Iterator[str]:
+    todo, unknown = len(forecast.unfinished), forecast.unknown
     if not todo:
         return
     if unknown == todo:
@@ -179,15 +179,15 @@ def _hours(outlook: Outlook) -> Iterator[str]:
         return
     least = "At least " if unknown else ""
     price = ""
-    if outlook.price is not None:
-        price = f", which costs {outlook.price * outlook.worker_hours:,.2f} at {outlook.price:g} an hour"
-    yield f"{least}{_significant(outlook.worker_hours)} worker-hours are left{price}."
-    if outlook.hours_on_nodes is not None:
-        yield f"{least}{_significant(outlook.hours_on_nodes)} hours pass until all are done on these nodes."
+    if forecast.price is not None:
+        price = f", which costs {forecast.price * forecast.worker_hours:,.2f} at {forecast.price:g} an hour"
+    yield f"{least}{_significant(forecast.worker_hours)} worker-hours are left{price}."
+    if forecast.hours_on_nodes is not None:
+        yield f"{least}{_significant(forecast.hours_on_nodes)} hours pass until all are done on these nodes."
     if unknown:
         yield f"{unknown} of {todo} trials are not in that: nothing of their kind has been measured in this folder yet."
-    for basis in sorted({one.basis for one in outlook.unfinished if one.basis}):
-        count = sum(one.basis == basis for one in outlook.unfinished)
+    for basis in sorted({one.basis for one in forecast.unfinished if one.basis}):
+        count = sum(one.basis == basis for one in forecast.unfinished)
         yield f"Hours of {counted(count, 'trial')} are {basis}; more workers are taken to be as much faster."
 
 

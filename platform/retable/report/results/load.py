@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from retable.costs.throughput import CPU, Speed, speed_of
+from retable.costs.throughput import CPU, TrialThroughput, throughput_of
 from retable.metrics.protocol import in_print
 from retable.report.results.index import indexed
 from retable.trial.learner import Score
@@ -58,7 +58,7 @@ class Result:
     best_by: str = ""
     history: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     seconds: Mapping[int, float] = field(default_factory=dict)
-    speed: Speed | None = None
+    speed: TrialThroughput | None = None
 
     @property
     def words(self) -> str:
@@ -147,7 +147,7 @@ def _parse(text: str, signature: str) -> Result:
         commit=content.get("commit") or "",
         history={int(iteration): metrics for iteration, metrics in content.get("history", {}).items()},
         seconds={int(iteration): float(at) for iteration, at in content.get("seconds", {}).items()},
-        speed=speed_of(content) if "iterations" in content else None,
+        speed=throughput_of(content) if "iterations" in content else None,
     )
 
 

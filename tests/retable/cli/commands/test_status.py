@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from retable.cli.commands.live import Board
+from retable.cli.commands.live import LiveView
 from retable.cli.commands.request import Request
 from retable.cli.commands.status import show_status
 from retable.execution import local
 from retable.execution.execution import Execution
 from retable.planning.plan import Plan, make_plan
 from retable.store.ledger import Ledger
-from retable.store.metrics_log import Outbox
+from retable.store.metrics_log import MetricsLog
 
 NAME = "accuracy8x1_bilinear32_test_data-123456"
 
@@ -82,9 +82,9 @@ def test_a_running_trial_shows_how_far_it_is(plan: Plan[Any], request_: Request,
         before = console()
         show_status(request_, before)
         assert "starting its workers" in said(before)
-        with Outbox(assignment.folder, assignment.attempt) as outbox:
-            outbox.write(5, {"place": 1.0, "iterations_per_second": 2.5})
-            outbox.write(5, {NAME: 0.75}, kind="evaluation")
+        with MetricsLog(assignment.folder, assignment.attempt) as metrics_log:
+            metrics_log.write(5, {"place": 1.0, "iterations_per_second": 2.5})
+            metrics_log.write(5, {NAME: 0.75}, kind="evaluation")
             now = console()
             show_status(request_, now)
     line = next(line for line in said(now).splitlines() if "judge" in line)
@@ -103,7 +103,7 @@ def test_nothing_was_run(plan: Plan[Any], request_: Request) -> None:
 
 def test_the_board_counts_cells_trials_and_cost(plan: Plan[Any], tmp_path: Path) -> None:
     told = console()
-    board = Board(told)
+    board = LiveView(told)
     with Ledger(tmp_path / "ledger.db") as ledger:
         execution = Execution(plan, tmp_path, tmp_path, ledger, (board,))
         with board.watching(execution):
@@ -112,10 +112,10 @@ def test_the_board_counts_cells_trials_and_cost(plan: Plan[Any], tmp_path: Path)
             assignment = execution.begin(plan.trials[0])
             assert assignment is not None
             assert board._line().endswith(" | judge 0/10 starting its workers")
-            with Outbox(assignment.folder, assignment.attempt) as outbox:
-                outbox.write(5, {"place": 1.0, "iterations_per_second": 2.5})
+            with MetricsLog(assignment.folder, assignment.attempt) as metrics_log:
+                metrics_log.write(5, {"place": 1.0, "iterations_per_second": 2.5})
                 assert board._line().endswith(" | judge 5/10 2.5 it/s  ")
-                outbox.write(10, {NAME: 0.75}, kind="evaluation")
+                metrics_log.write(10, {NAME: 0.75}, kind="evaluation")
             assert board._line().endswith("| judge 10/10 final evaluation  accuracy 0.75")
             execution.end(assignment, "stopped")
             local.run_plan(execution)

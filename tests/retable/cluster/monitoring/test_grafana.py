@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from retable.cluster.monitoring.series import COUNTERS, GAUGES, spelt
+from retable.cluster.monitoring.series import COUNTERS, GAUGES, metric_name
 
 FILE = Path(__file__).parents[4] / "dashboards" / "grafana" / "retable.json"
 DASHBOARD: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
@@ -100,4 +100,4 @@ def test_what_people_watch_is_there() -> None:
     [("9: λ = ½", "9: lambda = 1/2"), ("naïve 3×3", "naive 3x3"), ("plain", "plain"), ("中", "?")],
 )
 def test_labels_are_spelt_in_ascii(label: str, ascii_only: str) -> None:
-    assert spelt(label) == ascii_only
+    assert metric_name(label) == ascii_only

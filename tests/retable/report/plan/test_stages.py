@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from retable.planning.forecast import Prospect
+from retable.planning.forecast import TrialForecast
 from retable.planning.plan import plan_trials
 from retable.report.plan.stages import for_all, stages, waiting
 from retable.trial.config import TrialConfig
@@ -43,26 +43,28 @@ class Top(Link):
 KINDS: tuple[type[Link], ...] = (Base, Middle, Top)
 
 
-def prospects(*configs: TrialConfig) -> list[Prospect]:
+def trial_forecasts(*configs: TrialConfig) -> list[TrialForecast]:
     planned = plan_trials({Trial(config, 0, "data"): ("1: row, column",) for config in configs})
-    return [Prospect(one, ("1",), "missing", 1) for one in planned]
+    return [TrialForecast(one, ("1",), "missing", 1) for one in planned]
 
 
 def test_only_the_last_link_is_waited_for() -> None:
-    found = prospects(Top(height=2))
+    found = trial_forecasts(Top(height=2))
     base, middle, top = (one.planned.signature for one in found)
     assert set(found[-1].planned.requires) == {base, middle}
     assert waiting(found) == {base: (), middle: (base,), top: (middle,)}
 
 
 def test_families_come_in_the_order_in_which_they_can_run() -> None:
-    found = prospects(Top(height=0, name="alone"), Top(height=2))
+    found = trial_forecasts(Top(height=0, name="alone"), Top(height=2))
     assert list(stages(found)) == ["a base", "z middle", "b top"]
     assert [len(own) for own in stages(found).values()] == [1, 1, 2]
 
 
 def test_what_all_wait_for_is_told_once() -> None:
-    found = prospects(Top(height=2, name="one"), Top(height=2, name="other"), Top(height=1, name="third"))
+    found = trial_forecasts(
+        Top(height=2, name="one"), Top(height=2, name="other"), Top(height=1, name="third")
+    )
     waits = waiting(found)
     tops = stages(found)["b top"]
     base, middle = (one.planned.signature for one in found[:2])

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import pytest
 
-from retable.costs.throughput import Speed
+from retable.costs.throughput import TrialThroughput
 from retable.metrics.protocol import Protocol, comparable, higher_is_better, in_print
 from retable.planning.plan import make_plan
 from retable.report.results.cells import filled_cells
@@ -37,7 +37,7 @@ class Feeder(TrialConfig):
 
 def outcome(config: Feeder, seconds: float, *, device: str = "CPU", iteration: int = 40) -> Result:
     signature = Trial(config, 0, "data").signature
-    speed = Speed(iteration, seconds, 1.0, 2, device)
+    speed = TrialThroughput(iteration, seconds, 1.0, 2, device)
     return Result(signature, "done", 0, {}, 40, 1.0, 2.0, speed=speed, best_by="lowest FID")
 
 

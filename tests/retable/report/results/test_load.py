@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from retable.costs.throughput import Speed
+from retable.costs.throughput import TrialThroughput
 from retable.report.results.load import Result, load_results
 from retable.trial.learner import Score
 
@@ -43,7 +43,7 @@ def test_a_finished_trial(tmp_path: Path) -> None:
         worker_seconds=121.0,
         history={400: {IS: 1.9}},
         seconds={400: 21.5},
-        speed=Speed(iteration=1000, seconds=0.05, evaluation_seconds=10.5, workers=2, device="CPU"),
+        speed=TrialThroughput(iteration=1000, seconds=0.05, evaluation_seconds=10.5, workers=2, device="CPU"),
     )
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from retable.costs.throughput import Speed
+from retable.costs.throughput import TrialThroughput
 from retable.planning.plan import Plan, make_plan
 from retable.report.plots.equal_time import draw_equal_times
 from retable.report.report import draw_figures, report_tables
@@ -75,11 +75,11 @@ STUDY = Study[Gan](
 BEFORE = {10: (100.0, 90.0), 20: (200.0, 60.0), 30: (300.0, 20.0)}
 """Iteration -> training seconds and FID."""
 AFTER = {10: (40.0, 50.0), 20: (80.0, 40.0), 30: (120.0, 30.0)}
-Points = Mapping[int, tuple[float, float]]
+SearchHistory = Mapping[int, tuple[float, float]]
 
 
 def outcome(
-    trial: Trial, points: Points, *, device: str = "CPU", protocol: str = FID, note: str = ""
+    trial: Trial, points: SearchHistory, *, device: str = "CPU", protocol: str = FID, note: str = ""
 ) -> Result:
     last = max(points)
     return Result(
@@ -89,12 +89,14 @@ def outcome(
         wall_seconds=points[last][0],
         history={iteration: {protocol: value} for iteration, (_, value) in points.items()},
         seconds={iteration: seconds for iteration, (seconds, _) in points.items()},
-        speed=Speed(last, points[last][0] / last if last else None, 1.0, 1, device),
+        speed=TrialThroughput(last, points[last][0] / last if last else None, 1.0, 1, device),
         note=note,
     )
 
 
-def finished(plan: Plan[Gan], before: Points = BEFORE, after: Points = AFTER) -> dict[str, Result]:
+def finished(
+    plan: Plan[Gan], before: SearchHistory = BEFORE, after: SearchHistory = AFTER
+) -> dict[str, Result]:
     """All trials of the plan: the encoder took 80 s, and the codes 10 s."""
     points = {"judge": {10: (7.0, 1.0)}, "encoder": {10: (80.0, 1.0)}, "codes": {0: (10.0, 1.0)}}
     found = {}

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from retable.environment.process import Owner
+from retable.environment.process import ProcessIdentity
 
 TRIALS = [(f"{i:016x}", {"config": {"s_t": i}, "seed": 0}, f"s_t={i}") for i in range(3)]
 A, B, C = (signature for signature, _, _ in TRIALS)
 
-ME = Owner.current()
+ME = ProcessIdentity.current()
 ABROAD = replace(ME, host="elsewhere", boot="other", pid=7)
 """An owner whose process cannot be seen from here."""
 NEIGHBOUR = replace(ME, namespace="pid:[1]", pid=7)

@@ -15,7 +15,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from retable.environment.process import Owner
+from retable.environment.process import ProcessIdentity
 from retable.store.ledger import FINISHED, AlreadyDone, Attempt, Fenced, LeaseHeld, Ledger, UnknownTrial
 from tests.retable.store.ledger.cases import ABROAD, GONE, ME, NEIGHBOUR, TRIALS, A, B, C, Clocks
 
@@ -153,7 +153,7 @@ class Attempts(RuleBasedStateMachine):
     numbers = iter(range(10**6))
 
     @rule(owner=st.sampled_from([ME, GONE, ABROAD, NEIGHBOUR]))
-    def begin(self, owner: Owner) -> None:
+    def begin(self, owner: ProcessIdentity) -> None:
         last = self.made[-1] if self.made else None
         running = last is not None and last.number not in self.ended
         try:

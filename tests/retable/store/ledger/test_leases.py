@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from retable.environment.process import Owner
+from retable.environment.process import ProcessIdentity
 from retable.store.ledger import Fenced, LeaseHeld, Ledger
 from tests.retable.store.ledger.cases import ABROAD, GONE, ME, NEIGHBOUR, A, Clocks
 
@@ -29,7 +29,7 @@ def test_an_owner_may_replace_its_own_attempt(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("owner", [GONE, replace(ME, boot="before"), replace(ME, pid=2**22 + 1)])
-def test_a_dead_owners_lease_is_taken_at_once(ledger: Ledger, owner: Owner) -> None:
+def test_a_dead_owners_lease_is_taken_at_once(ledger: Ledger, owner: ProcessIdentity) -> None:
     lost = ledger.begin(A, owner=owner)
     assert (ledger.trial(A).state, ledger.attempts(A)[0].cause) == ("failed", "lost")
     assert "is gone" in ledger.attempts(A)[0].message
@@ -43,7 +43,7 @@ def test_a_dead_owners_lease_is_taken_at_once(ledger: Ledger, owner: Owner) -> N
 
 @pytest.mark.parametrize("owner", [ABROAD, NEIGHBOUR])
 def test_a_silent_owners_lease_is_taken_and_it_is_refused_from_then_on(
-    ledger: Ledger, clocks: Clocks, owner: Owner
+    ledger: Ledger, clocks: Clocks, owner: ProcessIdentity
 ) -> None:
     silent = ledger.begin(A, owner=owner)
     clocks.pass_(40)

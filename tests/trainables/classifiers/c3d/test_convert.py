@@ -17,7 +17,7 @@ from retable.evaluation.features import FeatureExtractor
 from tests.trainables.classifiers.c3d.npz import CLASSES, FC, WIDTHS, random_mean, random_weights, write_npz
 from trainables.classifiers.c3d.convert import convert, layer_shapes, main
 from trainables.classifiers.c3d.network import C3D, CentredC3D
-from trainables.classifiers.c3d.pretrained import BroughtC3D, Preprocessing
+from trainables.classifiers.c3d.pretrained import Preprocessing, PretrainedC3D
 from trainables.classifiers.c3d.scales import PAPER
 
 Doubles = NDArray[np.float64]
@@ -108,7 +108,7 @@ def clip() -> Doubles:
 def test_each_layer_agrees_with_numpy(preprocessing: Preprocessing, clip: Doubles, tmp_path: Path) -> None:
     weights, mean = random_weights(), random_mean()
     digest = small(*write_npz(tmp_path, weights, mean), tmp_path / "c3d", preprocessing=preprocessing)
-    config = BroughtC3D.of(tmp_path / "c3d")
+    config = PretrainedC3D.of(tmp_path / "c3d")
     assert (config.weights, config.classes, config.preprocessing) == (digest, CLASSES, preprocessing)
 
     network = config.classifier({"network": load_tensors(tmp_path / "c3d")})

@@ -26,7 +26,7 @@ from trainables.classifiers.c3d.learner import C3DLearner
 from trainables.classifiers.c3d.scales import SMALL
 
 if TYPE_CHECKING:
-    from tests.conftest import Gang
+    from tests.conftest import WorkerGroup
 
 TINY = replace(
     SMALL, iterations=4, snapshot_every=2, batch_size=4, widths=(2, 2, 3, 3, 4, 4, 4, 4), fc=6, dropout=0.5
@@ -96,9 +96,9 @@ def as_worker(workers: Workers, folder: Path) -> tuple[list[dict[str, float]], d
     return trained(ensure_embedded(clips_per_class=2), workers, TINY)
 
 
-def test_two_workers_train_the_same_network(root: Path, gang: Gang, tmp_path: Path) -> None:
+def test_two_workers_train_the_same_network(root: Path, worker_group: WorkerGroup, tmp_path: Path) -> None:
     ours, scores = trained(root, Workers(), TINY)
-    for theirs, their_scores in gang(__file__, 2, tmp_path):
+    for theirs, their_scores in worker_group(__file__, 2, tmp_path):
         assert their_scores == scores
         for a, b in zip(ours, theirs, strict=True):
             assert b == pytest.approx(a, rel=1e-4)

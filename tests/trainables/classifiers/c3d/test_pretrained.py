@@ -25,7 +25,7 @@ from retable.trial.trial import Trial
 from studies.subsampling_ablation import BASE, STUDY
 from tests.trainables.classifiers.c3d.npz import CLASSES, FC, WIDTHS, random_mean, random_weights, write_npz
 from trainables.classifiers.c3d.convert import convert
-from trainables.classifiers.c3d.pretrained import BroughtC3D
+from trainables.classifiers.c3d.pretrained import PretrainedC3D
 from trainables.classifiers.c3d.scales import SMALL
 
 CPU = torch.device("cpu")
@@ -48,16 +48,16 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def config(file: Path) -> BroughtC3D:
-    return replace(BroughtC3D.of(file), data=ClipSpec(size=32))
+def config(file: Path) -> PretrainedC3D:
+    return replace(PretrainedC3D.of(file), data=ClipSpec(size=32))
 
 
-def a_run(config: BroughtC3D, root: Path, folder: Path) -> AssignedRun:
+def a_run(config: PretrainedC3D, root: Path, folder: Path) -> AssignedRun:
     return AssignedRun(Assignment(Trial(config, 0, "00ff"), folder, root, 1, {}), 0, 1, CPU)
 
 
 def test_its_trial_measures_the_accuracy_and_the_metrics_take_it_up(
-    config: BroughtC3D, file: Path, root: Path, tmp_path: Path
+    config: PretrainedC3D, file: Path, root: Path, tmp_path: Path
 ) -> None:
     bring(file, tmp_path / "trial")
     run = a_run(config, root, tmp_path / "trial")
@@ -77,7 +77,7 @@ def test_its_trial_measures_the_accuracy_and_the_metrics_take_it_up(
 
 
 def test_only_the_file_of_the_config_is_taken(
-    config: BroughtC3D, file: Path, root: Path, tmp_path: Path
+    config: PretrainedC3D, file: Path, root: Path, tmp_path: Path
 ) -> None:
     run = a_run(config, root, tmp_path / "trial")
     with pytest.raises(FileNotFoundError, match="is missing; give the file with --classifier FILE again"):
@@ -91,7 +91,7 @@ def test_only_the_file_of_the_config_is_taken(
 
 
 def test_a_data_set_with_other_classes_is_refused_before_any_worker_starts(
-    config: BroughtC3D, root: Path
+    config: PretrainedC3D, root: Path
 ) -> None:
     with pytest.raises(ValueError, match="tells 101 classes apart, but the data set in .* has 10"):
         replace(config, classes=101).prepare(root)
@@ -99,17 +99,17 @@ def test_a_data_set_with_other_classes_is_refused_before_any_worker_starts(
 
 def test_a_study_is_judged_by_it(file: Path) -> None:
     trained = make_plan(STUDY, STUDY.scales["paper"], "00ff", tables=("9",))
-    brought = make_plan(STUDY, STUDY.scales["paper"].judged_by(file), "00ff", tables=("9",))
+    brought = make_plan(STUDY, STUDY.scales["paper"].with_classifier(file), "00ff", tables=("9",))
     assert len(trained.trials) == len(brought.trials)
     judge = brought.trials[0].trial.config
-    assert judge == BroughtC3D.of(file)
+    assert judge == PretrainedC3D.of(file)
     assert all(trial.requires == (brought.trials[0].signature,) for trial in brought.trials[1:])
     assert not {one.signature for one in trained.trials} & {one.signature for one in brought.trials}
 
 
 def test_content_and_preprocessing_are_identity_and_the_path_is_not(file: Path, tmp_path: Path) -> None:
     def signature(path: Path) -> str:
-        return Trial(BASE.judged_by(path), 0, "00ff").signature
+        return Trial(BASE.with_classifier(path), 0, "00ff").signature
 
     shutil.copy(file, tmp_path / "moved")
     assert signature(tmp_path / "moved") == signature(file)
@@ -123,18 +123,18 @@ def test_content_and_preprocessing_are_identity_and_the_path_is_not(file: Path, 
 
 def test_a_file_that_is_none_is_told_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"is no file; make it with `python -m trainables\.classif"):
-        BASE.judged_by(tmp_path / "none")
+        BASE.with_classifier(tmp_path / "none")
     (tmp_path / "text").write_text("text")
     with pytest.raises(ValueError, match=r"can't be read .*; make it with `python -m trainables\.classif"):
-        BASE.judged_by(tmp_path / "text")
+        BASE.with_classifier(tmp_path / "text")
     save_file({"fc8/b": np.zeros(101, np.float32)}, tmp_path / "other")
     with pytest.raises(ValueError, match="is not a converted C3D; make it"):
-        BASE.judged_by(tmp_path / "other")
+        BASE.with_classifier(tmp_path / "other")
     save_file({"other": np.zeros(3)}, tmp_path / "headed", metadata={"format": "retable c3d code"})
     with pytest.raises(ValueError, match="is not a converted C3D; make it"):
-        BASE.judged_by(tmp_path / "headed")
+        BASE.with_classifier(tmp_path / "headed")
     with pytest.raises(ValueError, match="a c3d is not scored by a classifier; leave --classifier out"):
-        SMALL.judged_by(tmp_path / "none")
+        SMALL.with_classifier(tmp_path / "none")
 
 
 @pytest.mark.parametrize(
@@ -148,4 +148,4 @@ def test_bad_values_are_named_for_what_was_brought(
     change: dict[str, object], message: str, file: Path
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        replace(BroughtC3D.of(file), **change)  # type: ignore[arg-type]
+        replace(PretrainedC3D.of(file), **change)  # type: ignore[arg-type]

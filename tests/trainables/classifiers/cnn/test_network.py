@@ -18,7 +18,7 @@ from trainables.classifiers.cnn.config import ImageClassifierConfig
 from trainables.classifiers.cnn.learner import ImageClassifierLearner
 
 if TYPE_CHECKING:
-    from tests.conftest import Gang
+    from tests.conftest import WorkerGroup
 
 TINY = ImageClassifierConfig(
     iterations=30, snapshot_every=30, batch_size=8, widths=(4, 8), features=5, data=ImageSpec(size=8)
@@ -54,9 +54,9 @@ def learner(root: Path) -> ImageClassifierLearner:
     return learner_on(root, Workers())
 
 
-def test_two_workers_are_one(root: Path, gang: "Gang") -> None:
+def test_two_workers_are_one(root: Path, worker_group: "WorkerGroup") -> None:
     alone = losses(root, Workers())
-    first, second = gang(__file__, 2, root.parents[2])
+    first, second = worker_group(__file__, 2, root.parents[2])
     assert first == second
     for one, two in zip(alone, first, strict=True):
         assert two == pytest.approx(one, rel=1e-4, abs=1e-6)

@@ -18,7 +18,7 @@ from retable.data.samples.images import Images
 from retable.evaluation.config import ImageEvaluation
 from retable.evaluation.features import ClassifierConfig, FeatureExtractor
 from retable.evaluation.images import ImageEvaluator
-from retable.evaluation.pretrained import FILE, Brought, TakesWeights, bring
+from retable.evaluation.pretrained import FILE, Pretrained, TakesWeights, bring
 from retable.metrics.protocol import Protocol
 from retable.planning.plan import make_plan
 from retable.store.assignment import Assignment
@@ -104,7 +104,7 @@ def a_run(config: Inception, root: Path, folder: Path) -> AssignedRun:
 def test_its_trial_scores_real_images_and_the_metrics_take_it_up(
     config: Inception, file: Path, root: Path, tmp_path: Path
 ) -> None:
-    assert isinstance(config, Brought)
+    assert isinstance(config, Pretrained)
     bring(file, tmp_path / "trial")
     run = a_run(config, root, tmp_path / "trial")
     assert config.prepare(root) == ""
@@ -164,7 +164,7 @@ def test_only_the_file_of_the_config_is_taken(config: Inception, root: Path, tmp
 
 def test_it_stands_in_the_place_of_an_image_classifier(file: Path, tmp_path: Path) -> None:
     assert isinstance(OURS, TakesWeights)
-    judged = ImageEvaluation(classifier=OURS).judged_by(file)
+    judged = ImageEvaluation(classifier=OURS).with_classifier(file)
     assert judged.classifier == Inception.of(file, OURS.data)
     with pytest.raises(FileNotFoundError, match=r"is no file; make it with .*convert_inception"):
         OURS.with_weights(tmp_path / "nowhere")
@@ -175,7 +175,7 @@ def test_it_stands_in_the_place_of_an_image_classifier(file: Path, tmp_path: Pat
 def test_a_study_of_images_is_judged_by_it_where_it_judges(file: Path) -> None:
     plans = [
         make_plan(STUDY, scale, "00ff", tables=("1", "4"))
-        for scale in (STUDY.scales["smoke"], STUDY.scales["smoke"].judged_by(file))
+        for scale in (STUDY.scales["smoke"], STUDY.scales["smoke"].with_classifier(file))
     ]
     assert not any(cell.obstacle for plan in plans for cell in plan.cells())
     ours, brought = (Counter(one.trial.config.trainable for one in plan.trials) for plan in plans)

@@ -24,8 +24,8 @@ from retable.trial.identity import identified
 from retable.trial.trial import Trial
 from tests.trainables.code_gan.stage_cases import PLANNED_ENCODER, PLANNED_GAN, NumberedImages, codec
 from trainables.code_gan.autoencoder.export import main as export_main
-from trainables.code_gan.autoencoder.pretrained import BroughtAutoencoder
-from trainables.code_gan.autoencoder.pretrained_learner import BroughtAutoencoderLearner
+from trainables.code_gan.autoencoder.pretrained import PretrainedAutoencoder
+from trainables.code_gan.autoencoder.pretrained_learner import PretrainedAutoencoderLearner
 
 GAN = replace(PLANNED_GAN, encoder=replace(PLANNED_ENCODER, data=ImageSpec(size=16, classes=("elsewhere",))))
 
@@ -80,7 +80,7 @@ def test_a_gan_learns_the_codes_of_an_encoder_of_other_images(places: tuple[Path
         "code_gan": 2,
     }
     (brought,) = found["code_autoencoder"]
-    assert isinstance(brought.config, BroughtAutoencoder)
+    assert isinstance(brought.config, PretrainedAutoencoder)
     assert brought.config.weights == read_weights(file).hash
     (own,) = trained(folder / "faces")["code_autoencoder"]
     assert own.data != brought.data
@@ -93,7 +93,7 @@ def test_a_gan_learns_the_codes_of_an_encoder_of_other_images(places: tuple[Path
     arguments = [brought.signature, "--results", str(folder / "cats"), "--out", str(again)]
     assert export_main(arguments) == 0
     image = ImageSpec(size=16)
-    assert BroughtAutoencoder.of(again, image) == BroughtAutoencoder.of(file, image) != brought.config
+    assert PretrainedAutoencoder.of(again, image) == PretrainedAutoencoder.of(file, image) != brought.config
 
 
 def test_an_encoder_of_another_data_set_is_needed_where_the_config_says_so(
@@ -116,13 +116,13 @@ def test_a_brought_encoder_must_give_codes_of_the_size_that_is_asked_for(
     file = places[0] / "encoder.safetensors"
     other = replace(GAN, encoder=replace(PLANNED_ENCODER, code_divisor=2))
     with pytest.raises(ValueError, match=r"codes of \(divisor, channels\) = \(2, 16\) are asked for, but"):
-        other.encoded_by(file)
-    config = GAN.encoded_by(file)
-    assert config.encoder == BroughtAutoencoder.of(file, ImageSpec(size=16), PLANNED_ENCODER.scored)
+        other.with_encoder(file)
+    config = GAN.with_encoder(file)
+    assert config.encoder == PretrainedAutoencoder.of(file, ImageSpec(size=16), PLANNED_ENCODER.scored)
     assert config.labels()["alpha"] == "brought"
-    assert replace(GAN, accelerate=False).encoded_by(file).encoder == GAN.encoder
+    assert replace(GAN, accelerate=False).with_encoder(file).encoder == GAN.encoder
     with pytest.raises(ValueError, match="a code_autoencoder learns no codes; leave --encoder out"):
-        PLANNED_ENCODER.encoded_by(file)
+        PLANNED_ENCODER.with_encoder(file)
 
 
 def test_the_weights_are_the_identity(places: tuple[Path, Path], tmp_path: Path) -> None:
@@ -132,7 +132,9 @@ def test_the_weights_are_the_identity(places: tuple[Path, Path], tmp_path: Path)
     arrays["encoder.first.bias"][0] += 1
     header = {"format": "retable autoencoder", "code_divisor": "4", "code_channels": "16", "width": "2"}
     save_file(arrays, changed, metadata=header)
-    one, same, other = (BroughtAutoencoder.of(path, ImageSpec(size=16)) for path in (file, renamed, changed))
+    one, same, other = (
+        PretrainedAutoencoder.of(path, ImageSpec(size=16)) for path in (file, renamed, changed)
+    )
     assert one == same != other
     assert identified(one)["weights"] == read_weights(file).hash != read_weights(changed).hash
     labels = [dict(replace(GAN, encoder=brought).labels()) for brought in (one, other)]
@@ -143,15 +145,15 @@ def test_the_weights_are_the_identity(places: tuple[Path, Path], tmp_path: Path)
 def test_another_autoencoder_in_its_trial_is_refused(tmp_path: Path) -> None:
     own = codec()
     arrays = {name: tensor.numpy() for name, tensor in own.tensors().items()}
-    config = BroughtAutoencoder(
+    config = PretrainedAutoencoder(
         weights=own.weights, code_divisor=4, code_channels=3, width=2, data=ImageSpec(size=16)
     )
     save_file(arrays, tmp_path / FILE)
-    BroughtAutoencoderLearner(config, tmp_path, Workers(), NumberedImages())
+    PretrainedAutoencoderLearner(config, tmp_path, Workers(), NumberedImages())
     arrays["decoder.out.bias"] = arrays["decoder.out.bias"] + 1
     save_file(arrays, tmp_path / FILE)
     with pytest.raises(ValueError, match=f"must have the weights {own.weights[:12]}…, but has"):
-        BroughtAutoencoderLearner(config, tmp_path, Workers(), NumberedImages())
+        PretrainedAutoencoderLearner(config, tmp_path, Workers(), NumberedImages())
 
 
 @pytest.mark.parametrize(
@@ -166,14 +168,14 @@ def test_a_file_that_is_no_autoencoder_is_refused(tmp_path: Path, content: bytes
     with pytest.raises(
         error, match=f"{words}.*; make it with `python -m trainables.code_gan.autoencoder.export`"
     ):
-        BroughtAutoencoder.of(file, ImageSpec(size=16))
+        PretrainedAutoencoder.of(file, ImageSpec(size=16))
 
 
 def test_another_network_s_file_is_refused(tmp_path: Path, places: tuple[Path, Path]) -> None:
     file = tmp_path / "file"
     save_file(load_file(places[0] / "encoder.safetensors"), file, metadata={"format": "retable inception-v3"})
     with pytest.raises(ValueError, match="is not an exported autoencoder"):
-        BroughtAutoencoder.of(file, ImageSpec(size=16))
+        PretrainedAutoencoder.of(file, ImageSpec(size=16))
 
 
 @pytest.mark.parametrize(
@@ -192,7 +194,7 @@ def test_weights_that_are_not_what_their_file_says_are_refused(
     header = {name: size for name, size in told.items() if size is not None}
     save_file(load_file(places[0] / "encoder.safetensors"), tmp_path / "file", metadata=header)
     with pytest.raises(ValueError, match="file must hold an autoencoder of .*, but does not; make it with"):
-        BroughtAutoencoder.of(tmp_path / "file", ImageSpec(size=16))
+        PretrainedAutoencoder.of(tmp_path / "file", ImageSpec(size=16))
 
 
 def test_what_can_t_be_exported(places: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ from retable.data.samples import array_store
 from retable.data.samples.images import Images
 from retable.data.samples.split import BATCHES
 from retable.data.scan.catalog import scan
-from retable.execution.progress import Following
+from retable.execution.progress import TrialProgress
 from retable.io.files import write_json
 from retable.metrics.protocol import Protocol
 from retable.store import checkpoint
@@ -28,7 +28,7 @@ from retable.store.fence import Fenced
 from retable.training import loop
 from retable.training.run import AssignedRun
 from retable.trial.distributed import Workers
-from retable.trial.partitions import InPieces
+from retable.trial.partitions import PartitionedConfig
 from retable.trial.trial import Trial
 from tests.trainables.code_gan.stage_cases import ENCODER, GAN, EncodedImages, MeanScorer, encoder_learner
 from trainables.code_gan.autoencoder.codec import Codec
@@ -158,8 +158,8 @@ def test_an_encoding_that_was_killed_goes_on(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = run_of(CODES, root, tmp_path)
-    assert isinstance(CODES, InPieces)
-    first, following = CODES.pieces(0, run), Following(run.folder, run.attempt)
+    assert isinstance(CODES, PartitionedConfig)
+    first, following = CODES.pieces(0, run), TrialProgress(run.folder, run.attempt)
     assert first.missing() == [0, 1, 2, 3]
     assert following.words(CODES) == "starting its workers"
     for piece in (2, 0):
@@ -298,7 +298,7 @@ def test_codes_of_a_class_are_of_its_images_alone(root: Path, tmp_path: Path) ->
 def test_configs() -> None:
     assert CODES.shape == (3, 4, 4)
     assert CODES.requires() == (ENCODER,)
-    assert CODES.lasting(7).of.iterations == 7
+    assert CODES.with_iterations(7).of.iterations == 7
     assert CODES.labels()["dtype"] == "float16"
     signatures = {
         Trial(config, 0, "data").signature

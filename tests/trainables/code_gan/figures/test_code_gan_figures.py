@@ -17,7 +17,7 @@ from retable.data.samples.images import Images
 from retable.data.samples.pixels import to_model, to_uint8
 from retable.evaluation.config import ImageEvaluation
 from retable.figures.kinds import Sheet
-from retable.figures.trained_trial import Finished, NothingToDraw, find, opened
+from retable.figures.trained_trial import NothingToDraw, TrainedTrial, find, opened
 from retable.io.media import GAP, SIDE
 from retable.store.checkpoint import Checkpoint
 from retable.store.trained import Kept, kept, learnt
@@ -55,7 +55,7 @@ def drawn(place: "Place") -> Path:
     return place.results / "figures"
 
 
-def finished(place: "Place", trainable: str, **fields: object) -> Finished:
+def finished(place: "Place", trainable: str, **fields: object) -> TrainedTrial:
     trial, name = find(place.results, place.signature(trainable, **fields))
     return opened(place.results, trial, name, CPU, place.data)
 
@@ -192,7 +192,7 @@ def test_before_stands_above_after_on_the_same_noise(place: "Place", drawn: Path
         np.testing.assert_array_equal(stills(path, row, 8), sampler.shown(range(8)))
 
 
-def pair(place: "Place") -> tuple[Finished, Finished]:
+def pair(place: "Place") -> tuple[TrainedTrial, TrainedTrial]:
     """The GANs before and after acceleration."""
     before, after = (finished(place, "code_gan", accelerate=accelerate) for accelerate in (False, True))
     return before, after

@@ -131,9 +131,9 @@ def test_what_changes_nothing_is_one_trial() -> None:
 
 
 def test_what_scores_follows_what_was_trained() -> None:
-    longer = AS_TRAINED.lasting(9)
+    longer = AS_TRAINED.with_iterations(9)
     assert (longer.iterations, longer.of.iterations) == (0, 9)
     with pytest.raises(FileNotFoundError, match="is no file"):
-        AS_TRAINED.encoded_by(Path("autoencoder.safetensors"))
+        AS_TRAINED.with_encoder(Path("autoencoder.safetensors"))
     before = CodeSamplingConfig(of=replace(OF, accelerate=False))
-    assert before.encoded_by(Path("autoencoder.safetensors")) == before
+    assert before.with_encoder(Path("autoencoder.safetensors")) == before

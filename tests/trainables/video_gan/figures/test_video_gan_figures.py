@@ -14,7 +14,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from retable.cli.main import main
-from retable.figures.trained_trial import Finished, find, opened
+from retable.figures.trained_trial import TrainedTrial, find, opened
 from retable.io.media import GAP, LINE, SIDE
 from retable.metrics.similarity import psnr, ssim
 from retable.trial.random import stream
@@ -89,12 +89,12 @@ def test_every_figure_of_the_paper_is_there_and_decodes(trained: "Trained", draw
     assert (folder / "similarity.svg").read_text().count("<svg") == 1
 
 
-def opened_full(trained: "Trained") -> Finished:
+def opened_full(trained: "Trained") -> TrainedTrial:
     trial, name = find(trained.results, trained.signature(FULL)[:6])
     return opened(trained.results, trial, name, CPU)
 
 
-def config_of(finished: Finished) -> VideoGANConfig:
+def config_of(finished: TrainedTrial) -> VideoGANConfig:
     assert isinstance(finished.trial.config, VideoGANConfig)
     return finished.trial.config
 

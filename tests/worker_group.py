@@ -1,4 +1,4 @@
-"""One worker of a gang of real processes over gloo: `python gang.py FILE FOLDER RANK SIZE`.
+"""One worker of a worker group of real processes over gloo: `python worker_group.py FILE FOLDER RANK SIZE`.
 
 It calls FILE's `as_worker(workers, folder)` and leaves what that returns as FOLDER/RANK.json.
 """
@@ -40,5 +40,5 @@ def main(file: str, folder: str, rank: str, size: str) -> None:
 if __name__ == "__main__":
     main(*sys.argv[1:])
     # Without Python's own end: a thread of gloo's or autograd's that asks for the interpreter's lock during it
-    # brings the whole process down ("terminate called without an active exception"), about once in a hundred gangs.
+    # brings the whole process down ("terminate called without an active exception"), about once in a hundred worker groups.
     os._exit(0)
