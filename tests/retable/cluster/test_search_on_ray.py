@@ -26,7 +26,7 @@ from retable.search.summary import search_plan, tunings
 from retable.store.ledger import Ledger
 from tests.retable.cluster.machines import Answering
 
-SCRIPT = Path(__file__).parents[2] / "retable" / "valley.py"
+SCRIPT = Path(__file__).parents[1] / "search" / "valley.py"
 
 
 @pytest.fixture
