@@ -33,7 +33,7 @@ def worker_group() -> WorkerGroup:
     """Calls a file's `as_worker(workers, folder)` in so many processes; what they return, by rank."""
 
     def run(file: str, size: int, folder: Path) -> list[Any]:
-        script = Path(__file__).with_name("gang.py")
+        script = Path(__file__).with_name("worker_group.py")
         command = [sys.executable, "-W", "error", str(script), file, str(folder)]
         processes = [subprocess.Popen([*command, str(rank), str(size)]) for rank in range(size)]
         try:
@@ -49,13 +49,13 @@ def worker_group() -> WorkerGroup:
 @pytest.fixture(scope="session")
 def walking() -> ModuleType:
     """The study whose model is two numbers: tests/retable/cluster/walking.py, imported by its name."""
-    return _by_name(Path(__file__).parent / "cluster" / "walking.py")
+    return _by_name(Path(__file__).parent / "retable" / "cluster" / "walking.py")
 
 
 @pytest.fixture(scope="session")
 def valley() -> ModuleType:
     """The search whose model is one number: tests/retable/search/valley.py, imported by its name."""
-    return _by_name(Path(__file__).parent / "retable" / "valley.py")
+    return _by_name(Path(__file__).parent / "retable" / "search" / "valley.py")
 
 
 def _by_name(path: Path) -> ModuleType:

@@ -83,7 +83,7 @@ class Sources:
 
 def checkout() -> Sources | None:
     """The checkout that this code is run from; None where it is installed as a wheel."""
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     return Sources(root, checkout=True) if (root / "pyproject.toml").is_file() else None
 
 

@@ -67,7 +67,7 @@ def main() -> dict[str, str]:
     """With the checkout, which travels; then as from a wheel, where each node has its own."""
     for package in PACKAGES:
         shutil.copytree(ROOT / package, FOLDER / "other" / package)
-    with (FOLDER / "other" / "platform" / "retable" / "files.py").open("a") as file:
+    with (FOLDER / "other" / "platform" / "retable" / "io" / "files.py").open("a") as file:
         file.write("# changed\n")
     ours, theirs = (f"{root / 'platform'}{os.pathsep}{root}" for root in (ROOT, FOLDER / "other"))
     scratch = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # its sockets must have short names

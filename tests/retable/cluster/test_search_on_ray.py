@@ -27,7 +27,7 @@ from retable.store.ledger import Ledger
 from retable.trial.learner import Score
 from tests.retable.cluster.machines import Answering
 
-SCRIPT = Path(__file__).parents[2] / "retable" / "valley.py"
+SCRIPT = Path(__file__).parents[1] / "search" / "valley.py"
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ from retable.store.ledger import FINISHED, Ledger
 from retable.tracking import observer as showing_module
 from retable.tracking.observer import TrackingObserver
 
-WALKING = Path(__file__).parents[2] / "cluster" / "walking.py"
+WALKING = Path(__file__).parents[1] / "cluster" / "walking.py"
 
 
 class Driver:

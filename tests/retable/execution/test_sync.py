@@ -167,7 +167,7 @@ def test_two_drivers_on_one_host_are_refused(host: Host) -> None:
 def test_status_from_another_host(
     host: Host, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    study = Path(__file__).parents[2] / "cluster" / "walking.py"
+    study = Path(__file__).parents[1] / "cluster" / "walking.py"
     host("laptop")
     assert main(["status", str(study), "--data", str(tmp_path), "--out", url]) in (0, 1, 2)
     assert (local_results(url) / ".storage-url").read_text() == f"{url}\n"
@@ -181,7 +181,7 @@ def test_status_from_another_host(
 
 def as_worker(workers: Workers, folder: Path) -> Any:
     """Each rank is a node of its own: trains, is asked to stop, is replaced, and goes on."""
-    sys.path.insert(0, str(Path(__file__).parents[2] / "cluster"))
+    sys.path.insert(0, str(Path(__file__).parents[1] / "cluster"))
     walking = importlib.import_module("walking")
     os.environ["RETABLE_CACHE"] = str(folder / f"node{workers.rank}")
     trial = plan_of(walking).trials[0].trial
@@ -227,7 +227,7 @@ def test_a_worker_group_over_nodes_that_share_no_folder_is_stopped_and_goes_on(
 
 @pytest.mark.slow
 def test_a_study_by_the_command_line_with_results_under_a_url(tmp_path: Path) -> None:
-    study = Path(__file__).parents[2] / "cluster" / "walking.py"
+    study = Path(__file__).parents[1] / "cluster" / "walking.py"
     url, data = (tmp_path / "far").as_uri(), ensure_embedded(tmp_path / "data", 2)
 
     def run(host: str) -> str:
