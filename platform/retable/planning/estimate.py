@@ -12,6 +12,7 @@ from retable.planning.compatibility import Compatibility
 from retable.planning.duration import Known, Machine, trial_forecasts
 from retable.planning.forecast import Forecast, Invalid
 from retable.planning.plan import Plan, PlannedTrial, runnable
+from retable.store.formats.layout import ResultsFolder
 from retable.store.records import FINISHED, TrialRecord
 from retable.study.table import Cell
 from retable.trial.config import TrialConfig
@@ -90,7 +91,7 @@ def _speed(results: Path, record: TrialRecord | None) -> TrialThroughput:
     """What was measured of a trial; the ledger knows the workers where the folder doesn't say."""
     if record is None:
         return TrialThroughput()  # a folder that the ledger does not know of is adopted by the next run
-    speed = measured(results / "trials" / record.signature)
+    speed = measured(ResultsFolder(results).trial(record.signature).path)
     if speed.workers is None and record.attempts:
         return replace(speed, workers=record.attempts[-1].workers)
     return speed

@@ -1,4 +1,4 @@
-"""The results folder's index: every trial's ``result.json`` in one Arrow file, so that a report opens one and not thousands.
+"""The index of a results folder: the results of all trials in one Arrow file, so that a report opens one and not thousands.
 
 It is a projection of the trials' folders. Delete it, and the next report makes it again.
 """
@@ -11,8 +11,8 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from retable.io.files import replacing
+from retable.store.formats.layout import ResultsFolder
 
-NAME = "index.arrow"
 SCHEMA = pa.schema(
     [
         ("signature", pa.string()),
@@ -32,14 +32,15 @@ class Entry(NamedTuple):
 
 
 def indexed(results: Path) -> dict[str, bytes]:
-    """What the ``result.json`` of each trial in a folder of results holds, by signature.
+    """The content of each trial's result file in a folder of results, by signature.
 
     Only files that are new or have changed since the last call are opened. Call it from any number of processes.
     """
-    known = _read(results / NAME)
+    folder = ResultsFolder(results)
+    known = _read(folder.index)
     now = {}
-    for path in sorted(results.glob("trials/*/result.json")):
-        signature = path.parent.name
+    for trial in folder.trial_folders():
+        path, signature = trial.result, trial.signature
         with suppress(FileNotFoundError):  # moved away since
             looks = path.stat()
             entry = known.get(signature)
@@ -47,7 +48,7 @@ def indexed(results: Path) -> dict[str, bytes]:
                 entry = _entry(path)
             now[signature] = entry
     if now != known:
-        _write(results / NAME, now)
+        _write(folder.index, now)
     return {signature: entry.content for signature, entry in now.items()}
 
 
