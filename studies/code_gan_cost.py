@@ -20,7 +20,8 @@ from retable.evaluation.config import ImageEvaluation
 from retable.io.console import open_console
 from retable.study.published import Published
 from trainables.classifiers.c3d.scales import SMALL
-from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
+from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.stages.channels import Stage2, after, before
 
 if TYPE_CHECKING:

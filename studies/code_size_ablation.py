@@ -21,8 +21,8 @@ from retable.study.table import Column, Row, Table
 from retable.trial.config import TrialConfig
 from studies.acceleration_ablation import AFTER, IMPROVES
 from studies.acceleration_ablation import STUDY as ACCELERATION
-from trainables.code_gan.autoencoder.reconstruction_config import ReconstructionConfig
-from trainables.code_gan.config import AutoencoderConfig
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
+from trainables.code_gan.reconstruction.config import ReconstructionConfig
 from trainables.code_gan.scales import paper, smoke, toy
 
 ENCODER = AutoencoderConfig()

@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def counted(rows: Sequence[CostRow]) -> dict[str, dict[int, "Cost"]]:
     """What each level of each row costs by the paper's convention, one clip forward."""
-    from trainables.video_gan.costs import forward_costs
+    from trainables.video_gan.costs.forward import forward_costs
 
     return {row.label: forward_costs(row.config, row.part) for row in rows}
 
@@ -200,7 +200,7 @@ def laptop(config: VideoGANConfig) -> VideoGANConfig:
 
 def measure(console: Console) -> None:
     """Print what a training step of each row takes here, with the savings beside the counted ones."""
-    from trainables.video_gan.measure import device, measure_each
+    from trainables.video_gan.costs.measure import device, measure_each
 
     at_size = laptop if device().type == "cpu" else lambda config: config
     rows = [replace(row, config=at_size(row.config)) for row in ROWS]

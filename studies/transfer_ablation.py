@@ -17,7 +17,8 @@ from retable.study.study import Study
 from retable.study.table import Column, Row, Table
 from retable.trial.config import TrialConfig
 from studies.acceleration_ablation import AFTER, pair
-from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
+from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.scales import paper, smoke, toy
 
 FACES = ("celeba_hq",)

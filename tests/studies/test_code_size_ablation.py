@@ -5,9 +5,10 @@ import pytest
 from retable.planning.plan import make_plan
 from retable.report.tables.paper_check import check_paper
 from studies.code_size_ablation import CLAIMS, STUDY
-from trainables.code_gan.autoencoder.reconstruction_config import ReconstructionConfig
-from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
+from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.costs.training import training_cost
+from trainables.code_gan.reconstruction.config import ReconstructionConfig
 
 
 @pytest.mark.parametrize("scale", ["smoke", "toy", "paper"])

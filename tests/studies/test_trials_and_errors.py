@@ -13,7 +13,7 @@ from retable.trial.trial import Trial
 from studies.subsampling_ablation import NINE
 from studies.trials_and_errors import FULL, STUDY, TABLES
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.costs import step_cost
+from trainables.video_gan.costs.step import step_cost
 from trainables.video_gan.learner import VideoGANLearner
 from trainables.video_gan.sampling.config import SamplingConfig
 from trainables.video_gan.scales import smoke

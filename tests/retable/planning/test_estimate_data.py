@@ -9,6 +9,7 @@ from retable.data.decode.errors import DataError
 from retable.data.decode.spec import ImageSpec
 from retable.data.scan.catalog import Catalog, Video
 from retable.planning.compatibility import Compatibility
+from retable.trial.config import DataNeeds
 from tests.retable.planning.planning_cases import BASE, Judge, Model, forecast_of, models, plan_of
 
 
@@ -47,8 +48,9 @@ def test_images_that_can_t_be_used_are_not_told_as_videos(tmp_path: Path) -> Non
 class Painter(Model):
     data: ImageSpec
 
-    def incompatibility(self, catalog: Catalog) -> str:
-        return "" if len(catalog.classes) > 1 else "one class is no class"
+    @property
+    def needs(self) -> DataNeeds:
+        return replace(self.data.needs, classes=2, remedy="add a class")
 
 
 PAINTER = Painter(data=ImageSpec(size=8))
@@ -83,7 +85,9 @@ def test_what_needs_other_images_than_there_are_cant_run(
 
     one = Catalog(tmp_path, tmp_path, ("a",), images[:1], kind="image")
     forecast = forecast_of(plan_of(PAINTER), tmp_path=tmp_path, catalog=one)
-    assert {one.reason for one in forecast.invalid} == {"one class is no class"}
+    assert {one.reason for one in forecast.invalid} == {
+        f"a classifier needs images of two classes or more, but {tmp_path} has 1; add a class"
+    }
 
 
 def test_a_run_takes_the_trials_that_the_data_set_has_images_for(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from retable.figures.compare import comparison
+from retable.figures.draw import joint_figures, trial_figures
 from retable.figures.kinds import Curves, Film
 from retable.figures.trained_trial import NothingToDraw, TrainedTrial, descriptions, find, opened
 from retable.io.console import counting
@@ -19,7 +20,6 @@ from retable.report.results.numbers import counted
 from retable.store.formats.layout import ResultsFolder
 from retable.study.scale import Scale
 from retable.study.study import Study
-from retable.trial.config import TrialConfig
 from retable.trial.figures import Figure
 from retable.trial.trial import Trial
 
@@ -126,7 +126,7 @@ def _planned(
 
 
 def _has_figures(trial: Trial) -> bool:
-    return type(trial.config).figures is not TrialConfig.figures
+    return bool(trial.config.figures)
 
 
 def _draw(finished: TrainedTrial, results: Path, samples: int, console: Console) -> list[Figure]:
@@ -149,7 +149,7 @@ def _draw(finished: TrainedTrial, results: Path, samples: int, console: Console)
             yield figure
 
     with counting(console, f"Drawing {finished.name}") as progress:
-        figures = noted(trial.config.figures(finished, samples, progress))
+        figures = noted(trial_figures(finished, samples, progress))
         told = _written(figures, folder, finished.stamp, console)
     about = {
         "signature": trial.signature,
@@ -180,7 +180,7 @@ def _draw_together(
         if len(own) > 1:
             with counting(console, f"Drawing {len(own)} {config.trainable}s together") as progress:
                 try:
-                    told += _written(config.together(own, progress), folder, stamp, console)
+                    told += _written(joint_figures(own, progress), folder, stamp, console)
                 except NothingToDraw as reason:
                     console.print(Text(str(reason), style="yellow"))
     return told

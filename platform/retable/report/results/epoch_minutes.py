@@ -31,5 +31,5 @@ def with_minutes(outcome: Result, config: TrialConfig) -> Result:
         device=re.sub(r"[^a-z0-9]+", "-", speed.device.lower()).strip("-"),
         workers=speed.workers or 1,
     )
-    minutes = speed.seconds / config.fed * config.epoch / 60
+    minutes = speed.seconds / config.samples_per_iteration * config.epoch / 60
     return replace(outcome, scores={**outcome.scores, protocol.name: Score(minutes)})

@@ -31,7 +31,7 @@ class Feeder(TrialConfig):
     fast: bool = False
 
     @property
-    def fed(self) -> int:
+    def samples_per_iteration(self) -> int:
         return 2 * self.batch_size
 
 

@@ -20,7 +20,7 @@ from retable.metrics.similarity import psnr, ssim
 from retable.store.formats.result import TrialResult
 from retable.trial.random import stream
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.figures.report import everything
+from trainables.video_gan.figures.report import figures_of
 from trainables.video_gan.figures.sampler import Codes, Sampler
 from trainables.video_gan.networks import build_generator
 
@@ -177,7 +177,7 @@ def test_a_conditional_model_shows_a_class_in_each_column(trained: "Trained") ->
     torch.testing.assert_close(first, second, rtol=0, atol=1e-6)
     assert (first - third).abs().max() > 1e-3
     progress: list[tuple[int, int]] = []
-    figures = list(everything(sampler, 6, lambda *told: progress.append(told)))
+    figures = list(figures_of(sampler, 6, lambda *told: progress.append(told)))
     assert len(figures) == 11
     assert figures[0].caption.endswith("A class in each column.")
     assert progress == [(4, 6), (6, 6)]
