@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from retable.data.samples.clips import Clips
-from retable.evaluation.clips import Evaluator
+from retable.evaluation.clips import ClipEvaluator
 from retable.evaluation.config import Evaluation
 from retable.evaluation.features import ClassifierConfig
 from retable.trial.distributed import Workers
@@ -17,7 +17,7 @@ def scored_frames(evaluation: Evaluation, frames: int) -> int:
     return classifier.data.frames if isinstance(classifier, ClassifierConfig) else frames
 
 
-def evaluator(evaluation: Evaluation, clips: Clips, run: Run, workers: Workers) -> Evaluator:
+def evaluator(evaluation: Evaluation, clips: Clips, run: Run, workers: Workers) -> ClipEvaluator:
     """The metrics of an evaluation.
 
     Args:
@@ -27,4 +27,4 @@ def evaluator(evaluation: Evaluation, clips: Clips, run: Run, workers: Workers) 
     spec = replace(clips.spec, frames=scored_frames(evaluation, clips.spec.frames))
     real = clips if spec == clips.spec else Clips(run.data, spec, "train", clips.seed)
     classifier = Trial(evaluation.classifier.canonical(), 0, run.fingerprint)
-    return Evaluator(evaluation, run.required(classifier.signature), real, workers)
+    return ClipEvaluator(evaluation, run.required(classifier.signature), real, workers)

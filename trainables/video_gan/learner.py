@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from retable.data.samples.clips import Clips, to_model, to_uint8
-from retable.evaluation.clips import Evaluator
+from retable.evaluation.clips import ClipEvaluator
 from retable.trial.distributed import Workers, unwrapped
 from retable.trial.learner import Best, Score
 from retable.trial.run import Run
@@ -219,7 +219,7 @@ class VideoGANLearner:
         return range(self.config.classes) if uniform else self.clips.labels
 
     @cached_property
-    def _evaluator(self) -> Evaluator:
+    def _evaluator(self) -> ClipEvaluator:
         return evaluator(self.config.canonical().evaluation, self.clips, self.run, self.workers)
 
 
