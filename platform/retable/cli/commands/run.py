@@ -15,7 +15,7 @@ from retable.cli.commands.plan import show_searches
 from retable.cli.commands.request import ABSENT, Request, ledger_states
 from retable.cli.commands.tables import report
 from retable.data.datasets import locate
-from retable.evaluation.pretrained import Pretrained, bring, read_weights
+from retable.evaluation.pretrained import PretrainedConfig, place_weights, read_weights
 from retable.execution.restart import restart
 from retable.execution.retries import CAUSES, failure_class
 from retable.io.console import counting
@@ -257,8 +257,8 @@ def _bring(request: Request, execution: "Execution") -> None:
     for planned in execution.plan.trials:
         config = planned.trial.config
         waiting = execution.states[planned.signature] == "waiting"
-        if waiting and isinstance(config, Pretrained) and config.weights in files:
-            bring(files[config.weights], execution.folder(planned.signature))
+        if waiting and isinstance(config, PretrainedConfig) and config.weights in files:
+            place_weights(files[config.weights], execution.folder(planned.signature))
 
 
 @contextmanager
