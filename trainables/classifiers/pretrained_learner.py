@@ -39,7 +39,7 @@ class PretrainedClassifierLearner(PretrainedLearner):
             kind=config.trainable,
             frames=config.data.frames if isinstance(config.data, ClipSpec) else None,
             resize=config.resize,
-            accuracy=None,  # not known yet, and not asked for
+            accuracy=None,  # not known yet, and not needed
             device=workers.device,
         )
         self.check(self.extractor.weights, config.weights)

@@ -1,4 +1,4 @@
-"""What scores a video GAN's clips, whoever generates them."""
+"""Evaluator of a video GAN's clips, from the finished classifier that a run requires."""
 
 from dataclasses import replace
 
@@ -18,11 +18,11 @@ def scored_frames(evaluation: Evaluation, frames: int) -> int:
 
 
 def evaluator(evaluation: Evaluation, clips: Clips, run: Run, workers: Workers) -> ClipEvaluator:
-    """The metrics of an evaluation.
+    """The evaluator of generated clips.
 
     Args:
         clips: the train split; FID's real clips are cut from it as long as the generated ones that are scored.
-        run: where the finished classifier lies.
+        run: paths of the required trials.
     """
     spec = replace(clips.spec, frames=scored_frames(evaluation, clips.spec.frames))
     real = clips if spec == clips.spec else Clips(run.data, spec, "train", clips.seed)

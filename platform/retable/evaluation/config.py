@@ -65,7 +65,7 @@ class Evaluation(ClassifierEvaluation):
         repeats: repeats of the final evaluation, each with fresh samples; the ± is over them.
         splits: parts that one repeat's samples are cut into for the Inception score.
         snapshot_samples: generated clips at each snapshot during training (one repeat).
-        labels: how often a conditional generator is asked for each class: ``frequency`` as often as the training videos
+        labels: how often a conditional generator makes each class: ``frequency`` as often as the training videos
             are of it, which is what an unconditional one learns; ``uniform`` equally often.
         real_passes: random clips taken of each training video for FID's real statistics.
     """

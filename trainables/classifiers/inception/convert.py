@@ -1,9 +1,9 @@
-"""Inception-v3's weights, from the file that torch-fidelity published to one that Retable reads.
+"""Converts Inception-v3's weights from the file that torch-fidelity published to one that Retable reads.
 
 ``python -m trainables.classifiers.inception.convert --out inception.safetensors``
 
 It is the network that FID is defined by, converted from TensorFlow's of 5 December 2015. Nothing in the file is executed.
-Without --weights it is fetched from its release on GitHub; nothing else in Retable fetches it.
+Without --weights it is downloaded from its release on GitHub; nothing else in Retable downloads it.
 """
 
 import argparse
