@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from retable.costs.cache import CostCache
-from retable.costs.throughput import TrialThroughput, measured
+from retable.costs.throughput import TrialThroughput, read_throughput
 from retable.data.scan.catalog import Catalog
 from retable.planning.compatibility import Compatibility
 from retable.planning.duration import Known, Machine, trial_forecasts
@@ -90,7 +90,7 @@ def _speed(results: Path, record: TrialRecord | None) -> TrialThroughput:
     """What was measured of a trial; the ledger knows the workers where the folder doesn't say."""
     if record is None:
         return TrialThroughput()  # a folder that the ledger does not know of is adopted by the next run
-    speed = measured(results / "trials" / record.signature)
+    speed = read_throughput(results / "trials" / record.signature)
     if speed.workers is None and record.attempts:
         return replace(speed, workers=record.attempts[-1].workers)
     return speed
