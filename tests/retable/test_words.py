@@ -5,6 +5,7 @@ The test reads every source with `ast` and lists all findings at once, each with
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ SOURCES = ("platform/retable", "trainables", "studies", "dashboards", "benchmark
 ROOMS_DONE = (
     "platform/retable/costs",
     "platform/retable/metrics",
+    "platform/retable/study",
 )
 """Folders and files that the test holds to the rules; the rest is listed by `python tests/retable/test_words.py`."""
 
@@ -215,4 +217,4 @@ def test_a_module_without_a_docstring_is_found() -> None:
 
 
 if __name__ == "__main__":
-    print("\n".join(all_findings(SOURCES)))
+    sys.stdout.writelines(f"{finding}\n" for finding in all_findings(SOURCES))

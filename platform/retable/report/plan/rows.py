@@ -8,7 +8,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from retable.planning.plan import Plan
-from retable.study.changes import changes, in_words
+from retable.study.changes import changes, changes_text
 from retable.study.table import Table, unchanged
 
 
@@ -32,12 +32,12 @@ def _grid(plan: Plan[Any], table: Table[Any], limit: int | None) -> Group:
     start = rows[base][1]
     for label, config in rows:
         found = changes(shrink(start), shrink(config))
-        told = "the others are compared with it" if config is start else in_words(found)
+        told = "the others are compared with it" if config is start else changes_text(found)
         grid.add_row(Text(label), Text(told))
     for column in table.columns:
         if column.change is not unchanged:
             try:
-                told = in_words(changes(shrink(start), shrink(column.change(start))))
+                told = changes_text(changes(shrink(start), shrink(column.change(start))))
             except ValueError as error:
                 told = f"can't run: {error}"
             grid.add_row(Text(f"column {column.label}"), Text(told))

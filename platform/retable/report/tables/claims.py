@@ -56,7 +56,7 @@ class Judged:
 
 def claims_plan(study: Study[C], scale: Scale[C], data: str, seeds: Sequence[int] | None = None) -> Plan[C]:
     """The plan of all tables that the claims speak of, run or not: its trials are those whose results they need."""
-    named = {place.table for claim in study.claims for place in claim.places()}
+    named = {place.table for claim in study.claims for place in claim.cells()}
     tables = [table.number for table in study.tables if table.number in named]
     return make_plan(study, scale, data, tables=tables, seeds=seeds)
 
@@ -165,7 +165,7 @@ def _effects(
                 size.mean / size.std if size.std else 0.0,  # where p is 0 or 1 in floats
                 size.mean / level if level else size.mean,
             )
-            found.append((rank, Effect(comparison.words, metric, size, tuple(one.by_seed))))
+            found.append((rank, Effect(comparison.text, metric, size, tuple(one.by_seed))))
     return [effect for _, effect in sorted(found, key=lambda pair: (pair[0], pair[1].words))]
 
 

@@ -38,7 +38,7 @@ class PaperCheck:
 def check_paper(study: Study[Any], claim: Claim) -> PaperCheck:
     """A claim against the published numbers of the study's tables, of which it takes the values alone."""
     scale = next(iter(study.scales.values()))
-    tables = {place.table for place in claim.places()}
+    tables = {place.table for place in claim.cells()}
     cells = (cell for number in tables for cell in study.cells(study.table(number), scale))
     values = {
         Place(cell.table, cell.row, cell.column): cell.published.value if cell.published else None
@@ -53,7 +53,7 @@ def check_paper(study: Study[Any], claim: Claim) -> PaperCheck:
         elif sign_of(study, comparison) * sum(known) > 0:
             held += 1
         else:
-            failed.append(comparison.words)
+            failed.append(comparison.text)
     return PaperCheck(held, tuple(failed), unstated)
 
 
