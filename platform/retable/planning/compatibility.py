@@ -1,4 +1,4 @@
-"""Whether a data set is one that a config can be trained on: what a scan tells before anything is decoded. No torch."""
+"""Compatibility of configs with a data set, from its scan, before anything is decoded. No torch."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,21 +13,21 @@ from retable.trial.config import C, TrialConfig
 
 @runtime_checkable
 class _OfData(Protocol):
-    """A config that says what it makes of files."""
+    """Config with a spec of the samples that it makes from files."""
 
     @property
     def data(self) -> object: ...
 
 
 class Compatibility:
-    """A data set that many configs are held against; its files are looked at once for all that need the same of them."""
+    """Compatibility of many configs with one data set; configs with the same needs share a look at its files."""
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self._known: dict[ImageSpec | int, str] = {}
 
     def incompatibility(self, config: TrialConfig) -> str:
-        """Why the config can't be trained on the data set; empty if it can, as far as is known."""
+        """Reason why the config can't be trained on the data set; empty if none is known."""
         spec = config.data if isinstance(config, _OfData) else None
         needed = spec if isinstance(spec, ImageSpec) else config.needs_frames
         if needed not in self._known:
@@ -35,21 +35,21 @@ class Compatibility:
         return self._known[needed] or config.incompatibility(self.catalog)
 
     def possible(self, plan: Plan[C]) -> tuple[Plan[C], Mapping[str, str]]:
-        """The plan without the trials that can't be trained on the data set, and without what they alone require.
+        """Plan without the trials that can't be trained on the data set, and without those that only they require.
 
         Returns:
-            Also signature -> why, of each that can't be.
+            The plan, and signature -> reason for each trial that can't be trained.
 
         Raises:
-            DataError: none of the trials that fill cells can be.
+            DataError: none of the trials that fill cells can be trained.
         """
         reasons: dict[str, str] = {}
-        for planned in plan.trials:  # what a trial requires comes before it
-            why = [
+        for planned in plan.trials:  # the requirements of a trial come before it
+            candidates = [
                 self.incompatibility(planned.trial.config),
                 *(reasons.get(one, "") for one in planned.requires),
             ]
-            if reason := next(filter(None, why), ""):
+            if reason := next(filter(None, candidates), ""):
                 reasons[planned.signature] = reason
         if not reasons:
             return plan, reasons

@@ -80,7 +80,7 @@ class TrackingObserver:
             name=planned.name,
             folder=self._results.resolve() / "trials" / trial.signature,
             parameters={**trial.config.labels(), "trainable": trial.config.trainable, "seed": trial.seed},
-            tags={"cells": "; ".join(planned.places), "seed": str(trial.seed), "data": trial.data},
+            tags={"cells": "; ".join(planned.cells), "seed": str(trial.seed), "data": trial.data},
             attempt=attempt or {},
         )
 
