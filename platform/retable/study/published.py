@@ -67,7 +67,7 @@ class Published:
         if len(found) > 1:
             raise ValueError(
                 f"table {table}, {metric}, {model!r} with {dict(labels)} has {len(found)} published numbers; "
-                "give the row or column a `model` that tells them apart"
+                "give the row or column a `model` that distinguishes them"
             )
         if not found:
             return None

@@ -11,7 +11,7 @@ import pytest
 from retable.planning.duration import Machine
 from retable.planning.placement import Node
 from retable.planning.plan import Plan, make_plan
-from retable.report.plan.table import telling_labels
+from retable.report.plan.table import distinguishing_labels
 from retable.study.table import Column
 from tests.retable.planning.planning_cases import (
     BASE,
@@ -232,7 +232,7 @@ def test_the_words_for_programs(tmp_path: Path) -> None:
 
 def test_only_labels_that_tell_trials_apart_are_shown(tmp_path: Path) -> None:
     plan = plan_of(BASE, replace(BASE, width=2), replace(BASE, width=2, batch_size=8))
-    assert telling_labels(models(forecast_of(plan, tmp_path=tmp_path))) == ["batch_size", "width"]
+    assert distinguishing_labels(models(forecast_of(plan, tmp_path=tmp_path))) == ["batch_size", "width"]
 
 
 def test_lines_fit_a_terminal(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What became of each trial, as far as a report needs it: read from the trials' ``result.json``."""
+"""Results of trials, read from their ``result.json``."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -18,28 +18,27 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Result:
-    """The outcome of one trial.
+    """Result of one trial.
 
     Attributes:
-        state: ``done``, ``collapsed``, ``missing``, ``unreadable``, or what the ledger says (``failed``,
-            ``running``, …). A collapsed trial's scores are those of its last
-            good snapshot; a table shows them and says so.
-        scores: by protocol name.
-        iteration: the best snapshot, at which the scores were taken.
-        wall_seconds: time in training and evaluation, over all attempts. Of work in pieces it is what one worker would have
-            taken for all of them, however many shared them.
-        worker_seconds: training and evaluation times the workers of the last attempt, and pieces.
-        note: what there is to say, such as ``collapsed at 400`` or why it failed; of a ``done`` trial, how it was trained
-            otherwise than declared.
-        gpu_hours: `worker_seconds` in hours; None where it ran on CPUs.
-        peak_memory_mb: most MiB that the first worker's tensors took on its GPU; None where it had none.
-        gflops: multiply-accumulates of one update in 10⁹, where they were counted.
-        commit: of the code that made it, with ``-dirty`` where the checkout was changed.
-        mlflow_run: the tracker's id of it.
-        best_by: what made `iteration` the best, such as ``highest IS``; empty where there was nothing to choose from.
+        state: ``done``, ``collapsed``, ``missing``, ``unreadable``, or the ledger's state (``failed``, ``running``, …).
+            The scores of a collapsed trial are those of its last good snapshot; tables show them and say so.
+        scores: protocol name -> score.
+        iteration: iteration of the best snapshot, whose scores these are.
+        wall_seconds: time of training and evaluation, over all attempts. Work in partitions counts with the time that
+            one worker would have taken for all of them.
+        worker_seconds: time of training and evaluation times the workers of the last attempt, plus that of partitions.
+        note: note for a table, such as ``collapsed at 400``, the reason of a failure, or a deviation from the declared
+            training of a ``done`` trial.
+        gpu_hours: `worker_seconds` in hours; None on CPUs.
+        peak_memory_mb: peak memory of the first worker's tensors on its GPU in MiB; None on CPUs.
+        gflops: multiply-accumulates of one update in 10⁹; None if they were not counted.
+        commit: commit of the code that trained it, with ``-dirty`` if the checkout had changes.
+        mlflow_run: id of the MLflow run.
+        best_by: rule that chose the best snapshot, such as ``highest IS``; empty if there was no choice.
         history: iteration of each snapshot -> its metrics by protocol name.
-        seconds: iteration of each snapshot -> training seconds until then; empty where nobody kept them.
-        speed: how fast it was and on what; None where it has no result.
+        seconds: iteration of each snapshot -> training seconds until then; empty if they were not recorded.
+        throughput: mean throughput and device; None without a result.
     """
 
     signature: str
@@ -58,11 +57,11 @@ class Result:
     best_by: str = ""
     history: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     seconds: Mapping[int, float] = field(default_factory=dict)
-    speed: TrialThroughput | None = None
+    throughput: TrialThroughput | None = None
 
     @property
-    def words(self) -> str:
-        """The state in a table's words."""
+    def state_text(self) -> str:
+        """Text of the state in a table."""
         if self.state in FINISHED:
             return self.note or self.state
         return "not run" if self.state in {"missing", "waiting"} else self.state
@@ -76,14 +75,18 @@ def load_results(
     runs: Mapping[str, str] = _NONE,
     recorded: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> dict[str, Result]:
-    """The trials' outcomes from a folder of results: ``trials/<signature>/result.json``, by its index.
+    """Load the results of trials from a results folder, through its index.
 
     Args:
-        results: the folder of the ledger and the trials.
-        states: what the ledger says of trials without a result, by signature.
-        messages: why, by signature.
-        runs: the tracker's ids of them, by signature.
-        recorded: the ledger's copies of results, for trials whose folders are gone, by signature.
+        results: folder with the ledger and the trials.
+        signatures: trials to load.
+        states: signature -> state in the ledger, for trials without a result.
+        messages: signature -> message of the failure.
+        runs: signature -> id of the MLflow run.
+        recorded: signature -> the ledger's copy of the result, for trials without a folder.
+
+    Returns:
+        Signature -> result, for all `signatures`.
     """
     kept = {signature: json.dumps(result).encode() for signature, result in recorded.items()}
     return parse_results({**kept, **indexed(results)}, signatures, states, messages, runs)
@@ -96,9 +99,9 @@ def parse_results(
     messages: Mapping[str, str],
     runs: Mapping[str, str] = _NONE,
 ) -> dict[str, Result]:
-    """The trials' outcomes from what their ``result.json`` hold, by signature.
+    """Parse the content of ``result.json`` files; arguments as in `load_results`.
 
-    One that can't be read makes its own trial ``unreadable``; it hides no other.
+    An invalid file makes its own trial ``unreadable`` and affects no other.
     """
     outcomes = {}
     for signature in signatures:
@@ -107,7 +110,7 @@ def parse_results(
             outcomes[signature] = replace(
                 _parsed(contents[signature], signature), mlflow_run=runs.get(signature, "")
             )
-        elif state in FINISHED:  # its result is gone: there is no number to show
+        elif state in FINISHED:  # the result is lost: there is no number to show
             outcomes[signature] = Result(signature, "missing")
         else:
             outcomes[signature] = Result(signature, state, note=messages.get(signature, ""))
@@ -128,9 +131,9 @@ def _parse(text: str, signature: str) -> Result:
         raise ValueError(f"it is the result of trial {content['signature']}, expected {signature}")
     if content["state"] not in FINISHED:
         raise ValueError(f"state must be one of {sorted(FINISHED)}, but got {content['state']!r}")
-    together = float(content["train_seconds"]) + float(content["evaluation_seconds"])
-    pieces = float(content.get("pieces_seconds", 0.0))
-    worker_seconds = together * int(content["workers"]) + pieces
+    wall_seconds = float(content["train_seconds"]) + float(content["evaluation_seconds"])
+    in_partitions = float(content.get("pieces_seconds", 0.0))
+    worker_seconds = wall_seconds * int(content["workers"]) + in_partitions
     return Result(
         signature=signature,
         state=content["state"],
@@ -138,7 +141,7 @@ def _parse(text: str, signature: str) -> Result:
         scores={name: _score(score) for name, score in content["scores"].items()},
         iteration=None if content["best"] is None else int(content["best"]),
         best_by=_best_by(content.get("best_by")) if content.get("iterations") else "",
-        wall_seconds=together + pieces,
+        wall_seconds=wall_seconds + in_partitions,
         worker_seconds=worker_seconds,
         note=_note(content),
         gpu_hours=None if content["device"].startswith(CPU) else worker_seconds / 3600,
@@ -147,17 +150,17 @@ def _parse(text: str, signature: str) -> Result:
         commit=content.get("commit") or "",
         history={int(iteration): metrics for iteration, metrics in content.get("history", {}).items()},
         seconds={int(iteration): float(at) for iteration, at in content.get("seconds", {}).items()},
-        speed=throughput_of(content) if "iterations" in content else None,
+        throughput=throughput_of(content) if "iterations" in content else None,
     )
 
 
 def _note(content: Mapping[str, Any]) -> str:
-    """What a reader of the number has to know: a collapse, and batch statistics that are not those asked for."""
-    parts = max(content.get("splits", {}).values(), default=1)
+    """Note on a collapse and on micro-batches that were split for want of memory, which changes batch statistics."""
+    splits = max(content.get("splits", {}).values(), default=1)
     notes = [f"collapsed at {content['collapsed_at']}"] if content["state"] == "collapsed" else []
-    if parts > 1:
-        how = "halved" if parts == 2 else f"cut in {parts}"
-        notes.append(f"micro-batch {how}: {parts}× accumulate, for want of memory")
+    if splits > 1:
+        how = "halved" if splits == 2 else f"cut in {splits}"
+        notes.append(f"micro-batch {how}: {splits}× accumulate, for want of memory")
     return ", ".join(notes)
 
 
