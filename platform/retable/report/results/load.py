@@ -19,28 +19,27 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Result:
-    """The outcome of one trial.
+    """Result of one trial.
 
     Attributes:
-        state: ``done``, ``collapsed``, ``missing``, ``unreadable``, or what the ledger says (``failed``,
-            ``running``, …). A collapsed trial's scores are those of its last
-            good snapshot; a table shows them and says so.
-        scores: by protocol name.
-        iteration: the best snapshot, at which the scores were taken.
-        wall_seconds: time in training and evaluation, over all attempts. Of work in pieces it is what one worker would have
-            taken for all of them, however many shared them.
-        worker_seconds: training and evaluation times the workers of the last attempt, and pieces.
-        note: what there is to say, such as ``collapsed at 400`` or why it failed; of a ``done`` trial, how it was trained
-            otherwise than declared.
-        gpu_hours: `worker_seconds` in hours; None where it ran on CPUs.
-        peak_memory_mb: most MiB that the first worker's tensors took on its GPU; None where it had none.
-        gflops: multiply-accumulates of one update in 10⁹, where they were counted.
-        commit: of the code that made it, with ``-dirty`` where the checkout was changed.
-        mlflow_run: the tracker's id of it.
-        best_by: what made `iteration` the best, such as ``highest IS``; empty where there was nothing to choose from.
+        state: ``done``, ``collapsed``, ``missing``, ``unreadable``, or the ledger's state (``failed``, ``running``, …).
+            The scores of a collapsed trial are those of its last good snapshot; tables show them and say so.
+        scores: protocol name -> score.
+        iteration: iteration of the best snapshot, whose scores these are.
+        wall_seconds: time of training and evaluation, over all attempts. Work in partitions counts with the time that
+            one worker would have taken for all of them.
+        worker_seconds: time of training and evaluation times the workers of the last attempt, plus that of partitions.
+        note: note for a table, such as ``collapsed at 400``, the reason of a failure, or a deviation from the declared
+            training of a ``done`` trial.
+        gpu_hours: `worker_seconds` in hours; None on CPUs.
+        peak_memory_mb: peak memory of the first worker's tensors on its GPU in MiB; None on CPUs.
+        gflops: multiply-accumulates of one update in 10⁹; None if they were not counted.
+        commit: commit of the code that trained it, with ``-dirty`` if the checkout had changes.
+        mlflow_run: id of the MLflow run.
+        best_by: rule that chose the best snapshot, such as ``highest IS``; empty if there was no choice.
         history: iteration of each snapshot -> its metrics by protocol name.
-        seconds: iteration of each snapshot -> training seconds until then; empty where nobody kept them.
-        speed: how fast it was and on what; None where it has no result.
+        seconds: iteration of each snapshot -> training seconds until then; empty if they were not recorded.
+        throughput: mean throughput and device; None without a result.
     """
 
     signature: str
@@ -59,11 +58,11 @@ class Result:
     best_by: str = ""
     history: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     seconds: Mapping[int, float] = field(default_factory=dict)
-    speed: TrialThroughput | None = None
+    throughput: TrialThroughput | None = None
 
     @property
-    def words(self) -> str:
-        """The state in a table's words."""
+    def state_text(self) -> str:
+        """Text of the state in a table."""
         if self.state in FINISHED:
             return self.note or self.state
         return "not run" if self.state in {"missing", "waiting"} else self.state
@@ -138,7 +137,7 @@ def _outcome(result: TrialResult) -> Result:
         commit=result.commit,
         history=result.history,
         seconds=result.seconds,
-        speed=throughput_of(result),
+        throughput=throughput_of(result),
     )
 
 
