@@ -1,13 +1,13 @@
 """Measured throughput of trials, read from their folders."""
 
-import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
+from retable.io.sealed import DamagedFile
+from retable.store.formats.result import TrialResult
 from retable.store.metrics_log import read
 
 RECENT = 20
@@ -44,24 +44,23 @@ def read_throughput(folder: Path) -> TrialThroughput:
         folder: the trial's folder; it need not exist.
     """
     try:
-        return throughput_of(json.loads((folder / "result.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError):
-        return _of_metrics_log(folder)
+        result = TrialResult.read(folder)
+    except (OSError, DamagedFile):
+        result = None
+    return (result and throughput_of(result)) or _of_metrics_log(folder)
 
 
-def throughput_of(result: Mapping[str, Any]) -> TrialThroughput:
-    """Mean throughput of a finished trial.
-
-    Args:
-        result: content of its ``result.json``.
-    """
-    iterations, snapshots = int(result["iterations"]), len(result["history"])
+def throughput_of(result: TrialResult) -> TrialThroughput | None:
+    """Mean throughput of a finished trial; None if its result, of an old version, does not give its iterations."""
+    if result.iterations is None:
+        return None
+    iterations, snapshots = result.iterations, len(result.history)
     return TrialThroughput(
         iteration=iterations,
-        seconds=float(result["train_seconds"]) / iterations if iterations else None,
-        evaluation_seconds=float(result["evaluation_seconds"]) / snapshots if snapshots else None,
-        workers=int(result["workers"]),
-        device=str(result["device"]),
+        seconds=result.train_seconds / iterations if iterations else None,
+        evaluation_seconds=result.evaluation_seconds / snapshots if snapshots else None,
+        workers=result.workers,
+        device=result.device,
     )
 
 

@@ -1,5 +1,6 @@
 """Finished trials, found by what their folders say."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,14 @@ import torch
 from retable.data.datasets import here
 from retable.data.scan.catalog import scan
 from retable.figures.revive import revived
-from retable.io.files import read_json
+from retable.io.sealed import DamagedFile
 from retable.store import checkpoint
+from retable.store.formats.description import TrialDescription
+from retable.store.formats.layout import ResultsFolder
 from retable.store.trained import Trained, trained
 from retable.trial.trial import Trial
+
+log = logging.getLogger(__name__)
 
 
 class NothingToDraw(ValueError):
@@ -107,13 +112,13 @@ def opened(
     Raises:
         NothingToDraw: the trial is not finished, collapsed before its first snapshot, or its best one is damaged.
     """
-    folder = results / "trials" / trial.signature
+    folder = ResultsFolder(results).trial(trial.signature).path
     try:
         found = trained(folder)
-        about = read_json(folder / "config.json")
+        about = TrialDescription.read(folder)
     except (FileNotFoundError, ValueError, checkpoint.Corrupt) as error:
         raise NothingToDraw(f"trial {trial.signature} can't be drawn: {error}") from error
-    scale, source = (str(about.get(key, "")) for key in ("scale", "source"))
+    scale, source = ("", "") if about is None else (about.scale, about.source)
     return TrainedTrial(trial, name, folder, found, device, scale, source, given)
 
 
@@ -124,23 +129,31 @@ def find(results: Path, prefix: str) -> tuple[Trial, str]:
         NothingToDraw: there is none, or more than one.
         ValueError: it is of a family or version that is not here.
     """
-    known = identities(results)
+    known = descriptions(results)
     found = {signature: known[signature] for signature in known if signature.startswith(prefix)}
     if len(found) != 1:
         listed = "".join(
-            f"\n  {signature}  {identity['trainable']} {identity['name']}"
-            for signature, identity in sorted((found or known).items())
+            f"\n  {signature}  {one.identity['trainable']} {one.name}"
+            for signature, one in sorted((found or known).items())
         )
         many = f"{len(found)} trials begin" if found else "no trial begins"
         raise NothingToDraw(
-            f"{many} with {prefix!r}, and none is a study's file of that name; in {results / 'trials'} there are: "
+            f"{many} with {prefix!r}, and none is a study's file of that name; in {ResultsFolder(results).trials} there are: "
             f"{listed or 'none'}"
         )
-    ((signature, identity),) = found.items()
-    return revived(identity, signature), str(identity["name"])
+    ((signature, description),) = found.items()
+    return revived(description.identity, signature), description.name
 
 
-def identities(results: Path) -> dict[str, Mapping[str, object]]:
-    """Signature -> what ``config.json`` holds, of every trial that was ever begun."""
-    paths = sorted((results / "trials").glob("*/config.json"))
-    return {path.parent.name: read_json(path) for path in paths}
+def descriptions(results: Path) -> dict[str, TrialDescription]:
+    """Signature -> description of every trial that was ever begun, but for those whose description is damaged."""
+    found = {}
+    for folder in ResultsFolder(results).trial_folders():
+        try:
+            description = TrialDescription.read(folder.path)
+        except DamagedFile as error:  # of one trial; the others can be drawn
+            log.warning("%s", error)
+            continue
+        if description is not None:
+            found[folder.signature] = description
+    return found

@@ -12,6 +12,7 @@ from retable.planning.compatibility import Compatibility
 from retable.planning.duration import Machine, MeasuredTrial, trial_forecasts
 from retable.planning.forecast import Forecast, Invalid
 from retable.planning.plan import Plan, PlannedTrial, runnable
+from retable.store.formats.layout import ResultsFolder
 from retable.store.records import FINISHED, TrialRecord
 from retable.study.table import Cell
 from retable.trial.config import TrialConfig
@@ -91,7 +92,7 @@ def _throughput(results: Path, record: TrialRecord | None) -> TrialThroughput:
     """Measured throughput of a trial, with the ledger's number of workers if the folder has none."""
     if record is None:
         return TrialThroughput()  # the next run adopts a folder that is not in the ledger
-    throughput = read_throughput(results / "trials" / record.signature)
+    throughput = read_throughput(ResultsFolder(results).trial(record.signature).path)
     if throughput.workers is None and record.attempts:
         return replace(throughput, workers=record.attempts[-1].workers)
     return throughput

@@ -9,12 +9,12 @@ from rich.console import Console
 
 from retable.costs.cache import CostCache
 from retable.data.scan.catalog import Catalog
-from retable.io.files import write_json
 from retable.planning.duration import Machine
 from retable.planning.estimate import estimate
 from retable.planning.forecast import Forecast, TrialForecast
 from retable.planning.plan import Plan, make_plan
 from retable.report.plan.table import print_forecast
+from retable.store.formats.result import TrialResult
 from retable.store.ledger import Ledger
 from retable.study.scale import Scale
 from retable.study.study import Study
@@ -118,12 +118,15 @@ def declared(path: Path, plan: Plan[Model]) -> Ledger:
 
 def result(folder: Path, *, seconds: float, iterations: int = 100, workers: int = 1) -> None:
     """What a finished trial leaves: two snapshots of 3 s each."""
-    content = {
-        "iterations": iterations,
-        "history": {"50": {}, "100": {}},
-        "train_seconds": seconds,
-        "evaluation_seconds": 6.0,
-        "workers": workers,
-        "device": "CPU",
-    }
-    write_json(folder / "result.json", content)
+    TrialResult(
+        folder.name,
+        0,
+        "done",
+        100,
+        iterations=iterations,
+        history={50: {}, 100: {}},
+        train_seconds=seconds,
+        evaluation_seconds=6.0,
+        workers=workers,
+        device="CPU",
+    ).write(folder)

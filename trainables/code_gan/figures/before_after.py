@@ -88,13 +88,13 @@ def _beside(
 
 def _devices(trials: Sequence[TrainedTrial]) -> str:
     """What the seconds were measured on."""
-    places = [f"{one.trained.result['workers']} × {one.trained.result['device']}" for one in trials]
+    places = [f"{one.trained.result.workers} × {one.trained.result.device}" for one in trials]
     return f"each on {places[0]}" if places[0] == places[1] else f"but on {places[0]} and {places[1]}"
 
 
 def _encoder_seconds(after: TrainedTrial) -> float:
     encoder = next(one for one in after.trial.requires() if one.config.trainable == "code_autoencoder")
-    return float(after.other(encoder).trained.result["train_seconds"])
+    return after.other(encoder).trained.result.train_seconds
 
 
 def _accelerates(before: TrainedTrial, after: TrainedTrial) -> bool:

@@ -8,8 +8,9 @@ from typing import Generic
 from retable.metrics.protocol import Protocol, comparable
 from retable.planning.plan import Plan
 from retable.report.results.epoch_minutes import with_minutes
-from retable.report.results.load import FINISHED, Result
+from retable.report.results.load import Result
 from retable.report.results.statistics import Summary, summarise
+from retable.store.records import FINISHED
 from retable.study.scale import Scale
 from retable.study.table import Cell
 from retable.trial.config import C

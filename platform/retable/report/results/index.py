@@ -1,4 +1,4 @@
-"""Index of a results folder: the ``result.json`` of all trials in one Arrow file, so that a report opens one file.
+"""Index of a results folder: the results of all trials in one Arrow file, so that a report opens one file.
 
 It is a copy of what the trials' folders hold. If it is deleted, the next report makes it again.
 """
@@ -11,8 +11,8 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from retable.io.files import replacing
+from retable.store.formats.layout import ResultsFolder
 
-NAME = "index.arrow"
 SCHEMA = pa.schema(
     [
         ("signature", pa.string()),
@@ -32,14 +32,15 @@ class Entry(NamedTuple):
 
 
 def indexed(results: Path) -> dict[str, bytes]:
-    """Signature -> content of the trial's ``result.json``, for all trials in a results folder.
+    """Signature -> content of the trial's result file, for all trials in a results folder.
 
     Only files that are new or changed since the last call are opened. Several processes may call it at once.
     """
-    known = _read(results / NAME)
+    folder = ResultsFolder(results)
+    known = _read(folder.index)
     now = {}
-    for path in sorted(results.glob("trials/*/result.json")):
-        signature = path.parent.name
+    for trial in folder.trial_folders():
+        path, signature = trial.result, trial.signature
         with suppress(FileNotFoundError):  # removed since
             stat = path.stat()
             entry = known.get(signature)
@@ -47,7 +48,7 @@ def indexed(results: Path) -> dict[str, bytes]:
                 entry = _entry(path)
             now[signature] = entry
     if now != known:
-        _write(results / NAME, now)
+        _write(folder.index, now)
     return {signature: entry.content for signature, entry in now.items()}
 
 

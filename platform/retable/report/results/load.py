@@ -1,6 +1,5 @@
-"""Results of trials, read from their ``result.json``."""
+"""Results of trials for a report, from their result files and the ledger's states."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,11 +7,13 @@ from types import MappingProxyType
 from typing import Any
 
 from retable.costs.throughput import CPU, TrialThroughput, throughput_of
+from retable.io.sealed import DamagedFile
 from retable.metrics.protocol import in_print
 from retable.report.results.index import indexed
-from retable.trial.learner import Score
+from retable.store.formats.result import TrialResult, agreed_result
+from retable.store.records import FINISHED
+from retable.trial.learner import Best, Score
 
-FINISHED = frozenset({"done", "collapsed"})
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -81,15 +82,14 @@ def load_results(
         results: folder with the ledger and the trials.
         signatures: trials to load.
         states: signature -> state in the ledger, for trials without a result.
-        messages: signature -> message of the failure.
+        messages: signature -> reason of that state.
         runs: signature -> id of the MLflow run.
-        recorded: signature -> the ledger's copy of the result, for trials without a folder.
+        recorded: signature -> the ledger's copy of the result, used for trials without a folder and to check the files.
 
     Returns:
         Signature -> result, for all `signatures`.
     """
-    kept = {signature: json.dumps(result).encode() for signature, result in recorded.items()}
-    return parse_results({**kept, **indexed(results)}, signatures, states, messages, runs)
+    return parse_results(indexed(results), signatures, states, messages, runs, recorded)
 
 
 def parse_results(
@@ -98,18 +98,22 @@ def parse_results(
     states: Mapping[str, str],
     messages: Mapping[str, str],
     runs: Mapping[str, str] = _NONE,
+    recorded: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> dict[str, Result]:
-    """Parse the content of ``result.json`` files; arguments as in `load_results`.
+    """Parse the content of result files; arguments as in `load_results`.
 
-    An invalid file makes its own trial ``unreadable`` and affects no other.
+    A damaged result makes its own trial ``unreadable`` and affects no other.
     """
     outcomes = {}
     for signature in signatures:
         state = states.get(signature, "missing")
-        if signature in contents:
-            outcomes[signature] = replace(
-                _parsed(contents[signature], signature), mlflow_run=runs.get(signature, "")
-            )
+        try:
+            found = agreed_result(signature, contents.get(signature), recorded.get(signature))
+        except DamagedFile as error:
+            outcomes[signature] = Result(signature, "unreadable", note=str(error))
+            continue
+        if found is not None:
+            outcomes[signature] = replace(_outcome(found), mlflow_run=runs.get(signature, ""))
         elif state in FINISHED:  # the result is lost: there is no number to show
             outcomes[signature] = Result(signature, "missing")
         else:
@@ -117,65 +121,41 @@ def parse_results(
     return outcomes
 
 
-def _parsed(content: bytes, signature: str) -> Result:
-    try:
-        return _parse(content.decode(), signature)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        note = f"trials/{signature}/result.json: {type(error).__name__}: {error}"
-        return Result(signature, "unreadable", note=note)
-
-
-def _parse(text: str, signature: str) -> Result:
-    content = json.loads(text, parse_constant=_refuse)
-    if content["signature"] != signature:
-        raise ValueError(f"it is the result of trial {content['signature']}, expected {signature}")
-    if content["state"] not in FINISHED:
-        raise ValueError(f"state must be one of {sorted(FINISHED)}, but got {content['state']!r}")
-    wall_seconds = float(content["train_seconds"]) + float(content["evaluation_seconds"])
-    in_partitions = float(content.get("pieces_seconds", 0.0))
-    worker_seconds = wall_seconds * int(content["workers"]) + in_partitions
+def _outcome(result: TrialResult) -> Result:
+    """Result for a report, made of a result file."""
+    wall_seconds = result.train_seconds + result.evaluation_seconds
+    worker_seconds = wall_seconds * result.workers + result.pieces_seconds
     return Result(
-        signature=signature,
-        state=content["state"],
-        seed=int(content["seed"]),
-        scores={name: _score(score) for name, score in content["scores"].items()},
-        iteration=None if content["best"] is None else int(content["best"]),
-        best_by=_best_by(content.get("best_by")) if content.get("iterations") else "",
-        wall_seconds=wall_seconds + in_partitions,
+        signature=result.signature,
+        state=result.state,
+        seed=result.seed,
+        scores=result.scores,
+        iteration=result.best,
+        best_by=_best_by(result.best_by) if result.iterations else "",
+        wall_seconds=wall_seconds + result.pieces_seconds,
         worker_seconds=worker_seconds,
-        note=_note(content),
-        gpu_hours=None if content["device"].startswith(CPU) else worker_seconds / 3600,
-        peak_memory_mb=content.get("peak_memory_mb"),
-        gflops=content.get("gflops"),
-        commit=content.get("commit") or "",
-        history={int(iteration): metrics for iteration, metrics in content.get("history", {}).items()},
-        seconds={int(iteration): float(at) for iteration, at in content.get("seconds", {}).items()},
-        throughput=throughput_of(content) if "iterations" in content else None,
+        note=_note(result),
+        gpu_hours=None if result.device.startswith(CPU) else worker_seconds / 3600,
+        peak_memory_mb=result.peak_memory_mb,
+        gflops=result.gflops,
+        commit=result.commit,
+        history=result.history,
+        seconds=result.seconds,
+        throughput=throughput_of(result),
     )
 
 
-def _note(content: Mapping[str, Any]) -> str:
+def _note(result: TrialResult) -> str:
     """Note on a collapse and on micro-batches that were split for want of memory, which changes batch statistics."""
-    splits = max(content.get("splits", {}).values(), default=1)
-    notes = [f"collapsed at {content['collapsed_at']}"] if content["state"] == "collapsed" else []
+    splits = max(result.splits.values(), default=1)
+    notes = [f"collapsed at {result.collapsed_at}"] if result.state == "collapsed" else []
     if splits > 1:
         how = "halved" if splits == 2 else f"cut in {splits}"
         notes.append(f"micro-batch {how}: {splits}× accumulate, for want of memory")
     return ", ".join(notes)
 
 
-def _best_by(rule: Mapping[str, str] | None) -> str:
+def _best_by(rule: Best | None) -> str:
     if rule is None:
         return ""
-    return f"{'highest' if rule['mode'] == 'max' else 'lowest'} {in_print(rule['metric'])}"
-
-
-def _score(content: Mapping[str, float | None]) -> Score:
-    value, std, repeats = content["value"], content["std"], content["repeats"]
-    if value is None or repeats is None:
-        raise ValueError(f"a score must have a value and repeats, but got {dict(content)}")
-    return Score(float(value), None if std is None else float(std), int(repeats))
-
-
-def _refuse(constant: str) -> float:
-    raise ValueError(f"a score must be finite, but got {constant}")
+    return f"{'highest' if rule.mode == 'max' else 'lowest'} {in_print(rule.metric)}"

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from retable.costs.throughput import TrialThroughput
+from retable.io.sealed import sealed
 from retable.report.results.load import Result, load_results
 from retable.trial.learner import Score
 
@@ -106,9 +107,6 @@ def test_without_a_result_the_ledger_speaks(tmp_path: Path) -> None:
 
 def test_the_ledgers_copy_of_a_result_counts_where_the_folder_is_gone(tmp_path: Path) -> None:
     told = load(tmp_path, json.dumps(CONTENT))
-    changed = {**CONTENT, "seed": 4}
-    kept = load_results(tmp_path, ["abc"], {"abc": "done"}, recorded={"abc": changed})
-    assert kept["abc"] == told  # the folder's comes first
     (tmp_path / "trials" / "abc" / "result.json").unlink()
     assert load_results(tmp_path, ["abc"], {"abc": "done"}, recorded={"abc": CONTENT})["abc"] == told
 
@@ -116,8 +114,8 @@ def test_the_ledgers_copy_of_a_result_counts_where_the_folder_is_gone(tmp_path: 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ('{"signature": "abc", "sta', "JSONDecodeError"),
-        ("[]", "TypeError"),
+        ('{"signature": "abc", "sta', "is damaged"),
+        ("[]", "must hold named values"),
         (json.dumps({**CONTENT, "signature": "def"}), "result of trial def, expected abc"),
         (json.dumps({**CONTENT, "state": "running"}), "state must be one of"),
         (json.dumps({**CONTENT, "scores": {IS: {"value": float("nan"), "std": None, "repeats": 1}}}), "NaN"),
@@ -133,3 +131,61 @@ def test_a_file_that_cant_be_believed_gives_no_number(tmp_path: Path, text: str,
     assert (result.state, result.scores) == ("unreadable", {})
     assert reason in result.note
     assert "result.json" in result.note
+
+
+SEALED = json.dumps(sealed(CONTENT))
+CHANGED = SEALED.replace("1.93", "1.98")
+OLD, OLD_CHANGED = json.dumps(CONTENT), json.dumps(CONTENT).replace("1.93", "1.98")
+
+
+@pytest.mark.parametrize(
+    ("text", "recorded"),
+    [
+        (SEALED, SEALED),
+        (OLD, OLD),
+        (OLD, SEALED),
+        (SEALED, OLD),
+        (CHANGED, SEALED),
+        (SEALED, CHANGED),
+        (OLD_CHANGED, SEALED),
+        (SEALED, OLD_CHANGED),
+        ("", OLD),
+        (OLD, "{}"),
+        (SEALED, None),
+        (OLD, None),
+    ],
+)
+def test_the_sound_one_of_a_result_and_the_ledgers_copy_counts(
+    tmp_path: Path, text: str, recorded: str | None
+) -> None:
+    path = tmp_path / "trials" / "abc" / "result.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    copies = {} if recorded is None else {"abc": json.loads(recorded)}
+    found = load_results(tmp_path, ["abc"], {"abc": "done"}, recorded=copies)["abc"]
+    assert found.scores == {IS: Score(1.93, 0.04, 10)}
+    assert path.read_text() == text  # a report changes nothing
+
+
+@pytest.mark.parametrize(
+    ("text", "recorded", "reason"),
+    [
+        (OLD_CHANGED, OLD, "trials/abc/result.json and the ledger's copy of it differ"),
+        (SEALED, json.dumps(sealed({**CONTENT, "seed": 4})), "the ledger's copy of it differ"),
+        (CHANGED, CHANGED, "was changed after it was written"),
+        (CHANGED, None, "trials/abc/result.json was changed after it was written"),
+    ],
+)
+def test_a_result_that_nothing_vouches_for_costs_its_own_cell(
+    tmp_path: Path, text: str, recorded: str | None, reason: str
+) -> None:
+    for signature, content in (("abc", text), ("def", json.dumps(sealed({**CONTENT, "signature": "def"})))):
+        path = tmp_path / "trials" / signature / "result.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(content)
+    copies = {} if recorded is None else {"abc": json.loads(recorded)}
+    found = load_results(tmp_path, ["abc", "def"], {"abc": "done"}, recorded=copies)
+    assert (found["abc"].state, found["abc"].scores) == ("unreadable", {})
+    assert reason in found["abc"].note
+    assert "retable retry STUDY --trial abc" in found["abc"].note
+    assert found["def"].state == "done"

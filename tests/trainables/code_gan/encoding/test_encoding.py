@@ -20,11 +20,11 @@ from retable.data.samples.images import Images
 from retable.data.samples.split import BATCHES
 from retable.data.scan.catalog import scan
 from retable.execution.progress import TrialProgress
-from retable.io.files import write_json
 from retable.metrics.protocol import Protocol
 from retable.store import checkpoint
 from retable.store.assignment import Assignment
 from retable.store.fence import Fenced
+from retable.store.formats.result import TrialResult
 from retable.training import loop
 from retable.training.run import AssignedRun
 from retable.trial.distributed import Workers
@@ -66,7 +66,7 @@ def run_of(config: CodesConfig, root: Path, folder: Path, attempt: int = 1, lr: 
         checkpoint.save(
             trained, 1, {"learner": model.state(), "progress": {}}, signature=required.signature, attempt=1
         )
-        write_json(trained / "result.json", {"best": 1, "state": "done", "signature": required.signature})
+        TrialResult(required.signature, 0, "done", 1).write(trained)
     assignment = Assignment(trial, folder / "codes", root, attempt, {required.signature: trained})
     return AssignedRun(assignment, 0, 1, CPU)
 

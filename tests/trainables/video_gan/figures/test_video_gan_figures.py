@@ -17,6 +17,7 @@ from retable.cli.main import main
 from retable.figures.trained_trial import TrainedTrial, find, opened
 from retable.io.media import GAP, LINE, SIDE
 from retable.metrics.similarity import psnr, ssim
+from retable.store.formats.result import TrialResult
 from retable.trial.random import stream
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.figures.report import everything
@@ -213,10 +214,11 @@ def test_what_can_not_be_drawn_is_told(
     shutil.copytree(trained.results / "trials" / signature, folder)
     assert "--samples must be at least 2" in told(signature, "--samples", "1")
 
-    result = json.loads((folder / "result.json").read_text())
-    next(folder.glob(f"checkpoints/*{result['best']}/state.safetensors")).write_bytes(b"damaged")
+    result = TrialResult.read(folder)
+    assert result is not None
+    next(folder.glob(f"checkpoints/*{result.best}/state.safetensors")).write_bytes(b"damaged")
     assert "its manifest gives" in told(signature)
-    (folder / "result.json").write_text(json.dumps({**result, "state": "collapsed", "best": None}))
+    replace(result, state="collapsed", best=None).write(folder)
     assert "collapsed before its first snapshot" in told(signature)
     (folder / "result.json").unlink()
     assert "is not finished" in told(signature)
