@@ -32,6 +32,7 @@ from retable.cluster.worker_groups import checked_slots, worker_group_for
 from retable.execution.execution import Execution
 from retable.execution.retries import Cause, cause_of
 from retable.execution.signals import stopped_by_signals
+from retable.store.formats.layout import ResultsFolder
 from retable.trial.partitions import PartitionedConfig
 
 TUNE_SIDE = [{"CPU": 0, "memory": 2**20, "node:__internal_head__": 0.001}]
@@ -60,7 +61,7 @@ def run_plan(
         ImpossibleShapeError: the cluster can never hold such a worker group; nothing was started.
         ConnectionError: nothing answers at the address.
     """
-    scratch = execution.results.resolve() / "ray"
+    scratch = ResultsFolder(execution.results.resolve()).ray
     name, own = execution.plan.study.name, address is None
     shared = () if execution.storage else (execution.data, execution.results)
     with (

@@ -31,15 +31,15 @@ class Compatibility:
             Also the reason by signature for each that can't be.
 
         Raises:
-            DataError: none of the trials that fill cells can be.
+            DataError: none of the trials that fill cells can be trained.
         """
         reasons: dict[str, str] = {}
         for planned in plan.trials:  # required trials come first
-            why = [
+            candidates = [
                 self.incompatibility(planned.trial.config),
                 *(reasons.get(one, "") for one in planned.requires),
             ]
-            if reason := next(filter(None, why), ""):
+            if reason := next(filter(None, candidates), ""):
                 reasons[planned.signature] = reason
         if not reasons:
             return plan, reasons

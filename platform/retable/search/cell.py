@@ -283,4 +283,4 @@ _OPTUNA: Mapping[str, State] = {
 def named(trial: Trial, place: str, name: str) -> tuple[PlannedTrial, ...]:
     """A trial under that name, after those that it requires."""
     *required, planned = plan_trials({trial: (place,)})
-    return *required, PlannedTrial(planned.trial, name, planned.places, planned.requires)
+    return *required, PlannedTrial(planned.trial, name, planned.cells, planned.requires)

@@ -94,10 +94,8 @@ class TrackedTrial(NamedTuple):
 
 def default_uri(results: Path) -> str:
     """MLFLOW_TRACKING_URI where it is set, otherwise a SQLite file in the folder of results."""
-    return (
-        os.environ.get("MLFLOW_TRACKING_URI")
-        or f"sqlite:///{ResultsFolder(results.resolve()).mlflow_database.as_posix()}"
-    )
+    own = ResultsFolder(results.resolve()).mlflow_database
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{own.as_posix()}"
 
 
 def metric_key(name: str) -> str:

@@ -81,7 +81,7 @@ class TrackingObserver:
             name=planned.name,
             folder=ResultsFolder(self._results.resolve()).trial(trial.signature).path,
             parameters={**trial.config.labels(), "trainable": trial.config.trainable, "seed": trial.seed},
-            tags={"cells": "; ".join(planned.places), "seed": str(trial.seed), "data": trial.data},
+            tags={"cells": "; ".join(planned.cells), "seed": str(trial.seed), "data": trial.data},
             attempt=attempt or {},
         )
 

@@ -1,4 +1,4 @@
-"""A model family of one number, and plans over it told in full, for the tests of planning."""
+"""Model family of one number, and forecasts of plans over it, for the tests of planning."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -95,7 +95,7 @@ def forecast_of(
 ) -> Forecast:
     records = {} if ledger is None else {record.signature: record for record in ledger.trials()}
     return estimate(
-        plans, tmp_path, records, machine or Machine(), catalog=catalog, book=CostCache(tmp_path / "cache")
+        plans, tmp_path, records, machine or Machine(), catalog=catalog, costs=CostCache(tmp_path / "cache")
     )
 
 

@@ -87,7 +87,7 @@ def draw_study(
         name = planned.name if planned.name not in figures else f"{planned.name} {planned.signature[:6]}"
         figures[name] = shown
         drawn.append(replace(finished, name=name))
-        asked = asked or bool(planned.places) or planned.signature not in required
+        asked = asked or bool(planned.cells) or planned.signature not in required
     if len(figures) > 1:
         folder = ResultsFolder(results).figures(f"{study.name}_{scale.name}")
         told = _draw_together(figures, drawn, folder, f"[{scale.name} scale]", console)
