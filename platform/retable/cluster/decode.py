@@ -11,9 +11,9 @@ from pathlib import Path
 import ray.data
 from ray.util.metrics import Counter
 
-from retable.cluster.connect import connected
+from retable.cluster.connection.connect import connected
+from retable.cluster.connection.preflight import unseen
 from retable.cluster.monitoring.series import FILES
-from retable.cluster.preflight import unseen
 from retable.cluster.worker_groups import checked_slots, slots
 from retable.data.decode.errors import DataError
 from retable.data.decode.pool import READER, Readers, Request, SteadyReader

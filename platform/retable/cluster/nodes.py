@@ -10,7 +10,7 @@ from ray._private import state
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from retable.cluster.autoscaling import Demand
-from retable.cluster.connect import connected
+from retable.cluster.connection.connect import connected
 from retable.planning.placement import Node, WorkerGroup
 
 KIND_LABEL = "ray.io/node-group"

@@ -21,13 +21,12 @@ from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
 from ray.train.v2.api.exceptions import TrainingFailedError, WorkerGroupError
 from ray.tune.search import Searcher
 
-from retable.cluster.connect import connected
+from retable.cluster.connection.connect import connected
 from retable.cluster.dispatch import Dispatch, Start
-from retable.cluster.evaluate import score
 from retable.cluster.monitoring.gauges import exported
 from retable.cluster.nodes import RayCluster
 from retable.cluster.partitions import run_partitions
-from retable.cluster.train import failure_file, train_worker_group, write_failure
+from retable.cluster.train import failure_file, score_trial, train_worker_group, write_failure
 from retable.cluster.worker_groups import checked_slots, worker_group_for
 from retable.execution.execution import Execution
 from retable.execution.retries import Cause, cause_of
@@ -108,7 +107,7 @@ def _trial(config: Mapping[str, Any], *, scratch: Path) -> dict[str, int]:
         if divided and not run_partitions(assignment, start.worker_group, start.placement):
             return {"iteration": 0}  # why not is in the trial's folder
         if assignment.trial.config.iterations == 0:
-            score(assignment, start.worker_group, start.placement)
+            score_trial(assignment, start.worker_group, start.placement)
         else:
             train_worker_group(assignment, start.worker_group, start.placement, scratch)
     except Exception as error:

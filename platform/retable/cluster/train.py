@@ -1,4 +1,4 @@
-"""One trial on Ray Train: a worker group of workers that run the loop together."""
+"""Runs one trial on a cluster: on a worker group of Ray Train, or in one Ray task where nothing is trained."""
 
 import traceback
 from collections.abc import Mapping
@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ray
+import torch
 import torch.distributed as dist
 from ray import train as ray_train
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer, get_device
 from ray.tune.integration.ray_train import TuneReportCallback
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from retable.cluster.monitoring.gauges import WatchedRun, trial_gauges
 from retable.cluster.process_group import GroupConfig
@@ -81,6 +84,31 @@ def work(config: Mapping[str, Any]) -> None:
             if not _peer_was_lost(error):
                 write_failure(assignment, cause_of(error), traceback.format_exc())
             raise
+
+
+def score_trial(assignment: Assignment, worker_group: WorkerGroup, placement: Placement) -> None:
+    """Score a trial that trains nothing, in one Ray task; called inside a Tune trial, which holds no CPU of its own.
+
+    The task is one worker of the worker group's shape. Ray keeps its process for the next such trial. Results and failures
+    are files in the trial's folder. A lost task is repeated by another attempt.
+    """
+    task = ray.remote(_score).options(
+        num_cpus=worker_group.cpus,
+        num_gpus=worker_group.gpus,
+        max_retries=0,
+        scheduling_strategy=NodeAffinitySchedulingStrategy(placement.nodes[0], soft=False),
+    )
+    ray.get(task.remote(assignment))
+
+
+def _score(assignment: Assignment) -> None:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with attended(assignment, 0) as (here, mirror):
+        try:
+            with trial_gauges(here) as gauges:
+                loop.train(here.trial, WatchedRun(here, 0, 1, device, gauges, mirror=mirror))
+        except Exception as error:  # noqa: BLE001  (a retry by Ray would only repeat it)
+            write_failure(here, cause_of(error), traceback.format_exc())
 
 
 def failure_file(assignment: Assignment) -> Path:

@@ -10,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from retable.doctor.finding import Finding, worst
-from retable.report.results.numbers import counted
 
 STYLES = {"ok": "green", "warning": "yellow", "failure": "bold red"}
 
@@ -40,8 +39,8 @@ def summary(findings: Sequence[Finding]) -> Text:
     counts = Counter(finding.verdict for finding in findings)
     words = [
         f"{counts['ok']} ok",
-        counted(counts["warning"], "warning"),
-        counted(counts["failure"], "failure"),
+        _counted(counts["warning"], "warning"),
+        _counted(counts["failure"], "failure"),
     ]
     return Text(", ".join(words), style=STYLES[worst(findings)])
 
@@ -54,3 +53,7 @@ def to_json(findings: Sequence[Finding]) -> dict[str, object]:
 def from_json(told: Mapping[str, Any]) -> tuple[Finding, ...]:
     """The findings that `to_json` told of."""
     return tuple(Finding(**finding) for finding in told["findings"])
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -22,7 +22,7 @@ from ray.cluster_utils import Cluster
 from ray.core.generated import autoscaler_pb2
 
 from retable.cli.main import main_study
-from retable.cluster import connect
+from retable.cluster.connection import connect
 from retable.execution.progress import TrialProgress
 from retable.store.ledger import Ledger
 from retable.store.records import TrialRecord

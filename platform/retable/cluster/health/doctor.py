@@ -11,7 +11,7 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 
-from retable.cluster.connect import joined
+from retable.cluster.connection.connect import joined
 from retable.cluster.health.actor import HealthActor
 from retable.doctor import access, all_reduce, clock, packages, storage, tracker
 from retable.doctor.all_reduce import Timing

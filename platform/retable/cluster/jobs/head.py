@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from retable.cluster.token import known_token
+from retable.cluster.connection.token import known_token
 
 DASHBOARD = 8265
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

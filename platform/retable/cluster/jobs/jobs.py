@@ -16,7 +16,7 @@ from pathlib import Path
 from ray.exceptions import AuthenticationError
 from ray.job_submission import JobDetails, JobSubmissionClient
 
-from retable.cluster import SETTINGS
+from retable.cluster.connection.settings import SETTINGS
 from retable.cluster.jobs.head import Head, reached
 from retable.environment.provenance import COMMIT, provenance
 from retable.environment.sources import Sources

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from retable.cluster.connection.token import NoTokenError, known_token, protect
 from retable.cluster.jobs.head import Head, head_of, nodes_of, reached
-from retable.cluster.token import NoTokenError, known_token, protect
 
 FAKE = Path(__file__).with_name("fake_ssh.py")
 

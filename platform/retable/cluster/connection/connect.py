@@ -15,9 +15,9 @@ import ray
 from ray._private.runtime_env.constants import RAY_JOB_CONFIG_JSON_ENV_VAR
 from ray.exceptions import AuthenticationError
 
-from retable.cluster import SETTINGS
-from retable.cluster.preflight import NodesDifferError, check_versions, unseen
-from retable.cluster.token import protect, token_file
+from retable.cluster.connection.preflight import NodesDifferError, check_versions, unseen
+from retable.cluster.connection.settings import SETTINGS
+from retable.cluster.connection.token import protect, token_file
 from retable.environment.sources import checkout
 
 PASSED_ON = ("RETABLE_CACHE",)

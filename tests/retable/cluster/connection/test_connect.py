@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from retable.cluster import SETTINGS, connect, preflight
-from retable.cluster.connect import check_nodes, connected, travelling
-from retable.cluster.preflight import NodesDifferError
+from retable.cluster.connection import connect, preflight
+from retable.cluster.connection.connect import check_nodes, connected, travelling
+from retable.cluster.connection.preflight import NodesDifferError
+from retable.cluster.connection.settings import SETTINGS
 from retable.environment.packages import installed
 from tests.retable.cluster.with_token import printed_by
 
@@ -153,7 +154,7 @@ def test_nodes_that_do_not_see_what_is_shared_are_named(
 
 @pytest.mark.slow
 def test_a_node_with_other_code_is_named_unless_the_code_travels(tmp_path: Path) -> None:
-    told = printed_by("differing.py", tmp_path, timeout=600)
+    told = printed_by(Path(__file__).with_name("differing.py"), tmp_path, timeout=600)
     assert told["checkout"] == "2 nodes"
     assert "these nodes can't run what this driver would send them; nothing was started" in told["wheel"]
     assert told["wheel"].count("our code is") == 1
