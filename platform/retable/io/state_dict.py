@@ -1,4 +1,4 @@
-"""Nested state, taken apart into plain JSON and tensors by name, and put together again to the bit."""
+"""Conversion of a nested state into JSON and named tensors, and back, exact to the bit."""
 
 import math
 import struct
@@ -22,16 +22,16 @@ DTYPES = frozenset(
         *(torch.uint64, torch.uint32, torch.uint16, torch.uint8),
     }
 )
-"""What safetensors holds."""
+"""The data types that safetensors can store."""
 
 
 def split(state: Mapping[str, object]) -> tuple[object, Tensors]:
-    """Nested dicts, lists and tuples -> what JSON can hold, and the tensors that it names.
+    """Split nested dicts, lists and tuples into a JSON value and the tensors that it names.
 
     Tensors come out on the CPU, dense and contiguous, none sharing memory with another or with the state.
 
     Raises:
-        TypeError: there is something else in it than tensors and plain data.
+        TypeError: the state holds something other than tensors and plain data.
     """
     tensors: Tensors = {}
     return _plain(state, "", tensors), tensors
@@ -42,7 +42,7 @@ def joined(plain: object, tensors: Mapping[str, torch.Tensor]) -> object:
 
     Raises:
         KeyError: a tensor is missing.
-        ValueError: a mark is unknown.
+        ValueError: a marker is unknown, such as one of a newer version.
     """
     if isinstance(plain, list):
         return [joined(item, tensors) for item in plain]

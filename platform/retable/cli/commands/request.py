@@ -10,7 +10,7 @@ from rich.text import Text
 
 from retable.data.datasets import here
 from retable.execution.retries import Retries
-from retable.io.console import counting
+from retable.io.console import progress_bar
 from retable.planning.plan import Plan, make_plan
 from retable.study.scale import Scale
 from retable.study.study import Study
@@ -114,7 +114,7 @@ def _catalog_if_here(request: Request, console: Console, *, frames: int = 16) ->
             )
         )
         return None
-    with counting(console, "Looking at its files") as progress:
+    with progress_bar(console, "Looking at its files") as progress:
         return scan(root, frames=frames, progress=progress)
 
 

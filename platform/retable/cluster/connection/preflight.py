@@ -11,7 +11,7 @@ from ray import cloudpickle
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from retable.environment.packages import differences, installed
+from retable.environment.packages import differences, package_versions
 
 Answer = TypeVar("Answer")
 
@@ -67,7 +67,7 @@ def _answer(answer: "ray.ObjectRef[Answer]", done: bool, seconds: float) -> Answ
 
 
 def check_versions() -> list[str]:
-    """Compare what every node has installed with what this driver has.
+    """Compare every node's package versions with this driver's.
 
     Returns:
         Warnings: a sentence on each node that differs in what need not agree.
@@ -75,9 +75,9 @@ def check_versions() -> list[str]:
     Raises:
         NodesDifferError: a node differs in what must agree, or gave no answer.
     """
-    ours = installed()
+    ours = package_versions()
     errors, warnings = [], []
-    for node, theirs in on_every_node(installed).items():
+    for node, theirs in on_every_node(package_versions).items():
         if isinstance(theirs, Exception):
             errors.append(f"{node}: {str(theirs).strip().splitlines()[-1]}")
             continue

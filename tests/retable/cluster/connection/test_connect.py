@@ -11,7 +11,7 @@ from retable.cluster.connection import connect, preflight
 from retable.cluster.connection.connect import check_nodes, connected, travelling
 from retable.cluster.connection.preflight import NodesDifferError
 from retable.cluster.connection.settings import SETTINGS
-from retable.environment.packages import installed
+from retable.environment.packages import package_versions
 from tests.retable.cluster.with_token import printed_by
 
 
@@ -102,7 +102,7 @@ def test_beside_a_wheel_only_settings_travel(tmp_path: Path, monkeypatch: pytest
 def test_nodes_that_differ_are_named_before_anything_starts(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ours = installed()
+    ours = package_versions()
     answers: dict[str, object] = {
         "one (10.0.0.1)": ours,
         "two (10.0.0.2)": {**ours, "pandas": "3.0.0"},
