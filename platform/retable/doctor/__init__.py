@@ -1,1 +1,1 @@
-"""Checks of one machine, and of measurements between machines. The command line and `cluster.health` call it."""
+"""Checks of one machine, and of the links between machines. `cluster.health` and the command line call them."""
