@@ -22,7 +22,7 @@ from retable.io.files import write_json
 from retable.planning.placement import Node, WorkerGroup
 from retable.search.controller import SearchController
 from retable.search.optuna import Storage
-from retable.search.summary import search_plan, tunings
+from retable.search.summary import search_plan, tuned_cells
 from retable.store.ledger import Ledger
 from tests.retable.cluster.machines import Answering
 
@@ -32,7 +32,7 @@ SCRIPT = Path(__file__).parents[1] / "search" / "valley.py"
 @pytest.fixture
 def execution(valley: ModuleType, tmp_path: Path) -> Iterator[Execution]:
     scale = valley.STUDY.scales["smoke"]
-    cells = tunings(valley.STUDY, scale, "data", tmp_path)
+    cells = tuned_cells(valley.STUDY, scale, "data", tmp_path)
     plan = search_plan(valley.STUDY, scale, "data", cells, winners=False)
     with Ledger(tmp_path / "ledger.db") as ledger:
         run = Execution(plan, tmp_path, tmp_path, ledger)
@@ -54,7 +54,7 @@ def test_a_point_is_asked_when_there_is_room_for_its_gang(valley: ModuleType, ex
             continue
         assert live, "nothing runs and nothing is handed out: a deadlock"
         assert isinstance(execution.proposer, SearchController)
-        asked = sum(len(tuning.points) for tuning in execution.proposer.cells)
+        asked = sum(len(tuning.history) for tuning in execution.proposer.cells)
         assert asked <= trained + len(live)  # the judge is trained and no point; a point may wait for it
         trial_id, signature = live.popitem()
         score = {"value": 5.0, "std": None, "repeats": 1}

@@ -83,9 +83,9 @@ class Request:
         """The cells of the study's searches, with what was asked so far."""
         if not self.study.searches:
             return []
-        from retable.search.summary import tunings
+        from retable.search.summary import tuned_cells
 
-        return tunings(self.study, self.scale, data, self.results, tables=self.tables, seeds=self.seeds)
+        return tuned_cells(self.study, self.scale, data, self.results, tables=self.tables, seeds=self.seeds)
 
 
 def named_scale(study: Study[Any], name: str) -> Scale[Any]:
