@@ -1,7 +1,7 @@
-"""What one trial's run in the tracker is to hold, and how much of it was delivered: a JSON file in the trial's folder.
+"""The delivery state of one trial's run in the tracker: a JSON file in the trial's folder.
 
-The outbox and the artifacts stay where they are; the parcel remembers how far they were delivered and where to.
-Delivering twice is harmless, so the file is written after each delivery, never before.
+The metrics log and the artifacts stay where they are. The delivery records how far they were delivered, and to which tracker.
+A repeated delivery is harmless, so the file is written after each delivery, never before.
 """
 
 import hashlib
@@ -23,15 +23,15 @@ from retable.tracking.mlflow import Tracker, TrialRun
 BATCH = 1000
 SMALLEST_BATCH = 20
 FOLDER = "tracking"
-"""Subfolder of a trial's folder with one parcel for each study and scale that shows the trial."""
+"""Subfolder of a trial's folder, with one delivery for each study and scale that contains the trial."""
 
 
 class Delivery:
-    """One trial of one study on its way to the tracker. One thread delivers; any may say how the trial stands.
+    """The delivery of one trial of one study to the tracker. One thread delivers; any may record states.
 
     Attributes:
         state: the trial's final state in the ledger; None while it is being trained.
-        delivered: points, files and final states handed over by this process.
+        delivered: number of points, files and final states delivered by this process.
     """
 
     def __init__(self, trial: TrialRun, experiment: str, saved: Mapping[str, Any] | None = None) -> None:
@@ -52,25 +52,23 @@ class Delivery:
         self._batch = BATCH
         self._files: dict[str, str] = dict(saved.get("files", {}))
         self._ended: bool = saved.get("ended", False)
-        self._opened = (
-            False  # whether the tracker's run was looked at since this process started, or since a failure
-        )
+        self._opened = False  # True once this process has opened the tracker's run, until a failure
         self._looked: dict[str, tuple[int, int]] = {}
 
     @property
     def run_id(self) -> str:
-        """The tracker's id of the trial's run; empty before there is one."""
+        """The tracker's id of the trial's run; empty before the run exists."""
         return self._run_id or ""
 
     @staticmethod
     def path(trial: TrialRun) -> Path:
-        """Where the parcel of that trial in that study is kept."""
+        """Path of the file with the delivery of that trial in that study."""
         name = f"{quote(trial.study, safe='')}.{quote(trial.scale, safe='')}.json"
         return trial.folder / FOLDER / name
 
     @staticmethod
     def of(trial: TrialRun, experiment: str) -> "Delivery":
-        """The parcel of that trial, begun by an earlier process or new."""
+        """The delivery of that trial: an earlier process's, or a new one."""
         path = Delivery.path(trial)
         saved = json.loads(path.read_bytes()) if path.exists() else None
         if saved and not trial.attempt:
@@ -79,15 +77,15 @@ class Delivery:
 
     @staticmethod
     def runs(results: Path, study: str, scale: str) -> dict[str, str]:
-        """The tracker's ids of a study's trials at a scale, as they were last delivered, by signature."""
-        parcels = (
+        """The tracker's run ids of a study's trials at a scale, as last delivered, by signature."""
+        deliveries = (
             one for one in Delivery.all(results) if (one.trial.study, one.trial.scale) == (study, scale)
         )
-        return {one.trial.signature: one.run_id for one in parcels}
+        return {one.trial.signature: one.run_id for one in deliveries}
 
     @staticmethod
     def all(results: Path) -> Iterator["Delivery"]:
-        """The parcels that earlier processes left in a folder of results, wherever that lies now."""
+        """The deliveries of earlier processes in a folder of results. The folder may have been moved."""
         for path in sorted(results.glob(f"trials/*/{FOLDER}/*.json")):
             saved = json.loads(path.read_bytes())
             artifacts = tuple(saved["trial"]["artifacts"])
@@ -95,14 +93,14 @@ class Delivery:
             yield Delivery(trial, saved["experiment"], saved)
 
     def begin(self, trial: TrialRun) -> None:
-        """The trial is being trained: the first time, or again."""
-        self._tell(trial, None)
+        """Record that the trial is being trained, for the first time or again."""
+        self._record(trial, None)
 
     def end(self, state: str, tags: Mapping[str, str] | None = None) -> None:
-        """The trial has that final state in the ledger. Saying so again changes nothing."""
-        self._tell(replace(self.trial, tags={**self.trial.tags, **(tags or {})}), state)
+        """Record the trial's final state in the ledger. A second call changes nothing."""
+        self._record(replace(self.trial, tags={**self.trial.tags, **(tags or {})}), state)
 
-    def _tell(self, trial: TrialRun, state: str | None) -> None:
+    def _record(self, trial: TrialRun, state: str | None) -> None:
         with self._lock:
             if (trial, state) == (self.trial, self.state) and Delivery.path(trial).exists():
                 return
@@ -113,14 +111,14 @@ class Delivery:
             self._save()
 
     def deliver(self, tracker: Tracker) -> None:
-        """Hand over all that is there now, and count it in `delivered`.
+        """Deliver all new points, files and states, and count them in `delivered`.
 
         Raises:
-            Exception: whatever the tracker raises; what was delivered before is remembered.
+            Exception: any error of the tracker; earlier deliveries are recorded.
         """
         if self._opened and self._ended:
             return
-        state = self.state  # looked at first: what comes before the end is written before it
+        state = self.state  # read first: a final state comes after all points and files
         if not self._opened:
             self._open(tracker)
         assert self._run_id is not None
@@ -130,11 +128,11 @@ class Delivery:
             if state is not None and not self._ended:
                 self._send_end(tracker, self._run_id, state)
         except Exception:
-            self._opened = False  # the run may have been deleted: look again
+            self._opened = False  # the run may have been deleted: open it again
             raise
 
     def pending(self, tracker: Tracker) -> int:
-        """Points and files still to be delivered there, and one for a final state."""
+        """Number of points and files to be delivered to that tracker, plus one for a final state."""
         here = self._place == _place(tracker)
         unsent = list(self._unsent)
         points, _ = metrics_log.read(
@@ -147,7 +145,7 @@ class Delivery:
         )
 
     def _open(self, tracker: Tracker) -> None:
-        here, told = _place(tracker), (self.trial, self.state)
+        here, recorded = _place(tracker), (self.trial, self.state)
         run_id = tracker.open(
             self.trial,
             self.training,
@@ -161,7 +159,7 @@ class Delivery:
                 self._looked.clear()
                 self._ended = False
             self._place, self._run_id = here, run_id
-            self._opened = told == (self.trial, self.state)  # it may have begun or ended meanwhile
+            self._opened = recorded == (self.trial, self.state)  # it may have begun or ended meanwhile
             self._save()
 
     def _send_end(self, tracker: Tracker, run_id: str, state: str) -> None:
@@ -181,9 +179,7 @@ class Delivery:
                     return
             while self._unsent:
                 batch = self._unsent[: self._batch]
-                self._batch = max(
-                    self._batch // 2, SMALLEST_BATCH
-                )  # unless this one is taken: the server is slow
+                self._batch = max(self._batch // 2, SMALLEST_BATCH)  # for a slow server, if this batch fails
                 tracker.log(run_id, batch)
                 self._batch = min(len(batch) * 2, BATCH)
                 del self._unsent[: len(batch)]
@@ -208,18 +204,18 @@ class Delivery:
             self._looked[file] = (looks.st_mtime_ns, looks.st_size)
 
     def _artifacts(self) -> list[str]:
-        """The artifacts that are there, relative to the trial's folder."""
+        """The existing artifacts, relative to the trial's folder."""
         folder = self.trial.folder
         found = {path for pattern in self.trial.artifacts for path in folder.glob(pattern) if path.is_file()}
         return sorted(path.relative_to(folder).as_posix() for path in found)
 
     def _save(self) -> None:
-        told = {key: value for key, value in asdict(self.trial).items() if key != "folder"}
+        trial = {key: value for key, value in asdict(self.trial).items() if key != "folder"}
         write_json(
             Delivery.path(self.trial),
             {
                 "experiment": self.experiment,
-                "trial": told,
+                "trial": trial,
                 "training": self.training,
                 "state": self.state,
                 "start_ms": self._start_ms,
@@ -234,7 +230,7 @@ class Delivery:
 
 
 def _place(tracker: Tracker) -> str:
-    """Tells servers and experiments apart without naming them: a URI may hold a password."""
+    """A hash of the server and the experiment; not their names, since a URI may hold a password."""
     return hashlib.sha256(os.fsencode(f"{tracker.uri}\n{tracker.experiment}")).hexdigest()[:16]
 
 
