@@ -35,7 +35,7 @@ class TrainRun(WatchedRun):
     """A `Run` on a Ray Train worker."""
 
     def report(self, iteration: int, metrics: Mapping[str, float]) -> None:
-        """Tell Tune, through Train, how far this trial is."""
+        """Report this trial's iteration to Tune, through Train."""
         ray_train.report({"iteration": iteration, **metrics})
 
 
@@ -44,9 +44,9 @@ def train_worker_group(
 ) -> None:
     """Train one trial on a worker group; called inside a Tune trial, which holds no CPU of its own.
 
-    The worker group's placement group is all-or-nothing. Results and failures are files in the trial's folder. A worker group that
-    loses a worker has failed, and Train tries nothing again: the next worker group is another attempt, of a size and in a
-    place that suit the nodes that are left, and whatever of this one lives on is refused by its number.
+    The placement group is all-or-nothing. Results and failures are files in the trial's folder. A worker group that loses a
+    worker has failed, and Train does not retry it: the next worker group is another attempt, with a size and a placement that
+    suit the remaining nodes. Workers of this attempt that still live are fenced off by its number.
     """
     trainer = TorchTrainer(
         work,
@@ -72,7 +72,7 @@ def train_worker_group(
 
 
 def work(config: Mapping[str, Any]) -> None:
-    """What each worker of the worker group does."""
+    """The function that each worker of the worker group runs."""
     context = ray_train.get_context()
     rank, size = context.get_world_rank(), context.get_world_size()
     with attended(config["assignment"], rank) as (assignment, mirror):
@@ -112,17 +112,17 @@ def _score(assignment: Assignment) -> None:
 
 
 def failure_file(assignment: Assignment) -> Path:
-    """Where an attempt's error is written: its traceback outlives the worker."""
+    """Path of the file with an attempt's error and its traceback."""
     return assignment.folder / f"failure-{assignment.attempt}.json"
 
 
 def write_failure(assignment: Assignment, cause: Cause, message: str) -> None:
-    """Write down why an attempt failed; the driver reads it when the worker group has ended."""
+    """Write the error of an attempt; the driver reads it when the worker group has ended."""
     write_json(failure_file(assignment), {"cause": cause, "message": message})
 
 
 def _peer_was_lost(error: Exception) -> bool:
-    """Whether the error only says that another worker of the worker group went away."""
+    """True if the error only reports the loss of another worker of the group."""
     return isinstance(error, dist.DistError) or (
         isinstance(error, RuntimeError) and "gloo" in str(error).lower()
     )

@@ -1,4 +1,4 @@
-"""The source files that travel to a cluster, as one archive: the checkout without data, results and git."""
+"""The source files that are sent to a cluster, as one archive: the checkout without data, results and git."""
 
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ MOST_MB = 100
 copies them to every node."""
 
 LEFT_BEHIND = frozenset({"data", "dist", "results", "venv"})
-"""Folders at the top that never travel. Folders whose name begins with a dot do not travel either."""
+"""Folders at the top that are never sent. Folders whose name begins with a dot are not sent either."""
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 GIT_SECONDS = 30
@@ -19,7 +19,7 @@ GIT_SECONDS = 30
 
 @dataclass(frozen=True)
 class Sources:
-    """A folder of source code, and the files in it that travel.
+    """A folder of source code, and the files in it that are sent to a cluster.
 
     Attributes:
         root: the checkout; for an installed wheel, the folder of the study's file.
@@ -30,9 +30,9 @@ class Sources:
     checkout: bool
 
     def files(self) -> list[Path]:
-        """Files that travel, relative to the root: all that git tracks or would add; all files where git is absent."""
+        """Files to send, relative to the root: all that git tracks or would add; all files where git is absent."""
         paths = set(_known_to_git(self.root) or _found(self.root))
-        return sorted(path for path in paths if _travels(path) and (self.root / path).is_file())
+        return sorted(path for path in paths if _is_sent(path) and (self.root / path).is_file())
 
     def pack(self, archive: Path) -> None:
         """Write the zip archive. Equal files give equal bytes, so that a cluster recognises an archive it has.
@@ -54,7 +54,7 @@ class Sources:
         """Path of a file relative to the root, for use after the transfer.
 
         Raises:
-            ValueError: the file does not travel.
+            ValueError: the file is not sent.
         """
         file = file.resolve()
         if not file.is_relative_to(self.root):
@@ -93,7 +93,7 @@ def sources_of(study: Path) -> Sources:
     return checkout() or Sources(study.resolve().parent, checkout=False)
 
 
-def _travels(path: Path) -> bool:
+def _is_sent(path: Path) -> bool:
     first = path.parts[0] if len(path.parts) > 1 else ""
     left = first.startswith(".") or first in LEFT_BEHIND or "__pycache__" in path.parts
     return not left and not path.suffix.startswith(".db")  # a head's MLflow database changes all the time
@@ -112,7 +112,7 @@ def _known_to_git(root: Path) -> list[Path]:
 def _found(root: Path) -> Iterator[Path]:
     """Files in that folder, without the folders that stay behind: a virtual environment has many files."""
     for top in root.iterdir():
-        if top.is_dir() and _travels(Path(top.name, "file")):
+        if top.is_dir() and _is_sent(Path(top.name, "file")):
             yield from (path.relative_to(root) for path in top.rglob("*"))
         elif top.is_file():
             yield Path(top.name)

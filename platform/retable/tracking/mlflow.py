@@ -140,7 +140,7 @@ class Tracker:
         return text.replace(user + at, "") if user else text
 
     def open(self, trial: TrialRun, training: str, *, known: str | None, start_ms: int, running: bool) -> str:
-        """Find or make the trial's run, and bring its parameters, tags and status up to date.
+        """Find or make the trial's run, and update its parameters, tags and status.
 
         Args:
             training: id of this training of the trial. Its run is found again. A run of another training of the same trial and

@@ -44,7 +44,7 @@ def study() -> Any:
 
 def run(folder: Path, results: str, *options: str) -> int:
     """The study, as a user runs it."""
-    connect.travelling = lambda folder: {}  # the nodes are this machine and have the modules already
+    connect.runtime_environment = lambda folder: {}  # the nodes are this machine and have the modules already
     return main_study(study(), ["--data", str(folder / "data"), "--out", str(folder / results), *options])
 
 

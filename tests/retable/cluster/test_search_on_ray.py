@@ -21,7 +21,7 @@ from retable.execution.execution import Execution
 from retable.io.files import write_json
 from retable.planning.placement import Node, WorkerGroup
 from retable.search.controller import SearchController
-from retable.search.optuna import Storage
+from retable.search.optuna import OptunaStorage
 from retable.search.summary import search_plan, tuned_cells
 from retable.store.ledger import Ledger
 from tests.retable.cluster.machines import Answering
@@ -36,7 +36,7 @@ def execution(valley: ModuleType, tmp_path: Path) -> Iterator[Execution]:
     plan = search_plan(valley.STUDY, scale, "data", cells, winners=False)
     with Ledger(tmp_path / "ledger.db") as ledger:
         run = Execution(plan, tmp_path, tmp_path, ledger)
-        storage = Storage(f"sqlite:///{tmp_path / 'optuna.db'}")
+        storage = OptunaStorage(f"sqlite:///{tmp_path / 'optuna.db'}")
         SearchController(run, cells, storage, scale.seeds, lambda message: None)
         yield run
         storage.close()

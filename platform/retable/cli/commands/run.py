@@ -79,9 +79,9 @@ def run(request: Request, console: Console) -> int:
 
 def _restart(request: Request, plan: Plan[Any], trial: str, console: Console) -> None:
     """Make a finished trial one that this run begins."""
-    from retable.execution.sync import OptunaStorage
+    from retable.execution.sync import Storage
 
-    if OptunaStorage.of(request.results) is not None:
+    if Storage.of(request.results) is not None:
         raise ValueError(
             "a finished trial can't be trained again where results live under a URL, for every node has a copy of it: "
             "name a new place with --out"
@@ -207,7 +207,7 @@ def _train(request: Request, plan: Plan[Any], root: Path, console: Console) -> t
     """Train what is missing, and bring MLflow up to date. Returns each trial's state, and whether it was told to stop."""
     from retable.cli.commands.live import LiveView
     from retable.execution.execution import Execution
-    from retable.execution.sync import OptunaStorage
+    from retable.execution.sync import Storage
     from retable.tracking.observer import TrackingObserver
 
     request.results.mkdir(parents=True, exist_ok=True)
@@ -216,7 +216,7 @@ def _train(request: Request, plan: Plan[Any], root: Path, console: Console) -> t
         Ledger(request.results / "ledger.db") as ledger,
         TrackingObserver(request.results, plan, console) as showing,
     ):
-        storage = OptunaStorage.of(request.results)
+        storage = Storage.of(request.results)
         observers = (board, showing) if storage is None else (storage, board, showing)
         execution = Execution(
             plan, request.results.resolve(), root, ledger, observers, request.retries, storage=storage

@@ -2,12 +2,12 @@
 
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AUTH_MODE": "token",  # without it a cluster's job API runs anybody's code
+    "RAY_AUTH_MODE": "token",  # otherwise a cluster's job API runs anybody's code
     "RAY_TRAIN_V2_ENABLED": "1",
-    "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": "60",  # Ray's default takes 600 s to notice a hung rank
+    "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": "60",  # by default Ray notices a hung rank after 600 s
     "RAY_TRAIN_COLLECTIVE_TIMEOUT_S": "300",
-    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # the driver watches for nodes that are taken away, for all worker groups
-    "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "5",  # a worker group that lost a worker has nothing left to say
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # the driver watches preempted nodes for all worker groups
+    "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "5",  # a worker group that lost a worker is over
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_AIR_NEW_OUTPUT": "0",  # it prints a banner at every verbosity

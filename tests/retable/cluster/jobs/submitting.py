@@ -100,7 +100,11 @@ def main() -> dict[str, object]:
 
     def remote(file: str, study: str, place: str = str(place)) -> ClusterClient:
         return ClusterClient(
-            place=place, file=(HERE / file).resolve(), study=study, chosen=("--tables", "1"), console=console
+            place=place,
+            file=(HERE / file).resolve(),
+            study=study,
+            selection=("--tables", "1"),
+            console=console,
         )
 
     def said() -> str:

@@ -23,7 +23,7 @@ def outcome(folder: Path) -> dict[str, Any]:
 
 def test_a_job_is_submitted_once_and_says_how_to_follow_it(outcome: dict[str, Any]) -> None:
     assert "running on" in outcome["submitted"]
-    assert "it goes on without this machine" in outcome["submitted"]
+    assert "it does not need this machine any more" in outcome["submitted"]
     assert "trains saying on this cluster already" in outcome["again"]
 
 
