@@ -13,7 +13,7 @@ end() {  # each leads a process group of its own
   kill -9 -- "-$1" 2> /dev/null || true
 }
 
-for name in watch notice mlflow; do
+for name in watch preemption mlflow; do
   if [ -f "$run/$name.pid" ]; then
     pid=$(cat "$run/$name.pid")
     rm "$run/$name.pid"
