@@ -143,9 +143,8 @@ class Dispatch:
         free = self._free()
         one = replace(self.shape, workers=1)
         room = any(node.holds(one) for node in free) or not any(node.holds(one) for node in self._nodes)
-        if (
-            not room and not self.cluster.grows
-        ):  # no trial is requested, so a search suggests with all results known
+        if not room and not self.cluster.grows:
+            # No trial is requested now, so that a search suggests it later, with more results known.
             return Choice(None, self._reservation)
         wishes, wanted, missing, fresh = [], {}, {}, 0
         for planned in list(self.execution.ready()):
@@ -225,11 +224,8 @@ class Dispatch:
             return None
         try:
             return self.cost_of(config)
-        except (
-            RuntimeError,
-            ValueError,
-        ):  # the step can't be counted or built: the trial itself will report it
-            return None
+        except (RuntimeError, ValueError):
+            return None  # the step can't be counted or built: the trial itself will report it
 
     def _tell(self, missing: Mapping[str, PlannedTrial], now: float) -> None:
         """Report trials that fit on no present node. Give up those that have waited too long or can never start."""

@@ -66,9 +66,7 @@ def _started(pid: int) -> int | None:
     try:
         # The name, in brackets, may hold anything. After it come the state and, as the 22nd field, the start time.
         fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-        return (
-            None if fields[0] in "ZX" else int(fields[19])
-        )  # Z, X: ended, but not yet collected by its parent
+        return None if fields[0] in "ZX" else int(fields[19])  # Z, X: ended, not yet collected by its parent
     except OSError:
         try:
             os.kill(pid, 0)

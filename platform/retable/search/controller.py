@@ -102,9 +102,7 @@ class SearchController:
                     continue
                 pruned = tuned.check_rungs(signature)
                 if pruned is not None:
-                    with suppress(
-                        Fenced
-                    ):  # another process runs the attempt; the point is pruned all the same
+                    with suppress(Fenced):  # another process runs the attempt; the point stays pruned
                         self.execution.prune(signature, f"{REASON} at iteration {pruned.pruned_at}")
                 if pruned is not None or signature not in self.execution.running:
                     self._update_storage(tuned)

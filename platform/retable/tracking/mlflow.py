@@ -341,9 +341,8 @@ class Tracker:
         with self._alone():  # two drivers must not create the same database
             file = self._database
             if file is not None and not file.exists():
-                with locked(
-                    file.with_name(f".{file.name}.lock")
-                ):  # another folder of results may use the same file
+                # Another folder of results may use the same file.
+                with locked(file.with_name(f".{file.name}.lock")):
                     if not file.exists():
                         # The file appears whole: MLflow can't resume migrations that were killed.
                         with replacing(file) as temporary:

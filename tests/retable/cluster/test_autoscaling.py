@@ -56,7 +56,9 @@ PAIR, ONE = WorkerGroup(workers=2, cpus=4, gpus=1), WorkerGroup(cpus=2)
 GPU, CPU = {"CPU": 4.0, "GPU": 1.0}, {"CPU": 2.0}
 
 
-def test_each_worker_of_each_gang_that_waits_is_a_bundle(autoscaler: Autoscaler, demand: Demand) -> None:
+def test_each_worker_of_each_worker_group_that_waits_is_a_bundle(
+    autoscaler: Autoscaler, demand: Demand
+) -> None:
     demand.request([PAIR, ONE])
     assert autoscaler.sent == [[GPU, GPU, CPU]]
     demand.request([PAIR, ONE])
@@ -65,7 +67,7 @@ def test_each_worker_of_each_gang_that_waits_is_a_bundle(autoscaler: Autoscaler,
     assert autoscaler.sent[1:] == [[CPU]]
 
 
-def test_it_stands_beside_what_running_gangs_ask_for(autoscaler: Autoscaler, demand: Demand) -> None:
+def test_it_stands_beside_what_running_worker_groups_ask_for(autoscaler: Autoscaler, demand: Demand) -> None:
     train = autoscaler.named("train-1")
     train.request_resources([GPU], 180)
     demand.request([ONE])

@@ -42,7 +42,9 @@ def execution(valley: ModuleType, tmp_path: Path) -> Iterator[Execution]:
         storage.close()
 
 
-def test_a_point_is_asked_when_there_is_room_for_its_gang(valley: ModuleType, execution: Execution) -> None:
+def test_a_point_is_asked_when_there_is_room_for_its_worker_group(
+    valley: ModuleType, execution: Execution
+) -> None:
     machines, names = Answering([Node("one", {"CPU": 3})]), count()
     searcher = PlanSearcher(Dispatch(execution, WorkerGroup(workers=1), machines))
     live: dict[str, str] = {}
