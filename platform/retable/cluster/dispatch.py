@@ -8,7 +8,16 @@ from typing import Protocol
 from retable.cluster.worker_groups import cpus_beside
 from retable.costs.cache import CostCache
 from retable.execution.execution import Execution
-from retable.planning.placement import Choice, Node, Placement, Reservation, Wish, WorkerGroup, choose, place
+from retable.planning.placement import (
+    Decision,
+    Node,
+    PendingTrial,
+    Placement,
+    Reservation,
+    WorkerGroup,
+    choose,
+    place,
+)
 from retable.planning.plan import PlannedTrial
 from retable.store.assignment import Assignment
 from retable.trial.config import TrialConfig
@@ -139,13 +148,13 @@ class Dispatch:
                 if name in draining:
                     self.execution.move(signature, f"node {draining[name]} is being taken away")
 
-    def _choose(self, now: float) -> Choice:
+    def _choose(self, now: float) -> Decision:
         free = self._free()
         one = replace(self.shape, workers=1)
         room = any(node.holds(one) for node in free) or not any(node.holds(one) for node in self._nodes)
         if not room and not self.cluster.grows:
             # No trial is requested now, so that a search suggests it later, with more results known.
-            return Choice(None, self._reservation)
+            return Decision(None, self._reservation)
         wishes, wanted, missing, fresh = [], {}, {}, 0
         for planned in list(self.execution.ready()):
             signature = planned.signature
@@ -164,7 +173,7 @@ class Dispatch:
             if possible is None or (possible != best and self.cluster.grows and now - since < self.patience):
                 missing[signature] = planned
             else:
-                wishes.append(Wish(signature, possible))
+                wishes.append(PendingTrial(signature, possible))
         self._since = {signature: self._since[signature] for signature in wanted}
         self._tell(missing, now)
         choice = choose(wishes, self._nodes, free, self._reservation)

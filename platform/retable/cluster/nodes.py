@@ -12,6 +12,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from retable.cluster.autoscaling import Demand
 from retable.cluster.connection.connect import connected
 from retable.planning.placement import Node, WorkerGroup
+from retable.store.formats.layout import ResultsFolder
 
 KIND_LABEL = "ray.io/node-group"
 LISTED = "local.cluster.node"
@@ -119,7 +120,7 @@ def live_nodes(address: str, results: Path) -> tuple[Node, ...]:
     Raises:
         ConnectionError: no cluster answers at the address.
     """
-    with connected(address, results.resolve() / "ray"):
+    with connected(address, ResultsFolder(results.resolve()).ray):
         return tuple(RayCluster("plan").nodes())
 
 

@@ -75,7 +75,7 @@ def _partitions(assignment: Assignment, device: torch.device) -> Partitions:
     config = replace(config, accumulate=config.accumulate * assignment.split)
     if not isinstance(config, PartitionedConfig):
         raise TypeError(f"the work of a {config.trainable} has no partitions")
-    return config.pieces(assignment.trial.seed, AssignedRun(assignment, 0, 1, device))
+    return config.partitions(assignment.trial.seed, AssignedRun(assignment, 0, 1, device))
 
 
 def _on(node: str) -> NodeAffinitySchedulingStrategy:

@@ -31,6 +31,7 @@ from retable.cluster.worker_groups import checked_slots, worker_group_for
 from retable.execution.execution import Execution
 from retable.execution.retries import Cause, cause_of
 from retable.execution.signals import stopped_by_signals
+from retable.store.formats.layout import ResultsFolder
 from retable.trial.partitions import PartitionedConfig
 
 TUNE_SIDE = [{"CPU": 0, "memory": 2**20, "node:__internal_head__": 0.001}]
@@ -59,7 +60,7 @@ def run_plan(
         ImpossibleShapeError: such a worker group can never fit on the cluster; nothing was started.
         ConnectionError: no cluster answers at the address.
     """
-    scratch = execution.results.resolve() / "ray"
+    scratch = ResultsFolder(execution.results.resolve()).ray
     name, own = execution.plan.study.name, address is None
     shared = () if execution.storage else (execution.data, execution.results)
     with (

@@ -21,7 +21,8 @@ from retable.execution.retries import Cause, cause_of
 from retable.io.files import write_json
 from retable.planning.placement import Placement, WorkerGroup
 from retable.store.assignment import Assignment
-from retable.store.mirror import attended
+from retable.store.formats.layout import TrialFolder
+from retable.store.working_copy import working_copy
 from retable.training import loop
 
 NODE_LABEL = "ray.io/node-id"
@@ -75,7 +76,7 @@ def work(config: Mapping[str, Any]) -> None:
     """The function that each worker of the worker group runs."""
     context = ray_train.get_context()
     rank, size = context.get_world_rank(), context.get_world_size()
-    with attended(config["assignment"], rank) as (assignment, mirror):
+    with working_copy(config["assignment"], rank) as (assignment, mirror):
         try:
             with trial_gauges(assignment) as gauges:
                 run = TrainRun(assignment, rank, size, get_device(), gauges, mirror=mirror)
@@ -103,7 +104,7 @@ def score_trial(assignment: Assignment, worker_group: WorkerGroup, placement: Pl
 
 def _score(assignment: Assignment) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with attended(assignment, 0) as (here, mirror):
+    with working_copy(assignment, 0) as (here, mirror):
         try:
             with trial_gauges(here) as gauges:
                 loop.train(here.trial, WatchedRun(here, 0, 1, device, gauges, mirror=mirror))
@@ -113,7 +114,7 @@ def _score(assignment: Assignment) -> None:
 
 def failure_file(assignment: Assignment) -> Path:
     """Path of the file with an attempt's error and its traceback."""
-    return assignment.folder / f"failure-{assignment.attempt}.json"
+    return TrialFolder(assignment.folder).failure(assignment.attempt)
 
 
 def write_failure(assignment: Assignment, cause: Cause, message: str) -> None:

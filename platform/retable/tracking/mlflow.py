@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from retable.io.files import replacing, write_text
 from retable.io.locks import locked
+from retable.store.formats.layout import ARTIFACTS, RESULT, ResultsFolder
 from retable.store.metrics_log import Point
 from retable.trial.identity import Label
 
@@ -71,7 +72,7 @@ class TrialRun:
     parameters: Mapping[str, Label] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     attempt: Mapping[str, str] = field(default_factory=dict)
-    artifacts: tuple[str, ...] = ("config.json", "result.json", "samples/*.mp4", "samples/*.png")
+    artifacts: tuple[str, ...] = ARTIFACTS
 
 
 class TrackedTrial(NamedTuple):
@@ -93,7 +94,8 @@ class TrackedTrial(NamedTuple):
 
 def default_uri(results: Path) -> str:
     """The variable MLFLOW_TRACKING_URI, or else a SQLite file in the folder of results."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{results.resolve().as_posix()}/mlflow.db"
+    own = ResultsFolder(results.resolve()).mlflow_database
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{own.as_posix()}"
 
 
 def metric_key(name: str) -> str:
@@ -256,10 +258,10 @@ class Tracker:
                 )
 
     def _result(self, run_id: str) -> bytes | None:
-        if not any(artifact.path == "result.json" for artifact in self._client.list_artifacts(run_id)):
+        if not any(artifact.path == RESULT for artifact in self._client.list_artifacts(run_id)):
             return None
         with TemporaryDirectory() as folder:
-            return Path(self._client.download_artifacts(run_id, "result.json", folder)).read_bytes()
+            return Path(self._client.download_artifacts(run_id, RESULT, folder)).read_bytes()
 
     def _end(self, run_id: str, state: str, end_ms: int) -> None:
         self._client.set_tag(run_id, "retable.state", state)
@@ -379,7 +381,7 @@ class Tracker:
     @cached_property
     def _results_id(self) -> str:
         """An id of the folder of results, which stays the same when the folder is moved."""
-        path = self.results / ".tracking-id"
+        path = ResultsFolder(self.results).tracking_id
         with self._alone():
             if not path.exists():
                 write_text(path, secrets.token_hex(8))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from retable.io.sealed import DamagedFile
 from retable.tracking.delivery import Delivery
 from retable.tracking.mlflow import ALIVE, Tracker, TrialRun, default_uri
 
@@ -209,10 +210,13 @@ def upload_all(
         timeout: timeout in seconds for each study.
 
     Returns:
-        Number of points, files and final states that could not be delivered.
+        Number of points, files and final states that could not be delivered; a damaged delivery state counts as one.
     """
-    deliveries = list(Delivery.all(results))
-    pending = 0
+    damaged: list[DamagedFile] = []
+    deliveries = list(Delivery.all(results, damaged.append))
+    for error in damaged:
+        on_error(str(error))
+    pending = len(damaged)
     for experiment in sorted({delivery.experiment for delivery in deliveries}):
         uploader = Uploader(Tracker(default_uri(results), experiment, results), on_error)
         for delivery in deliveries:

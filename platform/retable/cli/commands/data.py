@@ -71,11 +71,11 @@ def _tell(report: Report, out: Path, console: Console) -> None:
         console.print(Text(f"Ready: train with --data {out}"))
 
 
-def check_data(folder: Path, frames: int, size: int, console: Console) -> int:
-    """List the files of a data set that training can't use; exit code 1 if training would refuse it."""
+def check_data(folder: Path, frames: int, size: int, console: Console, checksums: Path | None = None) -> int:
+    """List the files of a data set that training can't use; exit code 1 if it would refuse it or a checksum differs."""
     from retable.data.scan.check import check, rendered
 
     with progress_bar(console, f"Reading the files of {folder}") as progress:
-        report = check(folder, frames=frames, size=size, progress=progress)
+        report = check(folder, frames=frames, size=size, progress=progress, checksums=checksums)
     console.print(rendered(report))
-    return 0 if report.refusal is None else 1
+    return 0 if report.passed else 1
