@@ -106,12 +106,12 @@ def _nodes() -> list[Node]:
     return nodes
 
 
-def _answers(check: str, asked: Mapping[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
+def _answers(check: str, references: Mapping[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
     """The answers of nodes by name, and a finding for each node without an answer in time."""
     answers: dict[str, Any] = {}
     findings = []
     deadline = time.monotonic() + SECONDS
-    for name, reference in asked.items():
+    for name, reference in references.items():
         try:
             answers[name] = ray.get(reference, timeout=max(deadline - time.monotonic(), 0.1))
         except (RayError, GetTimeoutError) as error:
@@ -122,13 +122,13 @@ def _answers(check: str, asked: Mapping[str, Any]) -> tuple[dict[str, Any], list
 
 
 def _machines(nodes: Sequence[Node], results: str) -> tuple[dict[str, Examination], list[Finding]]:
-    asked = {
+    references = {
         node.name: node.health_actor.examine.remote(
             Subject(results, in_cluster=True, gpus=node.gpus, tracker=node.head)
         )
         for node in nodes
     }
-    return _answers("node", asked)
+    return _answers("node", references)
 
 
 def _clock(node: Node) -> Finding:
@@ -160,8 +160,8 @@ def _all_reduces(nodes: Sequence[Node], machines: Mapping[str, Examination]) -> 
     if len(nodes) == 1:
         between = f"two processes of {nodes[0].name}"
         backends = ["gloo", *(["nccl"] if machines[nodes[0].name].gpus >= 2 else [])]
-        asked = {b: nodes[0].health_actor.all_reduce_locally.remote(b) for b in backends}
-        answers, lost = _answers("all-reduce", asked)
+        references = {b: nodes[0].health_actor.all_reduce_locally.remote(b) for b in backends}
+        answers, lost = _answers("all-reduce", references)
         return lost + [all_reduce.assess(b, timing, between) for b, timing in answers.items()]
     findings = []
     pairs = list(zip(nodes[::2], nodes[1::2], strict=False))
@@ -175,12 +175,12 @@ def _all_reduces(nodes: Sequence[Node], machines: Mapping[str, Examination]) -> 
 
 def _all_reduce(backend: str, pairs: Sequence[tuple[Node, Node]]) -> list[Finding]:
     """All-reduces of pairs at the same time. The pairs have no node in common."""
-    asked: dict[str, Any] = {}
+    references: dict[str, Any] = {}
     for first, second in pairs:
         meeting = ray.get(first.health_actor.meeting.remote(first.address), timeout=SECONDS)
         for rank, node in enumerate((first, second)):
-            asked[node.name] = node.health_actor.all_reduce.remote(rank, meeting, backend)
-    answers, findings = _answers(f"all-reduce, {backend}", asked)
+            references[node.name] = node.health_actor.all_reduce.remote(rank, meeting, backend)
+    answers, findings = _answers(f"all-reduce, {backend}", references)
     for first, second in pairs:
         timings = [answers[node.name] for node in (first, second) if node.name in answers]
         faulty = [timing for timing in timings if timing.fault]

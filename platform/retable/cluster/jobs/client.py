@@ -123,7 +123,7 @@ class ClusterClient:
             for job in jobs.of(self.study)[:3]:
                 began = job.began.strftime("%Y-%m-%d %H:%M UTC") if job.began else "?"
                 self.console.print(Text(f"Job {job.id}, submitted {began}: {job.state.lower()}"))
-        return self._run_on_head(["status", "{study}", *self.selection, *options], self._print)
+        return self._run_command(["status", "{study}", *self.selection, *options], self._print)
 
     def table(self, folder: Path, *options: str, quiet: bool = False) -> int:
         """Print the tables, and write the files that `retable table` exports into a folder on this machine."""
@@ -132,9 +132,9 @@ class ClusterClient:
             output, written = unpack(text, folder)
             self._print(f"{len(written)} files were copied to {folder}." if quiet else output)
 
-        return self._run_on_head(["table", "{study}", *self.selection, *options], unpack_answer)
+        return self._run_command(["table", "{study}", *self.selection, *options], unpack_answer)
 
-    def _run_on_head(self, arguments: Sequence[str], on_answer: Callable[[str], None]) -> int:
+    def _run_command(self, arguments: Sequence[str], on_answer: Callable[[str], None]) -> int:
         """Run a short command on the head, and pass its output on. Returns its exit code."""
         sources = sources_of(self.file)
         remote_arguments = [

@@ -97,14 +97,14 @@ class WatchedRun(AssignedRun):
 
     gauges: Gauges
 
-    def report_throughput(self, iteration: int, pace: WorkerThroughput) -> None:
+    def report_throughput(self, iteration: int, throughput: WorkerThroughput) -> None:
         rank = {"rank": str(self.rank)}
-        self.gauges.set(STEP, pace.step_seconds, rank)
-        self.gauges.set(WAIT, pace.data_seconds, rank)
-        if pace.memory_mb is not None:
-            self.gauges.set(MEMORY, pace.memory_mb * 2**20, rank)
+        self.gauges.set(STEP, throughput.step_seconds, rank)
+        self.gauges.set(WAIT, throughput.data_seconds, rank)
+        if throughput.memory_mb is not None:
+            self.gauges.set(MEMORY, throughput.memory_mb * 2**20, rank)
         if self.rank == 0:
-            self.gauges.set(SAMPLES, pace.samples_per_second)
+            self.gauges.set(SAMPLES, throughput.samples_per_second)
             self.gauges.set(ITERATION, iteration)
             self.gauges.set(WORKERS, self.world_size)
 
