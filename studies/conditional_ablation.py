@@ -11,7 +11,7 @@ from retable.study.study import Study
 from retable.study.table import Column, Row, Table, unchanged
 from studies.subsampling_ablation import BASE, batch, stride
 from studies.subsampling_ablation import STUDY as SUBSAMPLING
-from studies.tganv2_claims import CONDITIONAL
+from studies.claims.tganv2 import CONDITIONAL
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.scales import smoke, toy
 
