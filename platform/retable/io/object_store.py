@@ -12,6 +12,7 @@ from typing import Any
 
 from pyarrow import fs
 
+from retable.errors import RetableError
 from retable.io.files import make_folder
 
 WHOLE_ON_CLOSE = frozenset({"s3", "gcs", "abfs"})
@@ -20,11 +21,15 @@ TEMPORARY = ".part"
 CHUNK = 1 << 22
 
 
+class ObjectStoreError(RetableError, ValueError):
+    """A URL under which results can't live."""
+
+
 class ObjectStore:
     """Files by their names under a URL, such as ``trials/0123456789abcdef/result.json``.
 
     Raises:
-        ValueError: pyarrow knows no such kind of URL, or it names nobody's place.
+        ObjectStoreError: pyarrow knows no such kind of URL, or it names nobody's place.
     """
 
     def __init__(self, url: str) -> None:
@@ -32,8 +37,9 @@ class ObjectStore:
         try:
             system, root = fs.FileSystem.from_uri(url)
         except (ValueError, OSError) as error:
-            raise ValueError(
-                f"results can't live at {url}: {error}; give s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or file:///FOLDER"
+            raise ObjectStoreError(
+                f"results can't live at {url}: {error}",
+                remedy="give s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or file:///FOLDER",
             ) from error
         self._system: Any = system
         self._root = str(root).rstrip("/")

@@ -140,7 +140,7 @@ class SearchController:
             self._behind = False
         except StorageError as error:
             if not self._behind:
-                self.tell(f"{error}. The search goes on, and the storage is brought up to date later.")
+                self.tell(f"{error}.")
             self._behind = True
 
 
@@ -148,9 +148,10 @@ def alone(folder: Path) -> AbstractContextManager[None]:
     """Be the only process that searches in a folder.
 
     Raises:
-        BlockingIOError: another one does.
+        LockHeldError: another one does.
     """
     return held(
         folder / "lock",
-        f"another process is searching in {folder}; wait for it, or stop it and run the same command again",
+        f"another process is searching in {folder}",
+        "wait for it, or stop it and run the same command again",
     )
