@@ -14,11 +14,12 @@ from retable.environment.provenance import provenance
 from retable.execution import extension
 from retable.execution.progress import TrialProgress
 from retable.execution.retries import Cause, Retries, split_for
-from retable.io.files import read_json, write_json
+from retable.io.files import UnusableFileError, read_json, write_json
 from retable.io.periodic import periodic
 from retable.planning.plan import Plan, PlannedTrial
 from retable.store import checkpoint
 from retable.store.assignment import Assignment
+from retable.store.fence import Fence
 from retable.store.ledger import FINISHED, AlreadyDone, Attempt, Fenced, LeaseHeld, Ledger
 from retable.store.records import End
 
@@ -183,7 +184,8 @@ class Execution:
             self.refuse(planned)
             return None
         try:
-            attempt = self.ledger.begin(signature, workers=workers, split=split)
+            before = Fence.of(self.folder(signature)).attempt  # also of attempts that a lost ledger had
+            attempt = self.ledger.begin(signature, workers=workers, split=split, above=before)
         except AlreadyDone:
             self.states[signature] = self.ledger.trial(signature).state
             return None
@@ -386,10 +388,14 @@ class Execution:
         path = self.folder(signature) / "result.json"
         if not path.exists():
             return None
-        result = read_json(path)
+        try:
+            result = read_json(path)
+        except UnusableFileError as error:
+            remedy = f"put a copy of it back, or train the trial again with `retable retry STUDY --trial {signature}`"
+            raise UnusableFileError(error.problem, remedy=remedy) from error
         if result.get("signature") != signature:
-            raise ValueError(
-                f"{path} is the result of trial {result.get('signature')}, expected {signature}; "
-                "move the folder away and run again"
+            raise UnusableFileError(
+                f"{path} is the result of trial {result.get('signature')}, expected {signature}",
+                remedy="move the folder away and run again",
             )
         return result

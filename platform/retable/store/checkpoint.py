@@ -24,7 +24,17 @@ from safetensors import SafetensorError
 from safetensors.torch import load as parse_tensors
 from safetensors.torch import save as tensor_bytes
 
-from retable.io.files import TEMPORARY, make_folder, new_folder, room_for, seal, unseal
+from retable.errors import RetableError
+from retable.io.files import (
+    TEMPORARY,
+    MissingFileError,
+    UnusableFileError,
+    make_folder,
+    new_folder,
+    room_for,
+    seal,
+    unseal,
+)
 from retable.io.state_dict import joined, split
 from retable.store.fence import Fenced, check, fence
 
@@ -49,7 +59,7 @@ SLACK = 1 << 14  # bytes that the folder itself and the last blocks of its files
 log = logging.getLogger(__name__)
 
 
-class Corrupt(RuntimeError):
+class Corrupt(RetableError, RuntimeError):
     """A checkpoint's files are not those that were saved."""
 
 
@@ -209,7 +219,7 @@ def at(folder: Path, iteration: int, signature: str) -> Checkpoint:
     path = folder / "checkpoints" / f"{iteration:08d}"
     if not path.is_dir():
         known = ", ".join(str(int(other.name)) for other in reversed(_newest_first(folder))) or "none"
-        raise FileNotFoundError(f"{folder} has no checkpoint of iteration {iteration}; it has {known}")
+        raise MissingFileError(f"{folder} has no checkpoint of iteration {iteration}; it has {known}")
     return _verified(path, signature)
 
 
@@ -268,14 +278,15 @@ def _newest_first(folder: Path) -> list[Path]:
 def _verified(path: Path, signature: str | None) -> Checkpoint:
     manifest = _manifest(path)
     if manifest["format"] != FORMAT:
-        raise ValueError(
-            f"{path} has format {manifest['format']}, but this version of Retable reads {FORMAT}; "
-            "use the version that saved it, or start the trial again in a new folder"
+        raise UnusableFileError(
+            f"{path} has format {manifest['format']}, but this version of Retable reads {FORMAT}",
+            remedy="use the version that saved it, or start the trial again in a new folder",
         )
     if signature is not None and manifest["signature"] != signature:
-        raise ValueError(
+        raise UnusableFileError(
             f"{path} belongs to trial {manifest['signature']}, but trial {signature} was to go on from it; "
-            "each trial needs a folder of its own: move this one away and run the same command again"
+            "each trial needs a folder of its own",
+            remedy="move this one away and run the same command again",
         )
     if manifest["iteration"] != int(path.name):
         raise Corrupt(f"{path} holds iteration {manifest['iteration']}")

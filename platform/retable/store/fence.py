@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from retable.io.files import write_json
+from retable.errors import RetableError
+from retable.io.files import UnusableFileError, write_json
 
 OUTBOX = "outbox"
 """Subfolder of a trial's folder with one metrics file an attempt."""
 
 
-class Fenced(RuntimeError):
+class Fenced(RetableError, RuntimeError):
     """An attempt was replaced by a later one and may not write any more."""
 
 
@@ -37,7 +38,7 @@ class Fence:
         """The fence of that trial's folder.
 
         Raises:
-            ValueError: its file is damaged.
+            UnusableFileError: its file is damaged.
         """
         path = folder / "fence.json"
         try:
@@ -48,7 +49,9 @@ class Fence:
         except FileNotFoundError:
             return Fence()
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"{path} is damaged; delete it and run the same command again") from error
+            raise UnusableFileError(
+                f"{path} is damaged", remedy="delete it and run the same command again"
+            ) from error
 
 
 def fence(folder: Path, attempt: int) -> None:
@@ -80,8 +83,8 @@ def check(folder: Path, attempt: int) -> None:
     first = Fence.of(folder).attempt
     if attempt < first:
         raise Fenced(
-            f"attempt {attempt} of trial {folder.name} was replaced by attempt {first} and may not write any more; "
-            "nothing is to be done: the later attempt goes on from the last checkpoint"
+            f"attempt {attempt} of trial {folder.name} was replaced by attempt {first} and may not write any more",
+            remedy="nothing is to be done: the later attempt goes on from the last checkpoint",
         )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from retable.environment.process import ProcessIdentity
+from retable.errors import OptionError, RetableError
 
 State = Literal["missing", "running", "done", "collapsed", "failed", "stopped", "pruned"]
 End = Literal["done", "collapsed", "failed", "stopped", "pruned"]
@@ -13,15 +14,15 @@ FINISHED = frozenset({"done", "collapsed"})
 it whole may go on from its checkpoint."""
 
 
-class UnknownTrial(LookupError):
+class UnknownTrial(RetableError, LookupError):
     """The trial was never declared."""
 
 
-class AlreadyDone(RuntimeError):
+class AlreadyDone(RetableError, RuntimeError):
     """The trial is finished and is not trained again."""
 
 
-class LeaseHeld(RuntimeError):
+class LeaseHeld(RetableError, RuntimeError):
     """Another process works on the trial."""
 
 
@@ -105,12 +106,13 @@ def find(records: Collection[TrialRecord], beginning: str) -> TrialRecord:
     """The only trial whose signature begins so.
 
     Raises:
-        ValueError: there is none, or more than one.
+        OptionError: there is none, or more than one.
     """
     found = [record for record in records if record.signature.startswith(beginning)]
     if len(found) != 1:
-        raise ValueError(
+        raise OptionError(
             f"--trial must be the signature of one trial or its beginning, but {beginning!r} fits {len(found)} of "
-            f"{len(records)}; --status lists them"
+            f"{len(records)}",
+            remedy="--status lists them",
         )
     return found[0]

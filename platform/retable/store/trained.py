@@ -7,11 +7,16 @@ from typing import Any, cast
 
 import torch
 
-from retable.io.files import read_json
+from retable.errors import RetableError
+from retable.io.files import MissingFileError, read_json
 from retable.store import checkpoint
 from retable.store.checkpoint import Checkpoint
 
 _MENDED = "bring it back, or train the trial again with `retable retry STUDY --trial {}`"
+
+
+class NoWeightsError(RetableError, ValueError):
+    """A trial ended before its first snapshot."""
 
 
 @dataclass(frozen=True)
@@ -39,26 +44,27 @@ def trained(folder: Path) -> Trained:
     """The finished trial in that folder.
 
     Raises:
-        FileNotFoundError: it is not finished, or its best snapshot is gone.
-        ValueError: it ended before its first snapshot, or its result is damaged.
+        MissingFileError: it is not finished, or its best snapshot is gone.
+        NoWeightsError: it ended before its first snapshot.
+        UnusableFileError: its result is damaged.
         retable.store.checkpoint.Corrupt: its best snapshot is damaged.
     """
     path = folder / "result.json"
     if not path.exists():
-        raise FileNotFoundError(
-            f"the trial in {folder} is not finished: {path} is missing; run its study to its end first, or if the folder "
-            f"was deleted {_MENDED.format(folder.name)}"
+        raise MissingFileError(
+            f"the trial in {folder} is not finished: {path} is missing",
+            remedy=f"run its study to its end first, or if the folder was deleted {_MENDED.format(folder.name)}",
         )
     result = read_json(path)
     if result["best"] is None:
-        raise ValueError(
-            f"the trial in {folder} {result['state']} before its first snapshot: it has no weights; lower its learning "
-            "rate, or shorten the way to its first snapshot"
+        raise NoWeightsError(
+            f"the trial in {folder} {result['state']} before its first snapshot: it has no weights",
+            remedy="lower its learning rate, or shorten the way to its first snapshot",
         )
     try:
         return Trained(result, checkpoint.at(folder, result["best"], result["signature"]))
-    except (FileNotFoundError, checkpoint.Corrupt) as error:
-        raise type(error)(f"{error}; {_MENDED.format(result['signature'])}") from error
+    except (MissingFileError, checkpoint.Corrupt) as error:
+        raise type(error)(error.problem, remedy=_MENDED.format(result["signature"])) from error
 
 
 @dataclass(frozen=True)
