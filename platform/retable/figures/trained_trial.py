@@ -9,6 +9,7 @@ import torch
 
 from retable.data.datasets import here
 from retable.data.scan.catalog import scan
+from retable.errors import RetableError
 from retable.figures.revive import revived
 from retable.io.files import read_json
 from retable.store import checkpoint
@@ -16,7 +17,7 @@ from retable.store.trained import Trained, trained
 from retable.trial.trial import Trial
 
 
-class NothingToDraw(ValueError):
+class NothingToDraw(RetableError, ValueError):
     """A trial that is not there, not finished, or ended without weights, or whose data set is not here."""
 
 
@@ -77,13 +78,13 @@ class TrainedTrial:
         root = here(self.source, self.given)
         if root is None:
             raise NothingToDraw(
-                f"trial {self.trial.signature} was trained on the {name}, which is not known to be here; say where with "
-                "--data DIR"
+                f"trial {self.trial.signature} was trained on the {name}, which is not known to be here",
+                remedy="say where with --data DIR",
             )
         if (found := scan(root).fingerprint) != self.trial.data:
             raise NothingToDraw(
-                f"trial {self.trial.signature} was trained on data {self.trial.data}, but {root} holds {found}; give "
-                "its own with --data DIR"
+                f"trial {self.trial.signature} was trained on data {self.trial.data}, but {root} holds {found}",
+                remedy="give its own with --data DIR",
             )
         return root
 
@@ -111,7 +112,10 @@ def opened(
     try:
         found = trained(folder)
         about = read_json(folder / "config.json")
-    except (FileNotFoundError, ValueError, checkpoint.Corrupt) as error:
+    except RetableError as error:
+        problem = f"trial {trial.signature} can't be drawn: {error.problem}"
+        raise NothingToDraw(problem, remedy=error.remedy) from error
+    except FileNotFoundError as error:
         raise NothingToDraw(f"trial {trial.signature} can't be drawn: {error}") from error
     scale, source = (str(about.get(key, "")) for key in ("scale", "source"))
     return TrainedTrial(trial, name, folder, found, device, scale, source, given)

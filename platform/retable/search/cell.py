@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Generic
 
+from retable.errors import RetableError
 from retable.metrics.protocol import Protocol, higher_is_better
 from retable.planning.plan import PlannedTrial, plan_trials
 from retable.report.results.load import Result, parse_results
@@ -24,6 +25,10 @@ DRAWS = 100
 """Proposals that may be of no use, one after the other, before a space counts as exhausted."""
 
 _NONE: Mapping[str, str] = MappingProxyType({})
+
+
+class SearchError(RetableError, ValueError):
+    """What a search has found can't be gone on with."""
 
 
 @dataclass
@@ -93,9 +98,10 @@ class TunedCell(Generic[C]):
         """A point's trial, after those that it requires."""
         trial = self._trial(self.config(asked.point))
         if trial.signature != asked.signature:
-            raise ValueError(
+            raise SearchError(
                 f"{self.points.path} has trial {asked.signature} at {point_text(asked.point)}, which now is "
-                f"{trial.signature}: the study's code has changed; move the file away and run again"
+                f"{trial.signature}: the study's code has changed",
+                remedy="move the file away and run again",
             )
         name = f"{self.cell.label} #{asked.number} {point_text(asked.point)}"
         return named(trial, f"{self.search.number}: {name}", name)
@@ -121,7 +127,7 @@ class TunedCell(Generic[C]):
             messages: why, by signature.
 
         Raises:
-            ValueError: a finished trial lacks an objective, or two were measured by different protocols.
+            SearchError: a finished trial lacks an objective, or two were measured by different protocols.
         """
         contents = {a.signature: path.read_bytes() for a in self.points if (path := self._result(a)).exists()}
         outcomes = parse_results(contents, [a.signature for a in self.points], states, messages)
@@ -129,10 +135,10 @@ class TunedCell(Generic[C]):
         for objective in self.search.objectives:
             protocols = sorted({point.protocols[objective] for point in found if point.values})
             if len(protocols) > 1:
-                raise ValueError(
+                raise SearchError(
                     f"search {self.search.number}, {self.cell.label}: {objective} was measured by different "
-                    f"protocols, which can't be compared: {', '.join(protocols)}; move {self.points.path} away and "
-                    "search again"
+                    f"protocols, which can't be compared: {', '.join(protocols)}",
+                    remedy=f"move {self.points.path} away and search again",
                 )
         return found
 
@@ -204,9 +210,10 @@ class TunedCell(Generic[C]):
             protocol, value = scores[rung]
             others = self.points.at_rung(rung)
             if odd := {other.protocol for other in others} - {protocol}:
-                raise ValueError(
+                raise SearchError(
                     f"search {self.search.number}: at iteration {rung} trial {asked.signature} was measured by "
-                    f"{protocol}, others by {', '.join(odd)}; they can't be compared"
+                    f"{protocol}, others by {', '.join(odd)}; they can't be compared",
+                    remedy=f"move {self.points.path} away and search again",
                 )
             kept = over or self.search.pruner.keeps(
                 value, [other.value for other in others], higher_is_better=higher_is_better(objective)
@@ -249,9 +256,10 @@ class TunedCell(Generic[C]):
         if result.state == "done" and asked.pruned_at is None:
             scores = {Protocol.parse(name).family: score.value for name, score in result.scores.items()}
             if lacking := [objective for objective in self.search.objectives if objective not in scores]:
-                raise ValueError(
+                raise SearchError(
                     f"search {self.search.number} has the objective {lacking[0]}, but trial {asked.signature} is "
-                    f"scored by {', '.join(scores) or 'nothing'}"
+                    f"scored by {', '.join(scores) or 'nothing'}",
+                    remedy="give the search an objective that its trials are scored by",
                 )
             values = {objective: scores[objective] for objective in self.search.objectives}
         return FoundPoint(self.cell.label, asked, result, values)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from retable.io.files import write_json
+from retable.io.files import UnusableFileError, write_json
 from retable.study.search import Point
 
 
@@ -47,7 +47,7 @@ class SearchHistory:
     """The points of one cell, read from their file, and written whole at each change.
 
     Raises:
-        ValueError: the file is damaged, or of another search.
+        UnusableFileError: the file is damaged, or of another search.
     """
 
     def __init__(self, path: Path, declared: Mapping[str, object]) -> None:
@@ -102,12 +102,13 @@ class SearchHistory:
         except FileNotFoundError:
             return []
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(
-                f"{self.path} is damaged ({error}); move it away and run again: the same points are proposed, and "
-                "those whose trials are finished cost nothing"
+            raise UnusableFileError(
+                f"{self.path} is damaged ({error})",
+                remedy="move it away and run again: the same points are proposed, and those whose trials are finished "
+                "cost nothing",
             ) from error
         if declared != json.loads(json.dumps(self.declared)) or [p.number for p in points] != list(
             range(len(points))
         ):
-            raise ValueError(f"{self.path} is of another search; move it away and run again")
+            raise UnusableFileError(f"{self.path} is of another search", remedy="move it away and run again")
         return points

@@ -22,6 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from retable.errors import RetableError
 from retable.study.search import Choice, Dimension, Point, Sampler, Whole
 from retable.trial.identity import Label
 from retable.trial.random import stream
@@ -40,7 +41,7 @@ _STATES: Mapping[State, TrialState] = {
 }
 
 
-class StorageError(OSError):
+class StorageError(RetableError, OSError):
     """Optuna's storage can't be used."""
 
 
@@ -132,9 +133,15 @@ class Storage:
             self._storage = optuna.storages.RDBStorage(url, engine_kwargs=arguments)
         except (SQLAlchemyError, RuntimeError, ImportError, optuna.exceptions.OptunaError) as error:
             place = getattr(self, "place", "that --storage, which is no URL such as sqlite:///optuna.db")
+            remedy = "give --storage another URL, which is filled with all points"
+            if isinstance(error, ImportError):
+                remedy += (
+                    ", or install the database's driver (pip install 'retable[postgres]' for PostgreSQL)"
+                )
+            elif isinstance(error, RuntimeError):
+                remedy += f", or bring the database to Optuna {optuna.__version__} (optuna storage upgrade)"
             raise StorageError(
-                f"Optuna can't use {place}: {str(error).partition(chr(10))[0]}; give --storage another URL, or bring "
-                f"the database to Optuna {optuna.__version__} (optuna storage upgrade)"
+                f"Optuna can't use {place}: {str(error).partition(chr(10))[0].rstrip('.')}", remedy=remedy
             ) from error
 
     def show(
@@ -165,7 +172,10 @@ class Storage:
                 elif not trial.state.is_finished():
                     self._update(trial, one)
         except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
-            raise StorageError(f"Optuna's storage {self.place} did not take study {name}: {error}") from error
+            raise StorageError(
+                f"Optuna's storage {self.place} did not take study {name}: {str(error).partition(chr(10))[0]}",
+                remedy="the search goes on, and the storage is brought up to date later",
+            ) from error
 
     def _study(self, name: str, objectives: Mapping[str, Direction]) -> optuna.Study:
         if name not in self._studies:

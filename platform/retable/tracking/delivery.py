@@ -5,7 +5,6 @@ Delivering twice is harmless, so the file is written after each delivery, never 
 """
 
 import hashlib
-import json
 import os
 import secrets
 import time
@@ -16,7 +15,7 @@ from threading import Lock
 from typing import Any
 from urllib.parse import quote
 
-from retable.io.files import write_json
+from retable.io.files import UnusableFileError, read_json, write_json
 from retable.store import metrics_log
 from retable.tracking.mlflow import Tracker, TrialRun
 
@@ -72,7 +71,7 @@ class Delivery:
     def of(trial: TrialRun, experiment: str) -> "Delivery":
         """The parcel of that trial, begun by an earlier process or new."""
         path = Delivery.path(trial)
-        saved = json.loads(path.read_bytes()) if path.exists() else None
+        saved = _saved(path) if path.exists() else None
         if saved and not trial.attempt:
             trial = replace(trial, attempt=saved["trial"]["attempt"])
         return Delivery(trial, experiment, saved)
@@ -89,7 +88,7 @@ class Delivery:
     def all(results: Path) -> Iterator["Delivery"]:
         """The parcels that earlier processes left in a folder of results, wherever that lies now."""
         for path in sorted(results.glob(f"trials/*/{FOLDER}/*.json")):
-            saved = json.loads(path.read_bytes())
+            saved = _saved(path)
             artifacts = tuple(saved["trial"]["artifacts"])
             trial = TrialRun(**{**saved["trial"], "folder": path.parents[1], "artifacts": artifacts})
             yield Delivery(trial, saved["experiment"], saved)
@@ -231,6 +230,17 @@ class Delivery:
                 "ended": self._ended,
             },
         )
+
+
+def _saved(path: Path) -> dict[str, Any]:
+    try:
+        saved = read_json(path)
+        if not {"trial", "experiment"} <= saved.keys():
+            raise UnusableFileError(f"{path} must hold a trial and its experiment, but holds {sorted(saved)}")
+    except UnusableFileError as error:
+        remedy = "delete it: the next run shows the trial in MLflow again"
+        raise UnusableFileError(error.problem, remedy=remedy) from error
+    return saved
 
 
 def _place(tracker: Tracker) -> str:
