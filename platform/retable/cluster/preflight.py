@@ -12,6 +12,7 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from retable.environment.packages import differences, installed
+from retable.errors import RetableError
 
 Answer = TypeVar("Answer")
 
@@ -19,7 +20,7 @@ SECONDS = 180.0
 """How long nodes may take to answer: each first fetches and unpacks the code that travelled."""
 
 
-class NodesDifferError(ValueError):
+class NodesDifferError(RetableError, ValueError):
     """Nodes can't run what this driver would send them: the message names them and says what to do."""
 
 
@@ -88,8 +89,8 @@ def check_versions() -> list[str]:
     if errors:
         told = "\n".join(f"  {error}" for error in errors)
         raise NodesDifferError(
-            f"these nodes can't run what this driver would send them; nothing was started:\n{told}\n"
-            "Install the versions of constraints.txt, and the same checkout or wheel, on all of them; `ray up` does so"
+            f"these nodes can't run what this driver would send them; nothing was started:\n{told}",
+            remedy="install the versions of constraints.txt, and the same checkout or wheel, on all of them; `ray up` does so",
         )
     return warnings
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from retable.errors import RetableError
+
 MOST_MB = 100
 """More than this is no source code. Ray itself takes 512 MiB, keeps all of it in the head's memory, and copies it to
 every node."""
@@ -15,6 +17,10 @@ LEFT_BEHIND = frozenset({"data", "dist", "results", "venv"})
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 GIT_SECONDS = 30
+
+
+class SourcesError(RetableError, ValueError):
+    """A file, or all of them together, can't travel to a cluster."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class Sources:
         """Write the zip archive. The same files give the same bytes, so that a cluster that has them keeps them.
 
         Raises:
-            ValueError: they are too large to be source code; the largest are named.
+            SourcesError: they are too large to be source code; the largest are named.
         """
         files = self.files()
         self._weigh(files)
@@ -54,18 +60,19 @@ class Sources:
         """Where a file is once it has travelled.
 
         Raises:
-            ValueError: it does not travel.
+            SourcesError: it does not travel.
         """
         file = file.resolve()
         if not file.is_relative_to(self.root):
-            raise ValueError(
-                f"{file} is not in the checkout {self.root}, which is what travels to the cluster; move it there"
+            raise SourcesError(
+                f"{file} is not in the checkout {self.root}, which is what travels to the cluster",
+                remedy="move it there",
             )
         path = file.relative_to(self.root)
         if path not in self.files():
-            raise ValueError(
-                f"{path} does not travel to the cluster: git ignores it, or it lies in a folder of data or results; "
-                f"move it, such as to {self.root / 'studies'}"
+            raise SourcesError(
+                f"{path} does not travel to the cluster: git ignores it, or it lies in a folder of data or results",
+                remedy=f"move it, such as to {self.root / 'studies'}",
             )
         return path.as_posix()
 
@@ -75,9 +82,10 @@ class Sources:
         if total > MOST_MB * 2**20:
             largest = sorted(sizes, key=lambda path: -sizes[path])[:5]
             told = "; ".join(f"{path} {sizes[path] / 2**20:.1f} MB" for path in largest)
-            raise ValueError(
+            raise SourcesError(
                 f"{self.root} has {total / 2**20:.0f} MB of files that would travel to the cluster, expected source "
-                f"code of at most {MOST_MB} MB. The largest: {told}. Name what is none in .gitignore, or move it away"
+                f"code of at most {MOST_MB} MB. The largest: {told}",
+                remedy="name what is none in .gitignore, or move it away",
             )
 
 

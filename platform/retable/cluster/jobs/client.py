@@ -12,7 +12,9 @@ from rich.text import Text
 from retable.cluster.jobs.head import LOOPBACK, head_of
 from retable.cluster.jobs.jobs import STOP_SECONDS, Job, Jobs, jobs_on
 from retable.cluster.jobs.transfer import ANSWER, unpacked
+from retable.cluster.token import ClusterError
 from retable.environment.sources import sources_of
+from retable.errors import OptionError
 
 START_SECONDS = 120.0
 """How long `submit` waits to see that a job begins; the job goes on waiting after that."""
@@ -45,22 +47,23 @@ class ClusterClient:
             trains: whether it is one that trains; there is but one of these for a study.
 
         Raises:
-            ValueError: it can't run there, or such a job runs already.
-            ConnectionError: the cluster can't be reached, or the job did not start.
+            OptionError: it can't run there, or such a job runs already.
+            ClusterError: the cluster can't be reached, or the job did not start.
         """
         sources = sources_of(self.file)
         travelled = [sources.relative(self.file) if word == "{study}" else word for word in words]
         self._warn()
         with jobs_on(head_of(self.place)) as jobs:
             if trains and (active := [job for job in jobs.of(self.study) if job.active]):
-                raise ValueError(
-                    f"job {active[0].id} trains {self.study} on this cluster already. Follow it with\n"
-                    f"  {self._command('logs', '--follow')}\nor stop it first with\n  {self._command('stop')}"
+                raise OptionError(
+                    f"job {active[0].id} trains {self.study} on this cluster already",
+                    remedy=f"follow it with\n  {self._command('logs', '--follow')}\nor stop it first with\n"
+                    f"  {self._command('stop')}",
                 )
             id = jobs.submit(sources, travelled, self.study if trains else "")
             job = jobs.wait(id, lambda job: job.state != "PENDING", START_SECONDS)
             if job.state == "FAILED":
-                raise ConnectionError(_why(job, jobs.log(id)))
+                raise ClusterError(_why(job, jobs.log(id)))
         self.console.print(
             Text(f"Job {id} {job.state.lower()} on {self.place}; it goes on without this machine.")
         )
@@ -87,7 +90,9 @@ class ClusterClient:
                 self.hint()
                 return 130
             if job.active:
-                raise ConnectionError(f"the connection was lost; the job goes on: {self._command('logs')}")
+                raise ClusterError(
+                    "the connection was lost", remedy=f"the job goes on: {self._command('logs')}"
+                )
             return self._ended(job)
 
     def logs(self, *, follow: bool) -> int:
@@ -139,14 +144,17 @@ class ClusterClient:
             job, log = jobs.answer(sources, travelled)
         _, begun, text = log.partition(f"{ANSWER}\n")
         if not begun:
-            raise ConnectionError(_why(job, log))
+            raise ClusterError(_why(job, log))
         take(text)
         return job.code or 0
 
     def _newest(self, jobs: Jobs) -> Job:
         known = jobs.of(self.study)
         if not known:
-            raise ValueError(f"no job of {self.study} was submitted to {self.place} since it was started")
+            raise OptionError(
+                f"no job of {self.study} was submitted to {self.place} since it was started",
+                remedy="`retable submit` starts one",
+            )
         return known[0]
 
     def _ended(self, job: Job) -> int:
@@ -178,12 +186,13 @@ def check_paths(**paths: Path | None) -> None:
     """See that what a study reads on a cluster is named by absolute paths there.
 
     Raises:
-        ValueError: one is relative.
+        OptionError: one is relative.
     """
     for name, path in paths.items():
         if path is not None and not path.is_absolute():
-            raise ValueError(
-                f"--{name} is a path on the cluster's nodes, so it must be absolute, but got {path}"
+            raise OptionError(
+                f"--{name} is a path on the cluster's nodes, so it must be absolute, but got {path}",
+                remedy="begin it with /",
             )
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from retable.cluster.token import known_token
+from retable.cluster.token import ClusterError, known_token
+from retable.errors import OptionError
 
 DASHBOARD = 8265
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -75,7 +76,7 @@ def head_of(place: str) -> Head:
     """The head that a YAML file for `ray up`, or a job server's URL, speaks of.
 
     Raises:
-        ValueError: it is neither, or the file does not say where the head is.
+        OptionError: it is neither, or the file does not say where the head is.
     """
     if place.startswith(("http://", "https://")):
         return Head(name=place, url=place.rstrip("/"))
@@ -85,7 +86,9 @@ def head_of(place: str) -> Head:
     host = provider.get("head_ip")
     if not isinstance(host, str):
         if provider.get("type", "local") == "local":
-            raise ValueError(f"{file} must say where the head is, as provider.head_ip, but has {host!r}")
+            raise OptionError(
+                f"{file} must say where the head is, as provider.head_ip, but has {host!r}", remedy="add it"
+            )
         host = _asked_of_cloud(file)
     if host in LOOPBACK:
         return Head(name=place, url=f"http://127.0.0.1:{DASHBOARD}", host=host)
@@ -105,7 +108,7 @@ def reached(head: Head) -> Iterator[Door]:
     SSH ends with the block, and also when this process is killed, for its standard input is then closed.
 
     Raises:
-        ConnectionError: SSH does not get to the head; its own words are told.
+        ClusterError: SSH does not get to the head; its own words are told.
         NoTokenError: there is no token here, or on the head.
     """
     if head.url:
@@ -120,10 +123,10 @@ def reached(head: Head) -> Iterator[Door]:
             token = _token_said(ssh)
             if token is None:
                 errors.seek(0)
-                raise ConnectionError(
+                raise ClusterError(
                     f"SSH does not get to {head.host}, the head of {head.name}: "
-                    f"{errors.read().strip() or 'it ended without a word'}\n"
-                    f"This must work without a question: {shlex.join(_by_hand(head))}"
+                    f"{errors.read().strip() or 'it ended without a word'}",
+                    remedy=f"this must work without a question: {shlex.join(_by_hand(head))}",
                 )
             yield Door(f"http://127.0.0.1:{port}", token or known_token(f"the cluster of {head.name}"))
         finally:
@@ -151,7 +154,7 @@ def nodes_of(place: str) -> tuple[str, ...]:
     """The addresses of all nodes that a cluster's file names; none where they come and go, or the place is a URL.
 
     Raises:
-        ValueError: there is no such file.
+        OptionError: there is no such file.
     """
     if place.startswith(("http://", "https://")):
         return ()
@@ -162,14 +165,15 @@ def nodes_of(place: str) -> tuple[str, ...]:
 
 def _config(file: Path) -> Any:
     if not file.is_file():
-        raise ValueError(
+        raise OptionError(
             f"a cluster is the file that `ray up` takes, such as ray_cluster.yaml, or its job server's URL, such as "
-            f"http://127.0.0.1:{DASHBOARD}, but {file} is no such file"
+            f"http://127.0.0.1:{DASHBOARD}, but {file} is no such file",
+            remedy="name one of them",
         )
     try:
         return yaml.safe_load(file.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
-        raise ValueError(f"{file} is no YAML file: {error}") from error
+        raise OptionError(f"{file} is no YAML file: {error}", remedy="mend it") from error
 
 
 def _part(config: Any, name: str) -> dict[str, Any]:
@@ -184,7 +188,9 @@ def _asked_of_cloud(file: Path) -> str:
     try:
         return str(get_head_node_ip(str(file)))
     except RuntimeError as error:
-        raise ConnectionError(f"no head of {file} is running: {error}; `ray up {file}` starts it") from error
+        raise ClusterError(
+            f"no head of {file} is running: {error}", remedy=f"`ray up {file}` starts it"
+        ) from error
 
 
 def _free_port() -> int:

@@ -18,6 +18,7 @@ from ray.job_submission import JobDetails, JobSubmissionClient
 
 from retable.cluster import SETTINGS
 from retable.cluster.jobs.head import Head, reached
+from retable.cluster.token import ClusterError, NoTokenError
 from retable.environment.provenance import COMMIT, provenance
 from retable.environment.sources import Sources
 
@@ -88,7 +89,7 @@ class Jobs:
             study: the name of the study that it trains; empty for a job that only answers a question.
 
         Raises:
-            ValueError: the sources are too large to travel.
+            SourcesError: the sources are too large to travel.
         """
         with tempfile.TemporaryDirectory() as folder:
             archive = Path(folder, "sources.zip")
@@ -108,9 +109,10 @@ class Jobs:
                     if "No available agent" not in str(error):
                         raise
                     if time.monotonic() > end:
-                        raise RuntimeError(
+                        raise ClusterError(
                             "its head runs no agent that starts jobs; another Ray on that machine may have the agent's "
-                            "port (52365): dashboard_agent.log in the head's /tmp/ray/session_latest/logs tells"
+                            "port (52365)",
+                            remedy="dashboard_agent.log in the head's /tmp/ray/session_latest/logs says why",
                         ) from error
                     time.sleep(LOOK_SECONDS)
 
@@ -125,14 +127,17 @@ class Jobs:
         """Run words of the command line to their end. Returns the job, and its log.
 
         Raises:
-            TimeoutError: it takes longer than a question should.
+            ClusterError: it takes longer than a question should.
         """
         id = self.submit(sources, words)
         job = None
         try:
             job = self.wait(id, lambda job: not job.active, ANSWER_SECONDS)
             if job.active:
-                raise TimeoutError(f"job {id} has not answered within {ANSWER_SECONDS:g} s: {job.message}")
+                raise ClusterError(
+                    f"job {id} has not answered within {ANSWER_SECONDS:g} s: {job.message}",
+                    remedy="ask again when the head has less to do",
+                )
             return job, self.log(id)
         finally:
             if job is None or job.active:
@@ -180,9 +185,8 @@ def jobs_on(head: Head) -> Iterator[Jobs]:
     """The jobs of a head, for the length of the block.
 
     Raises:
-        ConnectionError: it can't be reached, or does not do what is asked.
-        NoTokenError: there is no token.
-        ValueError: the token is another cluster's.
+        ClusterError: it can't be reached, or does not do what is asked.
+        NoTokenError: there is no token, or it is another cluster's.
     """
     for name in ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -190,12 +194,17 @@ def jobs_on(head: Head) -> Iterator[Jobs]:
         try:
             yield Jobs(JobSubmissionClient(door.url, headers={"Authorization": f"Bearer {door.token}"}))
         except AuthenticationError as error:
-            raise ValueError(
-                f"{head.name} refuses the token: it is another cluster's, or that cluster was started anew; copy the "
-                f"head's ~/.ray/auth_token here again ({str(error).splitlines()[0]})"
+            raise NoTokenError(
+                f"{head.name} refuses the token: it is another cluster's, or that cluster was restarted "
+                f"({str(error).splitlines()[0]})",
+                remedy="copy the head's ~/.ray/auth_token here again",
             ) from error
+        except ClusterError as error:
+            raise ClusterError(f"{head.name}: {error.problem}", remedy=error.remedy) from error
         except (ConnectionError, RuntimeError) as error:
-            raise ConnectionError(f"{head.name}: {error}") from error
+            raise ClusterError(
+                f"{head.name}: {error}", remedy="see that the cluster is up, and try again"
+            ) from error
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from retable.cluster.jobs.transfer import MARK, carried, unpacked
+from retable.cluster.token import ClusterError
 
 
 def test_a_folder_comes_back_as_it_was_and_the_text_names_the_new_one(tmp_path: Path) -> None:
@@ -29,7 +30,7 @@ def test_a_name_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("x")
     record = json.loads(next(carried(tmp_path)).removeprefix(MARK))
     line = MARK + json.dumps({**record, "name": name})
-    with pytest.raises(ValueError, match="which leads out of"):
+    with pytest.raises(ClusterError, match="which leads out of"):
         unpacked(line, tmp_path / "here")
     assert not (tmp_path / "here").exists()
     assert not (tmp_path / "escaped").exists()
@@ -38,5 +39,5 @@ def test_a_name_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
 def test_a_file_that_was_changed_on_the_way_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("abc")
     line = next(carried(tmp_path)).replace("YWJj", "YWJk")
-    with pytest.raises(ValueError, match="file was changed on its way"):
+    with pytest.raises(ClusterError, match="file was changed on its way"):
         unpacked(line, tmp_path / "here")
