@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from safetensors import SafetensorError, safe_open
 
-from retable.io.files import make_folder, replacing, room_for
+from retable.io.files import MissingFileError, UnusableFileError, make_folder, replacing, room_for
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,16 +80,16 @@ def read_weights(file: Path, mend: str = "make it again") -> Weights:
         mend: how an error's message ends: what to do.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it can't be read.
+        MissingFileError: there is no such file.
+        UnusableFileError: it can't be read.
     """
     if not file.is_file():
-        raise FileNotFoundError(f"{file} is no file; {mend}")
+        raise MissingFileError(f"{file} is no file", remedy=mend)
     stat = file.stat()
     try:
         return _read(file, stat.st_mtime_ns, stat.st_size)
     except SafetensorError as error:
-        raise ValueError(f"{file} can't be read ({error}); {mend}") from error
+        raise UnusableFileError(f"{file} can't be read ({error})", remedy=mend) from error
 
 
 @lru_cache(maxsize=8)
