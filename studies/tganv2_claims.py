@@ -1,7 +1,7 @@
-"""What TGANv2's paper claims of its tables, by section.
+"""Claims of TGANv2's paper about its tables, by section.
 
-Saito et al., "Train Sparsely, Generate Densely" (IJCV 2020). A claim stands as the paper words it, whether or not the
-paper's own numbers bear it out: `retable table` prints both.
+Saito et al., "Train Sparsely, Generate Densely" (IJCV 2020). A claim has the paper's wording, also if the paper's own
+numbers contradict it: `retable table` prints both verdicts.
 """
 
 from retable.study.claims import Claim, Place, each_beats, rising
@@ -16,12 +16,12 @@ NAIVE_TRAINED = BATCHES[:4]  # the paper has no naive model above 32
 
 
 def both(table: str, *rows: str) -> tuple[Place, ...]:
-    """The rows' cells in IS and in FID."""
+    """Cells of the rows in IS and FID."""
     return tuple(Place(table, row, metric) for row in rows for metric in METRICS)
 
 
 def inception(table: str, *rows: str) -> tuple[Place, ...]:
-    """The rows' cells in IS alone."""
+    """Cells of the rows in IS."""
     return tuple(Place(table, row, "IS") for row in rows)
 
 

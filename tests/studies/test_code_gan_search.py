@@ -6,7 +6,7 @@ import pytest
 
 from retable.search.summary import search_plan, tunings
 from studies.code_gan_search import STUDY
-from trainables.code_gan.config import AutoencoderConfig
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
 
 
 @pytest.mark.parametrize(("scale", "points"), [("smoke", 2), ("toy", 8), ("paper", 20)])

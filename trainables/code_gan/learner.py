@@ -2,22 +2,27 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from retable.data.samples.images import Images
 from retable.trial.distributed import Workers, unwrapped
 from retable.trial.learner import Best, Score
+from retable.trial.run import Run
+from retable.trial.trial import Trial
 from trainables.code_gan.autoencoder.codec import Codec
 from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.critic import Critic, Verdict
-from trainables.code_gan.encoding.codes import Codes
+from trainables.code_gan.encoding.codes import Codes, PlainImages, StoredCodes
+from trainables.code_gan.encoding.learner import CodeWriter, copies
+from trainables.code_gan.evaluators import decoder, evaluator
 from trainables.code_gan.networks import build_discriminator, build_generator
 from trainables.code_gan.random_draws import mixes, noise
-from trainables.code_gan.sampling.synthesis import Synthesis, preview
-from trainables.code_gan.stages.adam import adam
+from trainables.code_gan.synthesis import Synthesis, preview
+from trainables.parts.adam import adam
 from trainables.parts.initial import seeded_weights
 
 Generate = Callable[[Sequence[int], int], Tensor]
@@ -68,6 +73,24 @@ class CodeGANLearner:
         self.synthesis = Synthesis(self.average, codec)
         self.generator_adam = adam(config, self.generator)
         self.critic_adam = adam(config, self.critic)
+
+    @classmethod
+    def of(cls, config: CodeGANConfig, seed: int, run: Run, workers: Workers) -> Self:
+        """Return the learner on the run's data set, with the trained encoder and classifier.
+
+        Raises:
+            FileNotFoundError: the encoder or the classifier is not trained yet.
+            DataError: the stored codes are damaged, or not of this encoder and these images.
+        """
+        images = Images(run.data, config.data, "train", seed)
+        scorer = evaluator(config.evaluation, images, run, workers)
+        codec = decoder(config, run, workers)
+        codes: Codes = PlainImages(images, workers.device)
+        if config.codes is not None and codec is not None:
+            folder = run.required(Trial(config.codes, 0, run.fingerprint).signature)
+            stored = CodeWriter(config.codes, run, folder, images, codec).whole(workers)
+            codes = StoredCodes(stored, images, copies(config.data))
+        return cls(config, seed, workers, codes=codes, codec=codec, scorer=scorer)
 
     def step(self, iteration: int) -> Mapping[str, Tensor]:
         """n_critic updates of the discriminator, each on its own batch, then one of the generator and its average.

@@ -1,24 +1,16 @@
 """What defines a TGANv2 model, or one of its baselines, scientifically. No torch here."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 from retable.data.decode.errors import DataError
 from retable.data.decode.spec import ClipSpec
 from retable.evaluation.config import Evaluation
-from retable.trial.config import TrialConfig
+from retable.trial.config import DataNeeds, TrialConfig
 from retable.trial.identity import Label, identified, option
-
-if TYPE_CHECKING:
-    from retable.figures.trained_trial import TrainedTrial
-    from retable.trial.distributed import Workers
-    from retable.trial.figures import Figure
-    from retable.trial.run import Run
-    from retable.trial.step_cost import StepCost
-    from trainables.video_gan.learner import VideoGANLearner
 
 PAPER_CLIPS = ClipSpec()
 UCF101_CLASSES = 101
@@ -98,6 +90,9 @@ class VideoGANConfig(TrialConfig):
     """
 
     trainable: ClassVar[str] = "video_gan"
+    learner: ClassVar[str] = "trainables.video_gan.learner:VideoGANLearner"
+    costs: ClassVar[str] = "trainables.video_gan.costs.step:step_cost"
+    figures: ClassVar[str] = "trainables.video_gan.figures.report:figures"
     iterations: int = 100_000
     batch_size: int = 32
     snapshot_every: int = 2_000
@@ -296,20 +291,14 @@ class VideoGANConfig(TrialConfig):
         return replace(self, evaluation=self.evaluation.with_classifier(file))
 
     @property
-    def needs_frames(self) -> int:
-        """T of a training clip."""
-        return self.data.frames
+    def needs(self) -> DataNeeds:
+        """Videos of at least T frames."""
+        return self.data.needs
 
     def cost_key(self) -> Mapping[str, object]:
         """All but what only decides where the training goes, or on how much it goes."""
         plain = identified(self.canonical())
         return {key: value for key, value in plain.items() if key not in FREE} | {"penalty": self.lam > 0}
-
-    def step_cost(self) -> "StepCost":
-        """Counted from the networks, on the meta device."""
-        from trainables.video_gan.costs import step_cost
-
-        return step_cost(self)
 
     def bound_to_iterations(self) -> str:
         """The learning rate's decay."""
@@ -333,18 +322,3 @@ class VideoGANConfig(TrialConfig):
                     "another trial, or on the data set that it was declared for"
                 )
         return Clips(data, self.data, "train", 0, progress=progress).notice
-
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "VideoGANLearner":
-        """The learner of this config on this worker."""
-        from trainables.video_gan.learner import VideoGANLearner
-
-        return VideoGANLearner(self, seed, run, workers)
-
-    def figures(
-        self, finished: "TrainedTrial", samples: int, progress: Callable[[int, int], None]
-    ) -> Iterator["Figure"]:
-        """Figures 6 to 15 of the paper."""
-        from trainables.video_gan.figures.report import everything
-        from trainables.video_gan.figures.sampler import Sampler
-
-        return everything(Sampler.of(self, finished), samples, progress)

@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from retable.data.samples.clips import Clips, to_model, to_uint8
 from retable.evaluation.clips import Evaluator
 from retable.trial.distributed import Workers, unwrapped
 from retable.trial.learner import Best, Score
 from retable.trial.run import Run
-from trainables.parts.adam import torch_eps
+from trainables.parts.adam import adam, torch_eps
 from trainables.parts.initial import seeded_weights
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.evaluators import evaluator, scored_frames
@@ -66,8 +66,8 @@ class VideoGANLearner:
             self.generator = workers.wrap(build_generator(config))
         with seeded_weights(seed, "discriminator-weights"):
             self.critic = workers.wrap(build_critic(config, share=1 / config.accumulate))
-        self.generator_adam = self._adam(self.generator)
-        self.critic_adam = self._adam(self.critic)
+        self.generator_adam = adam(config, self.generator)
+        self.critic_adam = adam(config, self.critic)
 
     def step(self, iteration: int) -> Mapping[str, Tensor]:
         """One update of both networks, from the weights before either, and n_dis - 1 more of the discriminator.
@@ -206,12 +206,6 @@ class VideoGANLearner:
 
     def _noise(self, purpose: str, position: int, indices: Sequence[int]) -> Tensor:
         return noise(self.seed, purpose, position, indices, self.config.z_dim).to(self.workers.device)
-
-    def _adam(self, module: nn.Module) -> torch.optim.Adam:
-        config = self.config
-        return torch.optim.Adam(
-            module.parameters(), lr=config.lr, betas=(config.beta1, config.beta2), fused=True
-        )
 
     def _precision(self) -> AbstractContextManager[Any]:
         return torch.autocast(

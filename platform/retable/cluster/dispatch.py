@@ -8,7 +8,16 @@ from typing import Protocol
 from retable.cluster.worker_groups import cpus_beside
 from retable.costs.cache import CostCache
 from retable.execution.execution import Execution
-from retable.planning.placement import Choice, Node, Placement, Reservation, Wish, WorkerGroup, choose, place
+from retable.planning.placement import (
+    Decision,
+    Node,
+    PendingTrial,
+    Placement,
+    Reservation,
+    WorkerGroup,
+    choose,
+    place,
+)
 from retable.planning.plan import PlannedTrial
 from retable.store.assignment import Assignment
 from retable.trial.config import TrialConfig
@@ -139,12 +148,12 @@ class Dispatch:
                 if name in leaving:
                     self.execution.move(signature, f"node {leaving[name]} is being taken away")
 
-    def _choose(self, now: float) -> Choice:
+    def _choose(self, now: float) -> Decision:
         free = self._free()
         one = replace(self.shape, workers=1)
         room = any(node.holds(one) for node in free) or not any(node.holds(one) for node in self._nodes)
         if not room and not self.cluster.grows:  # nobody is asked for a trial: a search then knows the most
-            return Choice(None, self._reservation)
+            return Decision(None, self._reservation)
         wishes, wanted, missing, fresh = [], {}, {}, 0
         for planned in list(self.execution.ready()):
             signature = planned.signature
@@ -163,7 +172,7 @@ class Dispatch:
             if possible is None or (possible != best and self.cluster.grows and now - since < self.patience):
                 missing[signature] = planned
             else:
-                wishes.append(Wish(signature, possible))
+                wishes.append(PendingTrial(signature, possible))
         self._since = {signature: self._since[signature] for signature in wanted}
         self._tell(missing, now)
         choice = choose(wishes, self._nodes, free, self._reservation)

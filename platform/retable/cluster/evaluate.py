@@ -11,7 +11,7 @@ from retable.cluster.train import write_failure
 from retable.execution.retries import cause_of
 from retable.planning.placement import Placement, WorkerGroup
 from retable.store.assignment import Assignment
-from retable.store.mirror import attended
+from retable.store.working_copy import working_copy
 from retable.training import loop
 
 
@@ -31,7 +31,7 @@ def score(assignment: Assignment, worker_group: WorkerGroup, placement: Placemen
 
 def _work(assignment: Assignment) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with attended(assignment, 0) as (here, mirror):
+    with working_copy(assignment, 0) as (here, mirror):
         try:
             with trial_gauges(here) as gauges:
                 loop.train(here.trial, WatchedRun(here, 0, 1, device, gauges, mirror=mirror))

@@ -75,7 +75,7 @@ def _pieces(assignment: Assignment, device: torch.device) -> Partitions:
     config = replace(config, accumulate=config.accumulate * assignment.split)
     if not isinstance(config, PartitionedConfig):
         raise TypeError(f"the work of a {config.trainable} does not fall into pieces")
-    return config.pieces(assignment.trial.seed, AssignedRun(assignment, 0, 1, device))
+    return config.partitions(assignment.trial.seed, AssignedRun(assignment, 0, 1, device))
 
 
 def _on(node: str) -> NodeAffinitySchedulingStrategy:

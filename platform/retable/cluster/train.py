@@ -18,7 +18,8 @@ from retable.execution.retries import Cause, cause_of
 from retable.io.files import write_json
 from retable.planning.placement import Placement, WorkerGroup
 from retable.store.assignment import Assignment
-from retable.store.mirror import attended
+from retable.store.formats.layout import TrialFolder
+from retable.store.working_copy import working_copy
 from retable.training import loop
 
 NODE_LABEL = "ray.io/node-id"
@@ -72,7 +73,7 @@ def work(config: Mapping[str, Any]) -> None:
     """What each worker of the worker group does."""
     context = ray_train.get_context()
     rank, size = context.get_world_rank(), context.get_world_size()
-    with attended(config["assignment"], rank) as (assignment, mirror):
+    with working_copy(config["assignment"], rank) as (assignment, mirror):
         try:
             with trial_gauges(assignment) as gauges:
                 run = TrainRun(assignment, rank, size, get_device(), gauges, mirror=mirror)
@@ -85,7 +86,7 @@ def work(config: Mapping[str, Any]) -> None:
 
 def failure_file(assignment: Assignment) -> Path:
     """Where an attempt's error is written: its traceback outlives the worker."""
-    return assignment.folder / f"failure-{assignment.attempt}.json"
+    return TrialFolder(assignment.folder).failure(assignment.attempt)
 
 
 def write_failure(assignment: Assignment, cause: Cause, message: str) -> None:

@@ -14,6 +14,7 @@ from retable.evaluation.resize import Resize, Untouched
 from retable.metrics.protocol import Protocol as MetricName
 from retable.store.trained import trained
 from retable.trial.config import TrialConfig
+from retable.trial.learner import Score
 
 
 @runtime_checkable
@@ -84,7 +85,7 @@ class FeatureExtractor:
             kind=config.trainable,
             frames=config.data.frames if isinstance(config.data, ClipSpec) else None,
             resize=config.resize,
-            accuracy=_accuracy(folder, trial.result["scores"]),
+            accuracy=_accuracy(folder, trial.result.scores),
             device=device,
         )
 
@@ -132,11 +133,11 @@ def _kind(frames: int | None) -> str:
     return "images" if frames is None else f"clips of {frames} frames"
 
 
-def _accuracy(folder: Path, scores: Mapping[str, Mapping[str, float]]) -> float | None:
+def _accuracy(folder: Path, scores: Mapping[str, Score]) -> float | None:
     """The only accuracy among a result's scores; None if it has other scores only."""
-    found = [score["value"] for name, score in scores.items() if MetricName.parse(name).family == "accuracy"]
+    found = [score.value for name, score in scores.items() if MetricName.parse(name).family == "accuracy"]
     if len(found) > 1 or not scores:
         raise ValueError(
-            f"{folder / 'result.json'} must hold one accuracy of the classifier, but its scores are {list(scores)}"
+            f"the result in {folder} must hold one accuracy of the classifier, but its scores are {list(scores)}"
         )
     return found[0] if found else None

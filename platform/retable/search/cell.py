@@ -3,12 +3,14 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Generic
 
 from retable.errors import RetableError
+from retable.io.sealed import DamagedFile
 from retable.metrics.protocol import Protocol, higher_is_better
 from retable.planning.plan import PlannedTrial, plan_trials
 from retable.report.results.load import Result, parse_results
@@ -16,6 +18,8 @@ from retable.search.history import Rung, SearchHistory, Suggested
 from retable.search.optuna import Direction, Reported, State, ask
 from retable.search.report import FoundPoint, best_point
 from retable.store import metrics_log
+from retable.store.formats.layout import ResultsFolder
+from retable.store.formats.result import TrialResult
 from retable.study.scale import Scale
 from retable.study.search import Point, Search, SearchCell, point_text
 from retable.trial.config import C
@@ -58,8 +62,8 @@ class TunedCell(Generic[C]):
         declared = {**self.search.declared(), "cell": self.cell.label, "base": base}
         key = hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()[:6]
         self.name = f"{self.study}/{self.scale.name}/{self.search.number}/{self.cell.label} {key}"
-        file = f"{self.scale.name}_{self.search.number}_{self.cell.slug}_{key}.json"
-        self.points = SearchHistory(self.results / "search" / self.study / "points" / file, declared)
+        file = f"{self.scale.name}_{self.search.number}_{self.cell.slug}_{key}"
+        self.points = SearchHistory(ResultsFolder(self.results).suggestions(self.study, file), declared)
 
     @property
     def base(self) -> tuple[PlannedTrial, ...]:
@@ -225,13 +229,15 @@ class TunedCell(Generic[C]):
 
     def _history(self, asked: Suggested, over: bool) -> dict[int, tuple[str, float]]:
         """Iteration -> protocol and score of the first objective at each snapshot so far."""
+        folder = ResultsFolder(self.results).trial(asked.signature).path
         if over:
-            result = json.loads(self._result(asked).read_bytes())
-            history: Mapping[str, Mapping[str, float]] = result["history"]
-            return {int(i): one for i, metrics in history.items() for one in self._of_objective(metrics)}
+            with suppress(DamagedFile):  # its metrics log has the same scores
+                if (result := TrialResult.read(folder)) is not None:
+                    history = result.history.items()
+                    return {i: one for i, metrics in history for one in self._of_objective(metrics)}
         scores = self._scores.setdefault(asked.signature, {})
         points, self._positions[asked.signature] = metrics_log.read(
-            self.results / "trials" / asked.signature, self._positions.get(asked.signature)
+            folder, self._positions.get(asked.signature)
         )
         for point in points:
             if point.kind == "evaluation" and point.value is not None:
@@ -265,7 +271,7 @@ class TunedCell(Generic[C]):
         return FoundPoint(self.cell.label, asked, result, values)
 
     def _result(self, asked: Suggested) -> Path:
-        return self.results / "trials" / asked.signature / "result.json"
+        return ResultsFolder(self.results).trial(asked.signature).result
 
     def _trial(self, config: C) -> Trial:
         return Trial(self.scale.shrink(config).canonical(), self.seed, self.data)
@@ -285,4 +291,4 @@ _OPTUNA: Mapping[str, State] = {
 def named(trial: Trial, place: str, name: str) -> tuple[PlannedTrial, ...]:
     """A trial under that name, after those that it requires."""
     *required, planned = plan_trials({trial: (place,)})
-    return *required, PlannedTrial(planned.trial, name, planned.places, planned.requires)
+    return *required, PlannedTrial(planned.trial, name, planned.cells, planned.requires)

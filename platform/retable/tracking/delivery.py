@@ -1,28 +1,34 @@
-"""What one trial's run in the tracker is to hold, and how much of it was delivered: a JSON file in the trial's folder.
+"""Delivery of one trial to the tracker: its metrics, artifacts, tags and final state.
 
-The outbox and the artifacts stay where they are; the parcel remembers how far they were delivered and where to.
-Delivering twice is harmless, so the file is written after each delivery, never before.
+The metrics logs and the artifacts stay where they are; a file in the trial's folder holds how far they were delivered and
+where to. Delivering twice is harmless, so the file is written after each delivery, never before.
 """
 
 import hashlib
+import logging
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
-from typing import Any
-from urllib.parse import quote
 
-from retable.io.files import UnusableFileError, read_json, write_json
+from retable.io.sealed import DamagedFile
 from retable.store import metrics_log
+from retable.store.formats.layout import ResultsFolder
+from retable.store.formats.quarantine import quarantine
 from retable.tracking.mlflow import Tracker, TrialRun
+from retable.tracking.state import DeliveryState
 
 BATCH = 1000
 SMALLEST_BATCH = 20
-FOLDER = "tracking"
-"""Subfolder of a trial's folder with one parcel for each study and scale that shows the trial."""
+
+log = logging.getLogger(__name__)
+
+
+def _warn(error: DamagedFile) -> None:
+    log.warning("%s", error)
 
 
 class Delivery:
@@ -33,24 +39,29 @@ class Delivery:
         delivered: points, files and final states handed over by this process.
     """
 
-    def __init__(self, trial: TrialRun, experiment: str, saved: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, trial: TrialRun, experiment: str, saved: DeliveryState | None = None) -> None:
         self.trial, self.experiment, self._lock = trial, experiment, Lock()
-        saved = saved or {}
-        self.training: str = saved.get("training") or secrets.token_hex(8)
-        self.state: str | None = saved.get("state")
-        self.delivered = 0
-        self._start_ms: int = saved.get("start_ms") or _now_ms()
-        self._end_ms: int = saved.get("end_ms") or _now_ms()
-        self._place: str | None = saved.get("place")
-        self._run_id: str | None = saved.get("run_id")
-        self._position = (
-            metrics_log.Position.from_json(saved["position"]) if saved else metrics_log.Position()
+        saved = saved or DeliveryState(
+            experiment=experiment,
+            trial=trial,
+            training=secrets.token_hex(8),
+            state=None,
+            start_ms=_now_ms(),
+            end_ms=_now_ms(),
         )
+        self.training = saved.training
+        self.state = saved.state
+        self.delivered = 0
+        self._start_ms = saved.start_ms
+        self._end_ms = saved.end_ms
+        self._place = saved.place
+        self._run_id = saved.run_id
+        self._position = saved.position
         self._unsent: list[metrics_log.Point] = []  # of those between _position and _next
         self._next = self._position
         self._batch = BATCH
-        self._files: dict[str, str] = dict(saved.get("files", {}))
-        self._ended: bool = saved.get("ended", False)
+        self._files = dict(saved.files)
+        self._ended = saved.ended
         self._opened = (
             False  # whether the tracker's run was looked at since this process started, or since a failure
         )
@@ -62,36 +73,46 @@ class Delivery:
         return self._run_id or ""
 
     @staticmethod
-    def path(trial: TrialRun) -> Path:
-        """Where the parcel of that trial in that study is kept."""
-        name = f"{quote(trial.study, safe='')}.{quote(trial.scale, safe='')}.json"
-        return trial.folder / FOLDER / name
-
-    @staticmethod
     def of(trial: TrialRun, experiment: str) -> "Delivery":
-        """The parcel of that trial, begun by an earlier process or new."""
-        path = Delivery.path(trial)
-        saved = _saved(path) if path.exists() else None
-        if saved and not trial.attempt:
-            trial = replace(trial, attempt=saved["trial"]["attempt"])
+        """The delivery of that trial, begun by an earlier process or new.
+
+        A damaged state is moved into the trial's quarantine, and all of the trial is delivered again.
+        """
+        path = DeliveryState.path(trial)
+        try:
+            saved = DeliveryState.read(path)
+        except FileNotFoundError:
+            return Delivery(trial, experiment)
+        except DamagedFile as error:
+            log.warning("%s; it was moved to %s", error.problem, quarantine(trial.folder, path))
+            return Delivery(trial, experiment)
+        if not trial.attempt:
+            trial = replace(trial, attempt=saved.trial.attempt)
         return Delivery(trial, experiment, saved)
 
     @staticmethod
     def runs(results: Path, study: str, scale: str) -> dict[str, str]:
         """The tracker's ids of a study's trials at a scale, as they were last delivered, by signature."""
-        parcels = (
+        deliveries = (
             one for one in Delivery.all(results) if (one.trial.study, one.trial.scale) == (study, scale)
         )
-        return {one.trial.signature: one.run_id for one in parcels}
+        return {one.trial.signature: one.run_id for one in deliveries}
 
     @staticmethod
-    def all(results: Path) -> Iterator["Delivery"]:
-        """The parcels that earlier processes left in a folder of results, wherever that lies now."""
-        for path in sorted(results.glob(f"trials/*/{FOLDER}/*.json")):
-            saved = _saved(path)
-            artifacts = tuple(saved["trial"]["artifacts"])
-            trial = TrialRun(**{**saved["trial"], "folder": path.parents[1], "artifacts": artifacts})
-            yield Delivery(trial, saved["experiment"], saved)
+    def all(results: Path, on_damaged: Callable[[DamagedFile], None] = _warn) -> Iterator["Delivery"]:
+        """The deliveries that earlier processes left in a folder of results, wherever that lies now.
+
+        Args:
+            on_damaged: called with each state that can't be read; the others are delivered.
+        """
+        for folder in ResultsFolder(results).trial_folders():
+            for path in sorted(folder.tracking.glob("*.json")):
+                try:
+                    saved = DeliveryState.read(path)
+                except DamagedFile as error:
+                    on_damaged(error)
+                    continue
+                yield Delivery(saved.trial, saved.experiment, saved)
 
     def begin(self, trial: TrialRun) -> None:
         """The trial is being trained: the first time, or again."""
@@ -103,7 +124,7 @@ class Delivery:
 
     def _tell(self, trial: TrialRun, state: str | None) -> None:
         with self._lock:
-            if (trial, state) == (self.trial, self.state) and Delivery.path(trial).exists():
+            if (trial, state) == (self.trial, self.state) and DeliveryState.path(trial).exists():
                 return
             if state != self.state:
                 self._end_ms = _now_ms()
@@ -213,34 +234,19 @@ class Delivery:
         return sorted(path.relative_to(folder).as_posix() for path in found)
 
     def _save(self) -> None:
-        told = {key: value for key, value in asdict(self.trial).items() if key != "folder"}
-        write_json(
-            Delivery.path(self.trial),
-            {
-                "experiment": self.experiment,
-                "trial": told,
-                "training": self.training,
-                "state": self.state,
-                "start_ms": self._start_ms,
-                "end_ms": self._end_ms,
-                "place": self._place,
-                "run_id": self._run_id,
-                "position": self._position.to_json(),
-                "files": self._files,
-                "ended": self._ended,
-            },
-        )
-
-
-def _saved(path: Path) -> dict[str, Any]:
-    try:
-        saved = read_json(path)
-        if not {"trial", "experiment"} <= saved.keys():
-            raise UnusableFileError(f"{path} must hold a trial and its experiment, but holds {sorted(saved)}")
-    except UnusableFileError as error:
-        remedy = "delete it: the next run shows the trial in MLflow again"
-        raise UnusableFileError(error.problem, remedy=remedy) from error
-    return saved
+        DeliveryState(
+            experiment=self.experiment,
+            trial=self.trial,
+            training=self.training,
+            state=self.state,
+            start_ms=self._start_ms,
+            end_ms=self._end_ms,
+            place=self._place,
+            run_id=self._run_id,
+            position=self._position,
+            files=self._files,
+            ended=self._ended,
+        ).write()
 
 
 def _place(tracker: Tracker) -> str:

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from retable.errors import RetableError
 from retable.io.files import replacing, write_text
 from retable.io.locks import locked
+from retable.store.formats.layout import ARTIFACTS, RESULT, ResultsFolder
 from retable.store.metrics_log import Point
 from retable.trial.identity import Label
 
@@ -72,7 +73,7 @@ class TrialRun:
     parameters: Mapping[str, Label] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     attempt: Mapping[str, str] = field(default_factory=dict)
-    artifacts: tuple[str, ...] = ("config.json", "result.json", "samples/*.mp4", "samples/*.png")
+    artifacts: tuple[str, ...] = ARTIFACTS
 
 
 class TrackedTrial(NamedTuple):
@@ -94,7 +95,10 @@ class TrackedTrial(NamedTuple):
 
 def default_uri(results: Path) -> str:
     """MLFLOW_TRACKING_URI where it is set, otherwise a SQLite file in the folder of results."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{results.resolve().as_posix()}/mlflow.db"
+    return (
+        os.environ.get("MLFLOW_TRACKING_URI")
+        or f"sqlite:///{ResultsFolder(results.resolve()).mlflow_database.as_posix()}"
+    )
 
 
 def metric_key(name: str) -> str:
@@ -279,10 +283,10 @@ class Tracker:
                 )
 
     def _result(self, run_id: str) -> bytes | None:
-        if not any(artifact.path == "result.json" for artifact in self._client.list_artifacts(run_id)):
+        if not any(artifact.path == RESULT for artifact in self._client.list_artifacts(run_id)):
             return None
         with TemporaryDirectory() as folder:
-            return Path(self._client.download_artifacts(run_id, "result.json", folder)).read_bytes()
+            return Path(self._client.download_artifacts(run_id, RESULT, folder)).read_bytes()
 
     def _end(self, run_id: str, state: str, end_ms: int) -> None:
         self._client.set_tag(run_id, "retable.state", state)
@@ -403,7 +407,7 @@ class Tracker:
     @cached_property
     def _results_id(self) -> str:
         """Names the folder of results, wherever it is moved."""
-        path = self.results / ".tracking-id"
+        path = ResultsFolder(self.results).tracking_id
         with self._alone():
             if not path.exists():
                 write_text(path, secrets.token_hex(8))

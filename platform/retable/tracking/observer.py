@@ -1,6 +1,5 @@
 """Shows a run's trials in MLflow while they train. What fails here is told and changes no result."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +11,8 @@ from rich.text import Text
 from retable.environment.provenance import provenance
 from retable.planning.plan import Plan, PlannedTrial
 from retable.store.assignment import Assignment
+from retable.store.formats.layout import ResultsFolder
+from retable.store.formats.result import TrialResult
 from retable.store.ledger import FINISHED
 from retable.tracking.mlflow import Tracker, TrialRun, default_uri
 from retable.tracking.uploader import Uploader
@@ -66,7 +67,7 @@ class TrackingObserver:
             self._console.print(
                 Text(
                     f"{pending} points and files are not in MLflow at {self._tracker.place} yet; they are kept in "
-                    f"{self._results / 'trials'} and go out with the next run.",
+                    f"{ResultsFolder(self._results).trials} and go out with the next run.",
                     style="yellow",
                 )
             )
@@ -78,15 +79,13 @@ class TrackingObserver:
             scale=self._plan.scale.name,
             signature=trial.signature,
             name=planned.name,
-            folder=self._results.resolve() / "trials" / trial.signature,
+            folder=ResultsFolder(self._results.resolve()).trial(trial.signature).path,
             parameters={**trial.config.labels(), "trainable": trial.config.trainable, "seed": trial.seed},
-            tags={"cells": "; ".join(planned.places), "seed": str(trial.seed), "data": trial.data},
+            tags={"cells": "; ".join(planned.cells), "seed": str(trial.seed), "data": trial.data},
             attempt=attempt or {},
         )
 
     def _protocols(self, signature: str) -> dict[str, str]:
         """The protocols under which the trial was scored, as a tag."""
-        path = self._results / "trials" / signature / "result.json"
-        if not path.exists():
-            return {}
-        return {"protocols": " ".join(json.loads(path.read_text(encoding="utf-8"))["scores"])}
+        result = TrialResult.read(ResultsFolder(self._results).trial(signature).path)
+        return {} if result is None else {"protocols": " ".join(result.scores)}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from retable.io.sealed import DamagedFile
 from retable.tracking.delivery import Delivery
 from retable.tracking.mlflow import ALIVE, Tracker, TrialRun, default_uri
 
@@ -209,10 +210,13 @@ def upload_all(
         timeout: most seconds to take for each study.
 
     Returns:
-        Points, files and final states that could not be delivered.
+        Points, files and final states that could not be delivered; a damaged delivery state counts as one.
     """
-    parcels = list(Delivery.all(results))
-    pending = 0
+    damaged: list[DamagedFile] = []
+    parcels = list(Delivery.all(results, damaged.append))
+    for error in damaged:
+        on_error(str(error))
+    pending = len(damaged)
     for experiment in sorted({delivery.experiment for delivery in parcels}):
         uploader = Uploader(Tracker(default_uri(results), experiment, results), on_error)
         for delivery in parcels:

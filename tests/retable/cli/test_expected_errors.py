@@ -181,21 +181,28 @@ def test_a_lost_lease(tmp_path: Path, say: Say, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("content", [b"garbage \xff\x00 {", b"[]", b""])
-def test_a_damaged_result(results: Path, say: Say, content: bytes) -> None:
-    (config,) = (path for path in results.glob("trials/*/config.json") if '"judge"' not in path.read_text())
-    (config.parent / "result.json").write_bytes(content)
-    remedy = f"put a copy of it back, or train the trial again with `retable retry STUDY --trial {config.parent.name}`"
-    assert remedy in say(RUN, results)
+def test_a_damaged_result_is_replaced_by_the_ledgers_copy(results: Path, say: Say, content: bytes) -> None:
+    whole = say(REPORT, results, code=0).partition("Table 1.")
+    overwrite(results, "trials/*/result.json", content)
+    say(STATUS, results, code=0)
+    assert say(REPORT, results, code=0).partition("Table 1.")[2] == whole[2]
+    say(RUN, results, code=0)
+    assert len(list(results.glob("trials/*/quarantine/*"))) == 2
+
+
+def test_a_damaged_result_without_a_copy_costs_its_trial(results: Path, say: Say) -> None:
+    (results / "ledger.db").unlink()
+    overwrite(results, "trials/*/result.json")
     assert "unreadable" in say(REPORT, results, code=0)
-    say([*RETRY, "--trial", config.parent.name], results, code=0)
+    assert "2 trials for table 1: 0 finished, 2 to train" in say(RUN, results, code=0)
 
 
-def test_a_damaged_fence(results: Path, say: Say) -> None:
+def test_a_damaged_fence_is_set_anew(results: Path, say: Say) -> None:
     for path in results.glob("trials/*/result.json"):
         path.unlink()
     (results / "ledger.db").unlink()
     overwrite(results, "trials/*/fence.json")
-    assert "fence.json is damaged; delete it and run the same command again" in say(RUN, results)
+    assert "2 trials for table 1: 0 finished, 2 to train" in say(RUN, results, code=0)
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "state.safetensors"])

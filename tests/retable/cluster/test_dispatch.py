@@ -10,9 +10,9 @@ import pytest
 from retable.cluster.dispatch import Dispatch, Start
 from retable.execution.execution import Execution
 from retable.execution.retries import Retries
-from retable.io.files import write_json
 from retable.planning.placement import Node, WorkerGroup
 from retable.planning.plan import make_plan
+from retable.store.formats.result import TrialResult
 from retable.store.ledger import Ledger
 from retable.trial.config import TrialConfig
 from retable.trial.step_cost import MIB, Line, StepCost, room_mb
@@ -49,9 +49,7 @@ class Floor:
     def finish(self, start: Start) -> None:
         """The worker group trains its trial."""
         signature = start.assignment.trial.signature
-        write_json(
-            self.execution.folder(signature) / "result.json", {"signature": signature, "state": "done"}
-        )
+        TrialResult(signature, 0, "done", 0).write(self.execution.folder(signature))
         self.execution.end(start.assignment, None)
         self.dispatch.ended(signature, lost=False)
 

@@ -18,12 +18,13 @@ from retable.cluster.dispatch import Dispatch
 from retable.cluster.run import PlanSearcher
 from retable.data.embedded.clips import ensure_embedded
 from retable.execution.execution import Execution
-from retable.io.files import write_json
 from retable.planning.placement import Node, WorkerGroup
 from retable.search.controller import SearchController
 from retable.search.optuna import Storage
 from retable.search.summary import search_plan, tunings
+from retable.store.formats.result import TrialResult
 from retable.store.ledger import Ledger
+from retable.trial.learner import Score
 from tests.retable.cluster.machines import Answering
 
 SCRIPT = Path(__file__).parents[1] / "search" / "valley.py"
@@ -57,15 +58,8 @@ def test_a_point_is_asked_when_there_is_room_for_its_gang(valley: ModuleType, ex
         asked = sum(len(tuning.points) for tuning in execution.proposer.cells)
         assert asked <= trained + len(live)  # the judge is trained and no point; a point may wait for it
         trial_id, signature = live.popitem()
-        score = {"value": 5.0, "std": None, "repeats": 1}
-        result = {"signature": signature, "state": "done", "seed": 0, "best": 3, "history": {}}
-        result |= {"workers": 1, "device": "CPU"}
-        result |= {
-            "scores": {valley.IS: score, valley.FID: score},
-            "train_seconds": 1,
-            "evaluation_seconds": 1,
-        }
-        write_json(execution.folder(signature) / "result.json", result)
+        scores = {valley.IS: Score(5.0), valley.FID: Score(5.0)}
+        TrialResult(signature, 0, "done", 3, scores, device="CPU").write(execution.folder(signature))
         searcher.on_trial_complete(trial_id)
         trained += 1
     assert most == 3

@@ -20,7 +20,7 @@ from retable.trial.config import TrialConfig
 from retable.trial.distributed import Workers
 from retable.trial.learner import Score
 from retable.trial.random import stream
-from tests.retable.metrics.board import LiveView, Threads
+from tests.retable.metrics.threads import Exchange, Threads
 
 
 def generate(indices: Sequence[int], repeat: int) -> Tensor:
@@ -87,8 +87,8 @@ def test_fewer_samples_than_features_give_the_same_distance(
     size: int, classifier_folder: Path, clips: Clips, evaluation: Evaluation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = Evaluation(classifier=evaluation.classifier, snapshot_samples=4, real_passes=4)  # of 5 features
-    board = LiveView(size)
-    workers = [Threads(rank, size, board=board) for rank in range(size)]
+    exchange = Exchange(size)
+    workers = [Threads(rank, size, exchange=exchange) for rank in range(size)]
 
     def distances() -> list[float]:
         evaluators = [Evaluator(few, classifier_folder, clips, one, batch=3) for one in workers]
@@ -140,12 +140,12 @@ def test_the_number_of_workers_does_not_matter(
     alone = Evaluator(evaluation, classifier_folder, clips, Workers(), batch=7).scores(generate, final=True)
     for file in (classifier_folder / "real").iterdir():
         file.unlink()
-    board = LiveView(size)
+    exchange = Exchange(size)
     results: dict[int, dict[str, Score]] = {}
 
     def work(rank: int) -> None:
         own = type(clips)(rank)  # type: ignore[call-arg, arg-type]
-        workers = Threads(rank, size, board=board)
+        workers = Threads(rank, size, exchange=exchange)
         evaluator = Evaluator(evaluation, classifier_folder, own, workers, batch=7)
         results[rank] = evaluator.scores(generate, final=True)
 

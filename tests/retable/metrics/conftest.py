@@ -1,6 +1,5 @@
 """A classifier that is one linear layer, trained nowhere, and clips that come from no file."""
 
-import json
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
@@ -15,7 +14,9 @@ from retable.data.decode.spec import ClipSpec
 from retable.data.samples.clips import Clips
 from retable.evaluation.resize import Resize
 from retable.store import checkpoint
+from retable.store.formats.result import TrialResult
 from retable.trial.config import TrialConfig
+from retable.trial.learner import Score
 from retable.trial.random import stream
 from retable.trial.trial import Trial
 
@@ -103,9 +104,7 @@ def classifier_folder(tmp_path: Path, judge: LinearJudge, config: LinearConfig) 
     for iteration, weights in ((5, judge.state_dict()), (10, spoilt)):
         state = {"learner": {"network": weights}, "progress": {}}
         checkpoint.save(folder, iteration, state, signature=signature, attempt=1)
-    score = {"value": 6 / 7, "std": None, "repeats": 1}
-    result = {"signature": signature, "state": "done", "best": 5, "scores": {ACCURACY: score}}
-    (folder / "result.json").write_text(json.dumps(result))
+    TrialResult(signature, 0, "done", 5, {ACCURACY: Score(6 / 7)}).write(folder)
     return folder
 
 

@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 from retable.execution.execution import Execution
 from retable.search.controller import alone
 from retable.search.summary import tunings
+from retable.store.formats.result import TrialResult
 from retable.store.ledger import Ledger
 from retable.study.search import Choice, Halving, Variant
 
@@ -189,8 +190,11 @@ def test_a_config_that_refuses_a_value_is_not_asked(tmp_path: Path, valley: Modu
 
 def test_two_protocols_are_not_compared(copied: Path, valley: ModuleType) -> None:
     done = next(p for p in points(copied)[0] if all(rung["kept"] for rung in p["rungs"].values()))
-    file = copied / "trials" / done["signature"] / "result.json"
-    file.write_text(file.read_text().replace("is8x1", "is16x1"))
+    folder = copied / "trials" / done["signature"]
+    result = TrialResult.read(folder)
+    assert result is not None
+    scores = {name.replace("is8x1", "is16x1"): score for name, score in result.scores.items()}
+    replace(result, scores=scores).write(folder)
     cells = tunings(valley.STUDY, valley.STUDY.scales["smoke"], "data", copied)
     with pytest.raises(
         ValueError, match="is was measured by different protocols, which can't be compared: is16x1"

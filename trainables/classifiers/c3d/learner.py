@@ -7,11 +7,15 @@ import torch
 from torch import Tensor
 
 from retable.data.samples.clips import Clips, to_model
+from retable.metrics.protocol import Protocol as MetricName
 from retable.trial.distributed import Workers
+from retable.trial.learner import Best, Score
 from retable.trial.random import stream
 from retable.trial.run import Run
 from trainables.classifiers.c3d.config import C3DConfig
+from trainables.classifiers.c3d.pretrained import PretrainedC3D
 from trainables.classifiers.learner import ClassifierLearner
+from trainables.classifiers.pretrained_learner import PretrainedClassifierLearner
 
 
 class C3DLearner(ClassifierLearner):
@@ -44,3 +48,29 @@ class C3DLearner(ClassifierLearner):
             stream(self.seed, "c3d-dropout", iteration, index).random(shape) >= self.drop for index in share
         ]
         return torch.from_numpy(np.stack(kept)).to(self.workers.device) / (1 - self.drop)
+
+
+class PretrainedC3DLearner(PretrainedClassifierLearner):
+    """C3D as it was brought, and its accuracy on one clip of each held-out video."""
+
+    best = Best("accuracy", "max")
+
+    def __init__(self, config: PretrainedC3D, seed: int, run: Run, workers: Workers) -> None:
+        super().__init__(config, seed, run, workers)
+        self._test = Clips(run.data, config.data, "test", 0)
+
+    def _measured(self) -> dict[str, Score]:
+        right = torch.zeros(1, dtype=torch.int64, device=self.workers.device)
+        share = self.workers.share(len(self._test))
+        for start in range(0, len(share), self.at_once):
+            clips, labels_N = self._test.evaluation_batch(share[start : start + self.at_once])
+            logits_NK, _ = self.extractor.features(to_model(clips.to(self.workers.device)))
+            right += (logits_NK.argmax(dim=1) == labels_N.to(self.workers.device)).sum()
+        protocol = MetricName(
+            family="accuracy",
+            samples=len(self._test),
+            data=self._test.fingerprint[:6],
+            resize=self.extractor.resize,
+            split="test",
+        )
+        return {protocol.name: Score(int(self.workers.gather(right).sum()) / len(self._test))}

@@ -12,10 +12,7 @@ from retable.trial.config import TrialConfig
 from retable.trial.identity import Label
 
 if TYPE_CHECKING:
-    from retable.trial.distributed import Workers
-    from retable.trial.run import Run
     from trainables.classifiers.c3d.network import CentredC3D
-    from trainables.classifiers.pretrained_learner import PretrainedC3DLearner
 
 FORMAT = "retable c3d "
 """What the file's header calls itself, with the preprocessing behind it."""
@@ -48,6 +45,7 @@ class PretrainedC3D(TrialConfig):
     """
 
     trainable: ClassVar[str] = "c3d"
+    learner: ClassVar[str] = "trainables.classifiers.c3d.learner:PretrainedC3DLearner"
     iterations: int = 1
     batch_size: int = 32
     snapshot_every: int = 1
@@ -104,12 +102,6 @@ class PretrainedC3D(TrialConfig):
                 f"{len(clips.classes)}; leave --classifier out to train one on it"
             )
         return clips.notice
-
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "PretrainedC3DLearner":
-        """The learner, which learns nothing, on this worker."""
-        from trainables.classifiers.pretrained_learner import PretrainedC3DLearner
-
-        return PretrainedC3DLearner(self, run, workers)
 
     def classifier(self, state: Mapping[str, Any]) -> "CentredC3D":
         """The network of its learner's state, as the metrics ask for it."""

@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from retable.data.decode.spec import ImageSpec
 from retable.evaluation.pretrained import check_hash, read_weights
 from retable.evaluation.resize import Untouched
-from retable.trial.config import TrialConfig
+from retable.trial.config import DataNeeds, TrialConfig
 from retable.trial.identity import Label
 
 if TYPE_CHECKING:
-    from retable.trial.distributed import Workers
-    from retable.trial.run import Run
-    from trainables.classifiers.inception.learner import InceptionLearner
     from trainables.classifiers.inception.network import InceptionV3
 
 FORMAT = "retable inception-v3"
@@ -38,6 +35,7 @@ class Inception(TrialConfig):
     """
 
     trainable: ClassVar[str] = "inception"
+    learner: ClassVar[str] = "trainables.classifiers.inception.learner:InceptionLearner"
     iterations: int = 1
     batch_size: int = 32
     snapshot_every: int = 1
@@ -69,6 +67,11 @@ class Inception(TrialConfig):
         """The network resizes to 299 × 299 itself, bilinearly as TensorFlow 1 did, without antialiasing."""
         return Untouched("tfbilinear299")
 
+    @property
+    def needs(self) -> DataNeeds:
+        """Images of the size that is scored."""
+        return self.data.needs
+
     def labels(self) -> Mapping[str, Label]:
         """Flat parameters for tables and the tracker."""
         return {"weights": self.weights[:6]}
@@ -84,12 +87,6 @@ class Inception(TrialConfig):
 
         extractor_class()
         return Images(data, self.data, "test", 0, progress=progress).notice
-
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "InceptionLearner":
-        """The learner, which learns nothing, on this worker."""
-        from trainables.classifiers.inception.learner import InceptionLearner
-
-        return InceptionLearner(self, run, workers)
 
     def classifier(self, state: Mapping[str, Any]) -> "InceptionV3":
         """The network of its learner's state, as the metrics ask for it."""

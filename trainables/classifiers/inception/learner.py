@@ -19,8 +19,8 @@ class InceptionLearner(PretrainedClassifierLearner):
 
     best = Best("is", "max")
 
-    def __init__(self, config: Inception, run: Run, workers: Workers) -> None:
-        super().__init__(config, run, workers)
+    def __init__(self, config: Inception, seed: int, run: Run, workers: Workers) -> None:
+        super().__init__(config, seed, run, workers)
         self._images, self._scored = Images(run.data, config.data, "test", 0), config.scored
 
     def _measured(self) -> dict[str, Score]:

@@ -3,21 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from retable.data.decode.spec import ImageSpec
 from retable.evaluation.pretrained import check_hash, read_weights
-from retable.trial.config import TrialConfig
+from retable.trial.config import DataNeeds, TrialConfig
 from retable.trial.identity import Label
 from trainables.code_gan.autoencoder.config import AutoencoderConfig
 from trainables.code_gan.stages.channels import autoencoder_shapes
 from trainables.code_gan.stages.checks import check_divisor, check_least
-
-if TYPE_CHECKING:
-    from retable.trial.distributed import Workers
-    from retable.trial.run import Run
-    from trainables.code_gan.autoencoder.codec import Codec
-    from trainables.code_gan.autoencoder.pretrained_learner import PretrainedAutoencoderLearner
 
 FORMAT = "retable autoencoder"
 """What the file's header calls itself."""
@@ -42,6 +36,7 @@ class PretrainedAutoencoder(TrialConfig):
     """
 
     trainable: ClassVar[str] = "code_autoencoder"
+    learner: ClassVar[str] = "trainables.code_gan.autoencoder.learner:PretrainedAutoencoderLearner.of"
     iterations: int = 1
     batch_size: int = 1
     snapshot_every: int = 1
@@ -91,26 +86,16 @@ class PretrainedAutoencoder(TrialConfig):
             "width": self.width,
         }
 
+    @property
+    def needs(self) -> DataNeeds:
+        """Images of the size that is scored."""
+        return self.data.needs
+
     def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
         """Decode the test split's images."""
         from retable.data.samples.images import Images
 
         return Images(data, self.data, "test", 0, progress=progress).notice
-
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "PretrainedAutoencoderLearner":
-        """The learner, which learns nothing, on this worker."""
-        from retable.data.samples.images import Images
-        from trainables.code_gan.autoencoder.pretrained_learner import PretrainedAutoencoderLearner
-
-        return PretrainedAutoencoderLearner(
-            self, run.folder, workers, Images(run.data, self.data, "test", seed)
-        )
-
-    def codec(self, state: Mapping[str, Any]) -> "Codec":
-        """F and H of its learner's state."""
-        from trainables.code_gan.autoencoder.codec import Codec
-
-        return Codec.of(self.code_divisor, self.code_channels, self.width, state)
 
 
 AnyAutoencoder = AutoencoderConfig | PretrainedAutoencoder

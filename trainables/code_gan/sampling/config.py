@@ -3,19 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
-from retable.trial.config import TrialConfig
+from retable.data.decode.spec import ImageSpec
+from retable.trial.config import DataNeeds, TrialConfig
 from retable.trial.identity import Label, option
 from retable.trial.scoring import ScoringConfig
 from trainables.code_gan.config import CodeGANConfig
 from trainables.parts.truncation import LAWS
-
-if TYPE_CHECKING:
-    from retable.data.decode.spec import ImageSpec
-    from retable.trial.distributed import Workers
-    from retable.trial.run import Run
-    from trainables.code_gan.sampling.learner import CodeGANSampler, RealImages
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +24,7 @@ class CodeSamplingConfig(ScoringConfig):
     """
 
     trainable: ClassVar[str] = "code_gan_sampling"
+    learner: ClassVar[str] = "trainables.code_gan.sampling.learner:CodeGANSampler"
     of: CodeGANConfig
     truncation: float | None = None
     law: Literal["resample", "scale"] = option("resample")
@@ -58,12 +54,6 @@ class CodeSamplingConfig(ScoringConfig):
         """Decode the images that samples are compared with."""
         return self.of.prepare(data, progress)
 
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "CodeGANSampler":
-        """The trained generator on this worker."""
-        from trainables.code_gan.sampling.learner import CodeGANSampler
-
-        return CodeGANSampler(self, seed, run, workers)
-
 
 @dataclass(frozen=True, kw_only=True)
 class RealImagesConfig(ScoringConfig):
@@ -74,12 +64,18 @@ class RealImagesConfig(ScoringConfig):
     """
 
     trainable: ClassVar[str] = "real_images"
+    learner: ClassVar[str] = "trainables.code_gan.sampling.learner:RealImages"
     of: CodeGANConfig
 
     @property
-    def data(self) -> "ImageSpec":
+    def data(self) -> ImageSpec:
         """The model's images."""
         return self.of.data
+
+    @property
+    def needs(self) -> DataNeeds:
+        """The model's."""
+        return self.data.needs
 
     def canonical(self) -> Self:
         """One config for all models that share images and evaluation."""
@@ -102,9 +98,3 @@ class RealImagesConfig(ScoringConfig):
         from retable.data.samples.images import prepare
 
         return prepare(data, self.data, progress)
-
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "RealImages":
-        """The test split on this worker."""
-        from trainables.code_gan.sampling.learner import RealImages
-
-        return RealImages(self.of, run, workers)

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, cast
 
 import torch
 from torch import Tensor
 
 from retable.data.samples.clips import to_uint8
-from retable.figures.trained_trial import TrainedTrial
 from retable.io.media import Pixels
+from retable.trial.figures import FinishedTrial
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.modules.generator import Generator
 from trainables.video_gan.networks import build_generator
@@ -55,8 +55,9 @@ class Sampler:
         self.config, self.generator, self.device = config, generator, device
 
     @classmethod
-    def of(cls, config: VideoGANConfig, finished: TrainedTrial) -> Self:
-        """The generator of a finished trial's best snapshot."""
+    def of(cls, finished: FinishedTrial) -> Self:
+        """Return the sampler of a finished trial's best snapshot."""
+        config = cast(VideoGANConfig, finished.trial.config)
         generator = build_generator(config)
         generator.load_state_dict(finished.state()["generator"])
         return cls(config, generator.to(finished.device).eval(), finished.device)

@@ -3,18 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 from retable.evaluation.config import Evaluation
 from retable.trial.config import TrialConfig
 from retable.trial.identity import Label
 from retable.trial.scoring import ScoringConfig
 from trainables.video_gan.config import VideoGANConfig
-
-if TYPE_CHECKING:
-    from retable.trial.distributed import Workers
-    from retable.trial.run import Run
-    from trainables.video_gan.sampling.learner import RealClips, VideoGANSampler
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +28,7 @@ class SamplingConfig(ScoringConfig):
     """
 
     trainable: ClassVar[str] = "video_gan_sampling"
+    learner: ClassVar[str] = "trainables.video_gan.sampling.learner:VideoGANSampler"
     of: VideoGANConfig
     truncation: float | None = None
     standing: int = 512
@@ -88,12 +84,6 @@ class SamplingConfig(ScoringConfig):
         own = None if self.evaluation is None else self.evaluation.with_classifier(file)
         return replace(self, of=self.of.with_classifier(file), evaluation=own)
 
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "VideoGANSampler":
-        """The trained generator on this worker."""
-        from trainables.video_gan.sampling.learner import VideoGANSampler
-
-        return VideoGANSampler(self, seed, run, workers)
-
 
 @dataclass(frozen=True, kw_only=True)
 class RealClipsConfig(ScoringConfig):
@@ -104,6 +94,7 @@ class RealClipsConfig(ScoringConfig):
     """
 
     trainable: ClassVar[str] = "real_clips"
+    learner: ClassVar[str] = "trainables.video_gan.sampling.learner:RealClips"
     of: VideoGANConfig
 
     def canonical(self) -> Self:
@@ -122,9 +113,3 @@ class RealClipsConfig(ScoringConfig):
     def follows(self) -> tuple[TrialConfig, ...]:
         """Nothing: real clips need no model."""
         return ()
-
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "RealClips":
-        """The test split on this worker."""
-        from trainables.video_gan.sampling.learner import RealClips
-
-        return RealClips(self.of, run, workers)

@@ -14,11 +14,10 @@ from retable.trial.run import Run
 from retable.trial.scoring import Scoring
 from retable.trial.trial import Trial
 from trainables.parts.standing import standing_statistics
-from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.evaluators import evaluator, scored_frames
 from trainables.video_gan.networks import build_generator
 from trainables.video_gan.random_draws import labels, noise
-from trainables.video_gan.sampling.config import SamplingConfig
+from trainables.video_gan.sampling.config import RealClipsConfig, SamplingConfig
 
 BATCH = 16
 PREVIEW = 36
@@ -68,9 +67,10 @@ class VideoGANSampler(Scoring):
 class RealClips(Scoring):
     """Random clips of the test split in the place of generated ones."""
 
-    def __init__(self, of: VideoGANConfig, run: Run, workers: Workers) -> None:
-        self.of, self.run, self.workers = of, run, workers
-        self.held_out = Clips(run.data, of.data, "test", 0)
+    def __init__(self, config: RealClipsConfig, seed: int, run: Run, workers: Workers) -> None:
+        del seed  # the clips are the same for every model
+        self.of, self.run, self.workers = config.of, run, workers
+        self.held_out = Clips(run.data, self.of.data, "test", 0)
 
     def evaluate(self, iteration: int, *, final: bool) -> Mapping[str, Score]:
         """IS of held-out clips, and their FID to the train split."""

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from retable.report.results.load import Result, parse_results
+from retable.store.formats.layout import ResultsFolder
 from retable.store.ledger import Ledger
 from retable.tracking.delivery import Delivery
 from retable.tracking.mlflow import TrackedTrial, Tracker, default_uri
@@ -82,7 +83,7 @@ def ship(results: Path, console: Console) -> int:
     if next(Delivery.all(results), None) is None:
         raise ValueError(f"{results} holds nothing for MLflow: name with --out the folder that a study wrote")
     states: dict[str, str] = {}
-    if (path := results / "ledger.db").exists():
+    if (path := ResultsFolder(results).ledger).exists():
         with Ledger(path) as ledger:
             states = {record.signature: record.state for record in ledger.trials()}
     pending = upload_all(results, states, lambda why: console.print(Text(why, style="yellow")), SECONDS)

@@ -12,6 +12,7 @@ from retable.data.datasets import here
 from retable.execution.retries import Retries
 from retable.io.console import counting
 from retable.planning.plan import Plan, make_plan
+from retable.store.formats.layout import ResultsFolder
 from retable.study.scale import Scale
 from retable.study.study import Study
 
@@ -127,7 +128,7 @@ def _records(request: Request) -> "dict[str, TrialRecord]":
     """What the ledger has, by signature; nothing where there is none."""
     from retable.store.ledger import Ledger
 
-    path = request.results / "ledger.db"
+    path = ResultsFolder(request.results).ledger
     if not path.exists():
         return {}
     with Ledger(path) as ledger:

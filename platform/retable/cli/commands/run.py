@@ -23,6 +23,7 @@ from retable.io.files import make_folder
 from retable.planning.plan import Plan, PlannedTrial
 from retable.report.plan.rows import row_tables
 from retable.report.results.numbers import counted
+from retable.store.formats.layout import ResultsFolder
 from retable.store.ledger import FINISHED, Ledger
 from retable.store.records import find
 
@@ -61,8 +62,8 @@ def extend(request: Request, console: Console) -> int:
         )
     root, plan = _prepared(request, console)
     if request.scale.iterations is not None:
-        with Ledger(request.results / "ledger.db") as ledger:
-            reasons = why_restarted(plan, ledger.trials(), request.results / "trials")
+        with Ledger(ResultsFolder(request.results).ledger) as ledger:
+            reasons = why_restarted(plan, ledger.trials(), ResultsFolder(request.results).trials)
         if reasons:
             told = "\n".join(f"  {name}: {why}" for name, why in reasons.items())
             raise ValueError(
@@ -87,9 +88,9 @@ def _restart(request: Request, plan: Plan[Any], trial: str, console: Console) ->
             "a finished trial can't be trained again where results live under a URL, for every node has a copy of it: "
             "name a new place with --out"
         )
-    if not (request.results / "ledger.db").exists():
+    if not (ResultsFolder(request.results).ledger).exists():
         raise ValueError(f"nothing was trained with --out {request.results}: leave --trial {trial} away")
-    with Ledger(request.results / "ledger.db") as ledger:
+    with Ledger(ResultsFolder(request.results).ledger) as ledger:
         record = find(ledger.trials(request.study.name, request.scale.name), trial)
         if not request.study.searches and record.signature not in {one.signature for one in plan.trials}:
             raise ValueError(
@@ -126,7 +127,7 @@ def _run(request: Request, plan: Plan[Any], root: Path, console: Console) -> int
 
 def _tell(request: Request, unfinished: Mapping[PlannedTrial, str], console: Console) -> None:
     """Print which trials are not finished, and what to do about them."""
-    with Ledger(request.results / "ledger.db") as ledger:
+    with Ledger(ResultsFolder(request.results).ledger) as ledger:
         records = {record.signature: record for record in ledger.trials()}
     words, again, asking = [], False, False
     for planned, state in unfinished.items():
@@ -214,7 +215,7 @@ def _train(request: Request, plan: Plan[Any], root: Path, console: Console) -> t
     make_folder(request.results)
     board = LiveView(console)
     with (
-        Ledger(request.results / "ledger.db") as ledger,
+        Ledger(ResultsFolder(request.results).ledger) as ledger,
         TrackingObserver(request.results, plan, console) as showing,
     ):
         storage = Storage.of(request.results)
@@ -270,8 +271,8 @@ def _searching(request: Request, execution: "Execution", console: Console) -> It
     from retable.search.controller import SearchController, alone
     from retable.search.optuna import Storage
 
-    url = request.storage or f"sqlite:///{request.results.resolve() / 'optuna.db'}"
-    with alone(request.results / "search" / request.study.name), closing(Storage(url)) as storage:
+    url = request.storage or f"sqlite:///{ResultsFolder(request.results.resolve()).optuna_database}"
+    with alone(ResultsFolder(request.results).search(request.study.name)), closing(Storage(url)) as storage:
         SearchController(
             execution,
             request.tunings(execution.plan.data),

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from retable.cli.commands.request import Request, _records, _told, fingerprint_if_here
 from retable.planning.plan import Plan
+from retable.store.formats.layout import ResultsFolder
 
 if TYPE_CHECKING:
     from retable.report.report import Load
@@ -36,7 +37,9 @@ def report(request: Request, plan: Plan[Any], console: Console) -> int:
 
         for searched in reports(request.tunings(plan.data), states, messages):
             console.print(searched.rendered(), "")
-            written = searched.export((request.exports or request.results) / "search" / request.study.name)
+            written = searched.export(
+                ResultsFolder(request.exports or request.results).search(request.study.name)
+            )
             console.print(f"{len(written)} files are in {written[0].parent}.\n")
     runs = Delivery.runs(request.results, request.study.name, request.scale.name)
     recorded = {key: record.result for key, record in records.items() if record.result}
@@ -58,7 +61,7 @@ def _print_and_export(plan: Plan[Any], load: "Load", folder: Path, console: Cons
         console.print(
             "Differences between rows are inconclusive with 1 seed; --seeds 0,1,2 trains the missing."
         )
-    folder = folder / "tables" / plan.study.name  # several studies have a Table 4
+    folder = ResultsFolder(folder).tables(plan.study.name)  # several studies have a Table 4
     written = export(tables, folder) + draw_figures(plan, load, folder)
     console.print(f"{len(written)} files are in {folder}.")
     return 0

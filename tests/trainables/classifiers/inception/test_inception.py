@@ -166,7 +166,7 @@ def test_it_stands_in_the_place_of_an_image_classifier(file: Path, tmp_path: Pat
     assert isinstance(OURS, TakesWeights)
     judged = ImageEvaluation(classifier=OURS).with_classifier(file)
     assert judged.classifier == Inception.of(file, OURS.data)
-    with pytest.raises(FileNotFoundError, match=r"is no file; make it with .*convert_inception"):
+    with pytest.raises(FileNotFoundError, match=r"is no file; make it with .*inception.convert"):
         OURS.with_weights(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="can't be read"):
         OURS.with_weights(tmp_path / "given.pth")

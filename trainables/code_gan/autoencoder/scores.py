@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol as Interface
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from retable.metrics.protocol import Protocol
 from retable.metrics.similarity import psnr
 from retable.trial.distributed import Workers
 from retable.trial.learner import Score
+from trainables.code_gan.stages.images import HeldOutImages
 
 BATCH = 8
 """Images reconstructed at once by a worker; changes no number beyond rounding."""
@@ -23,22 +23,9 @@ Reconstruct = Callable[[Tensor, Sequence[int]], Tensor]
 """Images (N, 3, S, S) in [-1, 1], and their numbers -> their reconstructions, alike."""
 
 
-class HeldOut(Interface):
-    """The part of `retable.data.samples.images.Images` that scores read."""
-
-    @property
-    def fingerprint(self) -> str: ...
-
-    def __len__(self) -> int: ...
-
-    def evaluation_batch(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """uint8 (N, 3, S, S), not mirrored, and labels (N,)."""
-        ...
-
-
 def reconstruction_scores(
     reconstruct: Reconstruct,
-    images: HeldOut,
+    images: HeldOutImages,
     scored: int,
     size: int,
     workers: Workers,
@@ -98,7 +85,7 @@ def reconstruction_scores(
 
 
 @torch.no_grad()
-def beside(reconstruct: Reconstruct, images: HeldOut, count: int, device: torch.device) -> np.ndarray:
+def beside(reconstruct: Reconstruct, images: HeldOutImages, count: int, device: torch.device) -> np.ndarray:
     """Originals and their reconstructions by turns, spread over the images: uint8 (N, 1, 3, S, S), N at most 2 · count."""
     chosen = spread(count, len(images))
     x_NCHW = to_model(images.evaluation_batch(chosen)[0].to(device))

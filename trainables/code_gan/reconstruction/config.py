@@ -3,17 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from retable.data.decode.spec import ImageSpec
+from retable.trial.config import DataNeeds
 from retable.trial.identity import Label
 from retable.trial.scoring import ScoringConfig
-from trainables.code_gan.config import AutoencoderConfig
-
-if TYPE_CHECKING:
-    from retable.trial.distributed import Workers
-    from retable.trial.run import Run
-    from trainables.code_gan.autoencoder.reconstruction_learner import Reconstruction
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +22,7 @@ class ReconstructionConfig(ScoringConfig):
     """
 
     trainable: ClassVar[str] = "code_reconstruction"
+    learner: ClassVar[str] = "trainables.code_gan.reconstruction.learner:Reconstruction.of"
     of: AutoencoderConfig
     resolution: int
 
@@ -41,6 +38,11 @@ class ReconstructionConfig(ScoringConfig):
         """The images, cut as the autoencoder's."""
         return replace(self.of.data, size=self.resolution)
 
+    @property
+    def needs(self) -> DataNeeds:
+        """Images of this size."""
+        return self.data.needs
+
     def labels(self) -> Mapping[str, Label]:
         """Those of the autoencoder; `resolution` is that of what is reconstructed."""
         trained = self.of.labels()
@@ -51,12 +53,3 @@ class ReconstructionConfig(ScoringConfig):
         from retable.data.samples.images import Images
 
         return Images(data, self.data, "test", 0, progress=progress).notice
-
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "Reconstruction":
-        """What scores the trained autoencoder on this worker."""
-        from retable.data.samples.images import Images
-        from trainables.code_gan.autoencoder.codec import trained_codec
-        from trainables.code_gan.autoencoder.reconstruction_learner import Reconstruction
-
-        codec = trained_codec(self.of, seed, run, workers.device)
-        return Reconstruction(self, workers, codec=codec, images=Images(run.data, self.data, "test", seed))

@@ -11,12 +11,12 @@ from retable.trial.distributed import Workers
 
 
 @dataclass
-class LiveView:
-    """Where threads that act as workers meet."""
+class Exchange:
+    """Tensors that threads exchange when they act as workers."""
 
     size: int
     barrier: threading.Barrier = field(init=False)
-    parts: dict[int, Tensor] = field(default_factory=dict)
+    tensors: dict[int, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.barrier = threading.Barrier(
@@ -26,15 +26,15 @@ class LiveView:
 
 @dataclass(frozen=True)
 class Threads(Workers):
-    """Workers in one process: gather through a board that all of them see."""
+    """Workers of one process, which gather through a shared exchange."""
 
-    board: LiveView = field(default_factory=lambda: LiveView(1))
+    exchange: Exchange = field(default_factory=lambda: Exchange(1))
 
     def gather(self, tensor: Tensor) -> Tensor:
-        self.board.parts[self.rank] = tensor
-        self.board.barrier.wait()
-        joined = torch.cat([self.board.parts[rank] for rank in range(self.size)])
-        self.board.barrier.wait()
+        self.exchange.tensors[self.rank] = tensor
+        self.exchange.barrier.wait()
+        joined = torch.cat([self.exchange.tensors[rank] for rank in range(self.size)])
+        self.exchange.barrier.wait()
         return joined
 
     def mean(self, values: Mapping[str, Tensor]) -> dict[str, float]:

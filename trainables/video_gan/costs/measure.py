@@ -1,4 +1,4 @@
-"""What a training step takes on this machine, measured for each network by itself."""
+"""Time and memory of a training step on this machine, measured for each network by itself."""
 
 import resource
 import sys
@@ -13,7 +13,7 @@ import torch
 
 from retable.trial.step_cost import MIB
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.costs import Part, video_shapes
+from trainables.video_gan.costs.forward import Part, video_shapes
 from trainables.video_gan.networks import build_critic, build_generator, first_labels
 
 STEPS = 3

@@ -1,7 +1,7 @@
 """From noise to images: the averaged generator and, after acceleration, the decoder behind it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -9,10 +9,8 @@ from torch import Tensor, nn
 
 from retable.data.samples.pixels import to_uint8
 from trainables.code_gan.autoencoder.codec import Codec
+from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.networks import build_generator
-
-if TYPE_CHECKING:
-    from trainables.code_gan.config import CodeGANConfig
 
 PREVIEW = 36
 PREVIEW_BATCH = 4
@@ -31,7 +29,7 @@ class Synthesis:
 
     @classmethod
     def of(
-        cls, config: "CodeGANConfig", state: Mapping[str, Any], codec: Codec | None, device: torch.device
+        cls, config: CodeGANConfig, state: Mapping[str, Any], codec: Codec | None, device: torch.device
     ) -> Self:
         """That of a learner's state, on the device."""
         generator = build_generator(config.shape).eval().requires_grad_(requires_grad=False)

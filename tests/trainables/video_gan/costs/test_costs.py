@@ -12,9 +12,10 @@ from retable.evaluation.config import Evaluation
 from retable.trial.step_cost import gpus_for, room_mb
 from trainables.classifiers.c3d.scales import SMALL
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.costs import Part, _update, forward_costs, step_cost, video_shapes
+from trainables.video_gan.costs.forward import Part, forward_costs, video_shapes
+from trainables.video_gan.costs.measure import measure
+from trainables.video_gan.costs.step import _update, step_cost
 from trainables.video_gan.losses.critic import Critic
-from trainables.video_gan.measure import measure
 from trainables.video_gan.modules.generator import Generator
 from trainables.video_gan.networks import build_critic, build_generator
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 from retable.evaluation.config import Evaluation
 from trainables.classifiers.c3d.scales import PAPER as C3D
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.measure import measure_each
+from trainables.video_gan.costs.measure import measure_each
 from trainables.video_gan.scales import toy
 
 

@@ -1,16 +1,20 @@
-"""A trial that trains nothing: what a trained autoencoder makes of images of another size."""
+"""Scores of a trained autoencoder on images of another size."""
 
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 import numpy as np
 from torch import Tensor
 
+from retable.data.samples.images import Images
 from retable.trial.distributed import Workers
 from retable.trial.learner import Score
+from retable.trial.run import Run
 from retable.trial.scoring import Scoring
-from trainables.code_gan.autoencoder.codec import Codec
-from trainables.code_gan.autoencoder.reconstruction import HeldOut, beside, reconstruction_scores
-from trainables.code_gan.autoencoder.reconstruction_config import ReconstructionConfig
+from trainables.code_gan.autoencoder.codec import Codec, trained_codec
+from trainables.code_gan.autoencoder.scores import beside, reconstruction_scores
+from trainables.code_gan.reconstruction.config import ReconstructionConfig
+from trainables.code_gan.stages.images import HeldOutImages
 
 PREVIEW = 6
 """Images to look at, each with its reconstruction beside it: Figure 4 of the paper."""
@@ -25,9 +29,15 @@ class Reconstruction(Scoring):
     """
 
     def __init__(
-        self, config: ReconstructionConfig, workers: Workers, *, codec: Codec, images: HeldOut
+        self, config: ReconstructionConfig, workers: Workers, *, codec: Codec, images: HeldOutImages
     ) -> None:
         self.config, self.workers, self.codec, self.images = config, workers, codec, images
+
+    @classmethod
+    def of(cls, config: ReconstructionConfig, seed: int, run: Run, workers: Workers) -> Self:
+        """Return the learner over the autoencoder that was trained with this seed."""
+        codec = trained_codec(config.of, seed, run, workers.device)
+        return cls(config, workers, codec=codec, images=Images(run.data, config.data, "test", seed))
 
     def evaluate(self, iteration: int, *, final: bool) -> Mapping[str, Score]:
         """MSE in both ranges of values, PSNR, and what rounding codes to float16, as they are stored, does to the MSE."""
