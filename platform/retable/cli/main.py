@@ -39,6 +39,7 @@ from retable.cli.options import (
     is_remote,
 )
 from retable.cli.values import classes, positive
+from retable.errors import expected
 from retable.execution.retries import Retries
 from retable.io.console import open_console
 from retable.planning.duration import Machine
@@ -324,13 +325,14 @@ def _scale(study: Study[Any], given: argparse.Namespace) -> Scale[Any]:
 
 def _guarded(command: Any) -> int:
     """Run a command; a mistake of the user's is told in one sentence, a mistake of ours with its traceback."""
-    from retable.data.decode.errors import DataError
-
     console = open_console()
     try:
         return int(command(console))
-    except (ValueError, OSError, DataError) as error:
-        console.print(Text(f"{error}", style="red"))
+    except Exception as error:
+        known = expected(error)
+        if known is None and not isinstance(error, ValueError | OSError):
+            raise
+        console.print(Text(f"{known or error}", style="red"))
         return 2
     except KeyboardInterrupt:
         console.print("\nInterrupted. Nothing finished is lost: run the same command again to go on.")

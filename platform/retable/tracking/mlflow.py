@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
+from retable.errors import RetableError
 from retable.io.files import replacing, write_text
 from retable.io.locks import locked
 from retable.store.formats.layout import ARTIFACTS, RESULT, ResultsFolder
@@ -109,6 +110,10 @@ def metric_key(name: str) -> str:
     return "_".join(re.findall(r"\w+", name))[: NAME_LENGTH - 9] + f"-{digest}"
 
 
+class TrackerError(RetableError, ValueError):
+    """A tracker can't be used."""
+
+
 class Tracker:
     """One experiment on an MLflow server or in a database. MLflow is imported and contacted on first use.
 
@@ -120,13 +125,14 @@ class Tracker:
         """A tracker for the trials of one folder of results.
 
         Raises:
-            ValueError: the URI's scheme is not supported.
+            TrackerError: the URI's scheme is not supported.
         """
         scheme = uri.partition(":")[0].partition("+")[0]
         if scheme not in SCHEMES:
-            raise ValueError(
+            raise TrackerError(
                 f"the tracking URI must begin with one of {', '.join(SCHEMES)}, but got {uri!r}; MLflow's file store "
-                "is not supported: unset MLFLOW_TRACKING_URI for a SQLite file in the folder of results"
+                "is not supported",
+                remedy="unset MLFLOW_TRACKING_URI for a SQLite file in the folder of results",
             )
         self.uri, self.experiment, self.results = uri, experiment, results
         self._parents: dict[tuple[str, str], MlflowRun] = {}
@@ -241,7 +247,24 @@ class Tracker:
         return ended
 
     def trials(self, study: str, scale: str) -> Iterator[TrackedTrial]:
-        """The study's trials at that scale, of all folders of results, in the order of their starts."""
+        """The study's trials at that scale, from every folder of results, in the order of their starts.
+
+        Raises:
+            TrackerError: it can't be reached, refuses, or its database is damaged.
+        """
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            yield from self._trials(study, scale)
+        except (MlflowException, SQLAlchemyError, OSError) as error:
+            why = self.redacted(str(error).partition("\n")[0])[:300]
+            raise TrackerError(
+                f"MLflow at {self.place} can't be read: {why}",
+                remedy="see that it is up and takes this user, or name another (--from-mlflow URI)",
+            ) from error
+
+    def _trials(self, study: str, scale: str) -> Iterator[TrackedTrial]:
         if self._client.get_experiment_by_name(self.experiment) is None:
             return
         where = f"tags.`retable.study` = '{study}' and tags.`retable.scale` = '{scale}'"
@@ -363,9 +386,10 @@ class Tracker:
 
         found = self._client.get_experiment_by_name(self.experiment)
         if found is not None and found.lifecycle_stage != "active":
-            raise RuntimeError(
-                f"the experiment {self.experiment!r} was deleted in MLflow at {self.place}; restore it with "
-                f"`mlflow experiments restore -x {found.experiment_id}` and run the same command again"
+            raise TrackerError(
+                f"the experiment {self.experiment!r} was deleted in MLflow at {self.place}",
+                remedy=f"restore it with `mlflow experiments restore -x {found.experiment_id}` and run the same command "
+                "again",
             )
         try:
             return str(found.experiment_id if found else self._create_experiment())

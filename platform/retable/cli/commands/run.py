@@ -19,6 +19,7 @@ from retable.evaluation.pretrained import PretrainedConfig, place_weights, read_
 from retable.execution.restart import restart
 from retable.execution.retries import CAUSES, failure_class
 from retable.io.console import progress_bar
+from retable.io.files import make_folder
 from retable.planning.plan import Plan, PlannedTrial
 from retable.report.plan.rows import row_tables
 from retable.report.results.numbers import counted
@@ -211,7 +212,7 @@ def _train(request: Request, plan: Plan[Any], root: Path, console: Console) -> t
     from retable.execution.sync import Storage
     from retable.tracking.observer import TrackingObserver
 
-    request.results.mkdir(parents=True, exist_ok=True)
+    make_folder(request.results)
     board = LiveView(console)
     with (
         Ledger(ResultsFolder(request.results).ledger) as ledger,
