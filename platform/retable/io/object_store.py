@@ -10,8 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pyarrow import fs
-
 from retable.io.files import make_folder
 
 WHOLE_ON_CLOSE = frozenset({"s3", "gcs", "abfs"})
@@ -28,7 +26,10 @@ class ObjectStore:
     """
 
     def __init__(self, url: str) -> None:
+        from pyarrow import fs  # here, for it takes longer to load than a plan of results on this disk
+
         self.url = url
+        self._fs = fs
         try:
             system, root = fs.FileSystem.from_uri(url)
         except (ValueError, OSError) as error:
@@ -40,17 +41,17 @@ class ObjectStore:
 
     def sizes(self, folder: str = "") -> dict[str, int]:
         """The names under a folder, at any depth, and their bytes; none if there is no such folder."""
-        selector = fs.FileSelector(self._path(folder), recursive=True, allow_not_found=True)
+        selector = self._fs.FileSelector(self._path(folder), recursive=True, allow_not_found=True)
         return {
             info.path.removeprefix(self._root).lstrip("/"): info.size
             for info in self._system.get_file_info(selector)
-            if info.type == fs.FileType.File and not info.path.endswith(TEMPORARY)
+            if info.type == self._fs.FileType.File and not info.path.endswith(TEMPORARY)
         }
 
     def size(self, name: str) -> int | None:
         """Bytes of a file; None if there is none."""
         info = self._system.get_file_info(self._path(name))
-        return int(info.size) if info.type == fs.FileType.File else None
+        return int(info.size) if info.type == self._fs.FileType.File else None
 
     def read(self, name: str, offset: int = 0) -> bytes:
         """A file's content from that byte on.

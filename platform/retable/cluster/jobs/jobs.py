@@ -84,7 +84,7 @@ class Jobs:
 
         Args:
             sources: what travels.
-            words: as `retable.cli.on_head` takes them.
+            words: as `retable.cli.job` takes them.
             study: the name of the study that it trains; empty for a job that only answers a question.
 
         Raises:
@@ -160,7 +160,7 @@ class Jobs:
 
 def entrypoint(words: Sequence[str]) -> str:
     """The shell command of a job. The nodes' start scripts put the project's Python first in the path of all that Ray runs."""
-    return f"exec python -m retable.cli.on_head {shlex.join(words)}"
+    return f"exec python -m retable.cli.job {shlex.join(words)}"
 
 
 def variables(sources: Sources) -> dict[str, str]:
