@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
-from cyclopts.exceptions import UnusedCliTokensError
+from cyclopts.exceptions import MissingArgumentError, RepeatArgumentError, UnusedCliTokensError
 from rich.console import Console
 from rich.text import Text
 
@@ -68,6 +68,11 @@ def main(study: "Study[Any] | None" = None, arguments: Sequence[str] | None = No
     except KeyboardInterrupt:
         console.print("\nInterrupted. Nothing finished is lost: run the same command again to go on.")
         return 130
+    except Exception as error:
+        if (mistake := _mistake(error)) is None:
+            raise
+        _print_error(mistake, console)
+        return 2
 
 
 main_study = main
@@ -87,8 +92,8 @@ def _call(study: "Study[Any] | None", arguments: Sequence[str] | None, console: 
     words, notices = in_one_vocabulary(typed, script=study is not None)
     for notice in notices:
         Console(stderr=True).print(Text(notice, style="yellow"), soft_wrap=True)
-    file = getattr(sys.modules["__main__"], "__file__", None) or sys.argv[0]
     if study is not None:
+        file = _script()
         if typed and typed[0] in ("--help", "-h"):
             _print_verbs(Path(file).name, console)
         words.insert(1, file)
@@ -112,6 +117,21 @@ def _call(study: "Study[Any] | None", arguments: Sequence[str] | None, console: 
     return int(
         command(*bound.args, **bound.kwargs, session=Session(console, load, _options, tuple(words[1:])))
     )
+
+
+def _script() -> str:
+    """The file that this process runs."""
+    return getattr(sys.modules["__main__"], "__file__", None) or sys.argv[0]
+
+
+def _mistake(error: Exception) -> str | None:
+    """The sentence for an exception that a line of a study's file raised; None for any other."""
+    from retable.cli.mistakes import explained_later
+    from retable.cli.study_file import loaded_files
+
+    files = [Path(module.__file__) for module in loaded_files() if module.__file__]
+    mistake = explained_later(error, [*files, Path(_script()).absolute()])
+    return str(RetableError(mistake.problem, remedy=mistake.remedy)) if mistake else None
 
 
 def _app() -> App:
@@ -172,10 +192,19 @@ def _print_verbs(file: str, console: Console) -> None:
 
 
 def _sentence(error: Exception) -> str:
-    """The error in a sentence."""
+    """The error in a sentence, with the command that lists what is expected."""
+    if isinstance(error, UsageError):
+        return str(error)
+    text = str(error).rstrip(".")
+    chain = list(getattr(error, "command_chain", None) or [])
     if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
-        return f"unexpected argument {' '.join(error.unused_tokens)}"
-    return str(error)
+        text = f"unexpected argument {' '.join(error.unused_tokens)}"
+    elif isinstance(error, MissingArgumentError) and error.argument is not None:
+        name = error.argument.name
+        text = f"{name} needs a value" if name.startswith("-") else f"{name} is missing"
+    elif isinstance(error, RepeatArgumentError) and error.token is not None:
+        text = f"{error.token.keyword} is given twice, expected once"
+    return f"{text} (see `{' '.join(['retable', *chain, '--help'])}`)"
 
 
 def _print_error(text: str, console: Console) -> None:

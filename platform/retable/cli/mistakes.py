@@ -69,6 +69,14 @@ def explained(error: Exception, file: Path) -> Mistake | None:
     return Mistake(f"{place}: {problem}", f"did you mean {close[0]!r}?" if close else "")
 
 
+def explained_later(error: Exception, files: Iterable[Path]) -> Mistake | None:
+    """Likewise, for an exception of a function that a file defines and that was called after the file was executed."""
+    for file in files:
+        if isinstance(error, TypeError | NameError | AttributeError) and _is_users(error, file):
+            return explained(error, file)
+    return None
+
+
 def _place(error: Exception, file: Path) -> tuple[str, FrameType | None]:
     """FILE:LINE of the deepest frame in the user's files, and the frame."""
     mine = [
@@ -83,9 +91,10 @@ def _place(error: Exception, file: Path) -> tuple[str, FrameType | None]:
 
 
 def _is_users(error: Exception, file: Path) -> bool:
-    """Whether the user's own line raised it, also by `dataclasses.replace`, and no line of ours."""
-    last = Path([frame for frame, _ in walk_tb(error.__traceback__)][-1].f_code.co_filename)
-    return last.parent == file.parent or last == Path(dataclasses.__file__)
+    """Whether a line of the user raised it, also by `dataclasses.replace`, and no line of ours."""
+    files = [frame.f_code.co_filename for frame, _ in walk_tb(error.__traceback__)]
+    own = [name for name in files if name != dataclasses.__file__]
+    return bool(own) and Path(own[-1]).parent == file.parent
 
 
 def _of_import(error: ImportError) -> tuple[str, str, Iterable[str]]:

@@ -40,8 +40,10 @@ def option(
     )
 
 
-def _shown(value: object) -> str:
-    """A default as it would be typed."""
+def _shown(value: object) -> str | None:
+    """A default as it would be typed; None for no default."""
+    if value is None:
+        return None
     if isinstance(value, tuple):
         return ",".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)

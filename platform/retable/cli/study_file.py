@@ -52,7 +52,7 @@ def load_script(path: Path) -> Study[Any]:
 
 def loaded_files() -> list[ModuleType]:
     """The modules of all files that were loaded. Other processes can't import them by their names."""
-    return [module for name, module in sys.modules.items() if name.startswith(PREFIX)]
+    return [module for name, module in dict(sys.modules).items() if name.startswith(PREFIX)]
 
 
 def _executed(path: Path) -> ModuleType:

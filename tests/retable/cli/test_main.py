@@ -1,15 +1,20 @@
-"""Bad input is told in a sentence, with exit code 2, before any compute is spent."""
+"""The command line: its verbs and options, and bad input in one sentence with exit code 2, before any compute is spent."""
 
 import json
+import shutil
+import subprocess
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from retable.cli.main import load_study, main
+from retable.cli.aliases import STUDY_VERBS
+from retable.cli.main import VERBS, load_study, main, main_study
 from retable.data.embedded.clips import ensure_embedded
+from retable.errors import RetableError
 from retable.study.study import Study
 
 STUDY = Path(__file__).parents[3] / "studies" / "subsampling_ablation.py"
@@ -65,6 +70,106 @@ def test_a_wrong_number_is_refused_by_the_parser(
 ) -> None:
     assert main(load_study(STUDY), options) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["pln", "s.py"], "the verb must be one of plan, run, status, "),
+        (["pln", "s.py"], "but got 'pln'; did you mean plan?"),
+        (["run", "s.py", "--seed", "3"], "Unknown option: --seed. Did you mean --seeds?"),  # no abbreviation
+        (["run", "s.py", "--work", "3"], "Unknown option: --work. Did you mean --workers?"),
+        (["run", "s.py", "t.py"], "unexpected argument t.py (see `retable run --help`)"),
+        (["run", "s.py", "--workers", "2", "--workers", "3"], "--workers is given twice, expected once"),
+        (["run", "s.py", "--no-local"], "Unknown option: --no-local. Did you mean --local?"),
+        (["run", "s.py", "--tables"], "--tables needs a value (see `retable run --help`)"),
+        (["plan"], "STUDY is missing (see `retable plan --help`)"),
+        (["submit", "s.py"], "--cluster needs a value"),
+        (["data", "chek", "."], 'Unknown command "chek". Did you mean "check"?'),
+        (
+            ["data", "prepare", "ucf101", "--source", ".", "--out", ".", "--crop", "papr"],
+            'Did you mean "paper"?',
+        ),
+        (["doctor", "--address", "auto", "--cluster", "c.yaml"], "Mutually exclusive"),
+        (["completion", "tcsh"], "bash"),
+    ],
+)
+def test_words_that_are_no_command_are_refused_with_the_closest(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments=words) == 2
+    told = capsys.readouterr()
+    assert message in told.err
+    assert told.err.count("\n") == 1
+    assert told.out == ""
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments=["--version"]) == 0
+    assert capsys.readouterr().out == f"{version('retable')}\n"
+
+
+@pytest.mark.parametrize("verb", [*VERBS, "completion"])
+def test_each_verb_has_a_help_that_begins_as_the_list_of_verbs_says(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments=[verb, "--help"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith(f"Usage: retable {verb}")
+    assert VERBS.get(verb, "Print the completion script of a shell.").splitlines()[0] in told
+    assert "default: None" not in told
+
+
+def test_the_help_of_a_studys_file_has_its_verbs_and_the_options_of_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(load_study(STUDY), ["--help"]) == 0
+    told = capsys.readouterr().out
+    assert all(f"  {verb} " in told for verb in STUDY_VERBS)
+    assert "--gpus-per-worker" in told
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_verbs_and_options(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments=["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert all(word in script for word in (*VERBS, "optuna-storage", "gpu-memory", "ucf101"))
+    if shutil.which(shell):
+        done = subprocess.run([shell, "-n"], input=script, text=True, capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_older_words_work_with_a_notice_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    study = load_study(STUDY)
+    assert main(study, ["--status", "--out", "new"]) == 0
+    older = capsys.readouterr()
+    assert older.err == "--status is now status, and will be refused by the next release.\n"
+    assert main(study, ["status", "--out", "new"]) == 0
+    assert capsys.readouterr() == (older.out, "")
+    assert main_study is main
+
+
+def test_an_error_that_people_see_is_one_line_and_any_other_keeps_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def raising(error: BaseException) -> None:
+        def show_status(*_: object) -> int:
+            raise error
+
+        monkeypatch.setattr("retable.cli.commands.status.show_status", show_status)
+
+    raising(RetableError("the ledger is damaged", remedy="restore ledger.db"))
+    assert main(arguments=["status", str(STUDY)]) == 2
+    assert capsys.readouterr().out == "the ledger is damaged; restore ledger.db\n"
+    raising(KeyboardInterrupt())
+    assert main(arguments=["status", str(STUDY)]) == 130
+    assert "run the same command again to go on" in capsys.readouterr().out
+    raising(ArithmeticError("a mistake of ours"))
+    with pytest.raises(ArithmeticError):
+        main(arguments=["status", str(STUDY)])
+    raising(TypeError("replace() got an unexpected keyword argument 'x'"))
+    with pytest.raises(TypeError):
+        main(arguments=["status", str(STUDY)])
 
 
 def test_a_file_that_is_no_study_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

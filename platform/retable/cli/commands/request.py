@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -190,7 +191,9 @@ def named_scale(study: Study[Any], name: str) -> Scale[Any]:
         ValueError: it has none of that name.
     """
     if name not in study.scales:
-        raise ValueError(f"--scale must be one of {', '.join(study.scales)}, but got {name!r}")
+        close = get_close_matches(name, study.scales, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise ValueError(f"--scale must be one of {', '.join(study.scales)}, but got {name!r}{hint}")
     scale: Scale[Any] = study.scales[name]
     return scale
 
