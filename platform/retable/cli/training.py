@@ -87,7 +87,7 @@ def _execute(request: Request, plan: Plan[Any], root: Path, console: Console) ->
     Returns:
         The state of each trial, and whether the run was stopped.
     """
-    from retable.cli.live_view import LiveView
+    from retable.cli.live.view import LiveView
     from retable.execution.execution import Execution
     from retable.execution.sync import Storage
     from retable.tracking.observer import TrackingObserver

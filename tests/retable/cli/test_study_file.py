@@ -106,7 +106,7 @@ def test_a_file_that_has_changed_is_loaded_again(folder: Path) -> None:
         (
             '    paper="A note",\n',
             "",
-            20,
+            22,
             "Study.__init__() missing 1 required keyword-only argument: 'paper'",
         ),
         ("BASE),)", "BAES),)", 20, "name 'BAES' is not defined; did you mean 'BASE'?"),
