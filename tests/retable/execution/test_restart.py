@@ -82,7 +82,7 @@ def test_only_the_trial_that_is_named_is_trained_again_and_comes_out_the_same(
     told = console()
     assert retry_trials(study, told, judge.signature[:8]) == 0
     aside = study.results / "set-aside" / f"{judge.signature}-1"
-    assert f"what it left is in {aside}" in said(told)
+    assert f"its former folder is {aside}" in said(told)
     states = attempts(study.results)
     assert states.pop("judge") == ["failed", "done"]
     assert set(map(tuple, states.values())) == {("done",)}
