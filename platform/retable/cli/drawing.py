@@ -10,15 +10,16 @@ from rich.console import Console
 from rich.text import Text
 
 from retable.figures.compare import comparison
+from retable.figures.draw import joint_figures, trial_figures
 from retable.figures.kinds import Curves, Film
-from retable.figures.trained_trial import NothingToDraw, TrainedTrial, find, identities, opened
-from retable.io.console import counting
+from retable.figures.trained_trial import NothingToDraw, TrainedTrial, descriptions, find, opened
+from retable.io.console import progress_bar
 from retable.io.files import write_json
 from retable.planning.plan import Plan, PlannedTrial
 from retable.report.results.numbers import counted
+from retable.store.formats.layout import ResultsFolder
 from retable.study.scale import Scale
 from retable.study.study import Study
-from retable.trial.config import TrialConfig
 from retable.trial.figures import Figure
 from retable.trial.trial import Trial
 
@@ -86,9 +87,9 @@ def draw_study(
         name = planned.name if planned.name not in figures else f"{planned.name} {planned.signature[:6]}"
         figures[name] = shown
         drawn.append(replace(finished, name=name))
-        asked = asked or bool(planned.places) or planned.signature not in required
+        asked = asked or bool(planned.cells) or planned.signature not in required
     if len(figures) > 1:
-        folder = results / "figures" / f"{study.name}_{scale.name}"
+        folder = ResultsFolder(results).figures(f"{study.name}_{scale.name}")
         told = _draw_together(figures, drawn, folder, f"[{scale.name} scale]", console)
         trials = {one.trial.signature: {"name": one.name, "iteration": one.iteration} for one in drawn}
         about = {"study": study.name, "scale": scale.name, "trials": trials, "figures": told}
@@ -116,8 +117,8 @@ def _planned(
     Returns:
         Those that were ever begun, and those that were begun on none of the data sets.
     """
-    known = identities(results)
-    data = sorted({str(identity["data"]) for identity in known.values()})
+    known = descriptions(results)
+    data = sorted({str(one.identity["data"]) for one in known.values()})
     wanted = [planned for which in data for planned in plan(which).trials if _has_figures(planned.trial)]
     begun = [planned for planned in wanted if planned.signature in known]
     alike = {(planned.trial.config, planned.trial.seed) for planned in begun}
@@ -125,7 +126,7 @@ def _planned(
 
 
 def _has_figures(trial: Trial) -> bool:
-    return type(trial.config).figures is not TrialConfig.figures
+    return bool(trial.config.figures)
 
 
 def _draw(finished: TrainedTrial, results: Path, samples: int, console: Console) -> list[Figure]:
@@ -138,7 +139,7 @@ def _draw(finished: TrainedTrial, results: Path, samples: int, console: Console)
         NothingToDraw: none can be drawn.
     """
     trial = finished.trial
-    folder = results / "figures" / trial.signature
+    folder = ResultsFolder(results).figures(trial.signature)
     kept: list[Figure] = []
 
     def noted(figures: Iterable[Figure]) -> Iterator[Figure]:
@@ -147,8 +148,8 @@ def _draw(finished: TrainedTrial, results: Path, samples: int, console: Console)
                 kept.append(figure)
             yield figure
 
-    with counting(console, f"Drawing {finished.name}") as progress:
-        figures = noted(trial.config.figures(finished, samples, progress))
+    with progress_bar(console, f"Drawing {finished.name}") as progress:
+        figures = noted(trial_figures(finished, samples, progress))
         told = _written(figures, folder, finished.stamp, console)
     about = {
         "signature": trial.signature,
@@ -177,9 +178,9 @@ def _draw_together(
     for config in dict.fromkeys(type(one.trial.config) for one in drawn):
         own = [one for one in drawn if type(one.trial.config) is config]
         if len(own) > 1:
-            with counting(console, f"Drawing {len(own)} {config.trainable}s together") as progress:
+            with progress_bar(console, f"Drawing {len(own)} {config.trainable}s together") as progress:
                 try:
-                    told += _written(config.together(own, progress), folder, stamp, console)
+                    told += _written(joint_figures(own, progress), folder, stamp, console)
                 except NothingToDraw as reason:
                     console.print(Text(str(reason), style="yellow"))
     return told

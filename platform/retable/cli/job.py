@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.text import Text
 
 from retable.cli.main import main as command_line
-from retable.cluster.jobs.transfer import ANSWER, carried
+from retable.cluster.jobs.transfer import ANSWER, pack
 from retable.io.console import open_console
 
 RAY_VERBS = frozenset({"plan", "run", "retry", "extend", "doctor"})
@@ -42,7 +42,7 @@ def main(words: Sequence[str]) -> int:
     if verb == "table":
         with tempfile.TemporaryDirectory() as folder:
             code = command_line(arguments=[*words, "--out", storage, "--export", folder])
-            for line in carried(Path(folder)):
+            for line in pack(Path(folder)):
                 console.out(line, highlight=False)
         return code
     return command_line(arguments=[*words, *_on_ray([verb]), "--out", storage])

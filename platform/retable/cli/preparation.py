@@ -8,7 +8,7 @@ from rich.text import Text
 
 from retable.cli.commands.request import ABSENT, Request
 from retable.data.datasets import locate
-from retable.io.console import counting
+from retable.io.console import progress_bar
 from retable.planning.plan import Plan
 from retable.report.results.numbers import counted
 
@@ -38,9 +38,9 @@ def prepare(request: Request, console: Console) -> tuple[Path, Plan[Any]]:
                 style="yellow",
             )
         )
-    with counting(console, f"Data set {request.scale.data}") as progress:
+    with progress_bar(console, f"Data set {request.scale.data}") as progress:
         root = locate(request.scale.data, request.data, progress)
-    with counting(console, "Looking at its files") as progress:
+    with progress_bar(console, "Looking at its files") as progress:
         catalog = scan(root, frames=1, progress=progress)  # each config has its own needs
     plan = request.plan(catalog.fingerprint, winners=False)
     notices: dict[str, None] = {}
@@ -55,7 +55,7 @@ def prepare(request: Request, console: Console) -> tuple[Path, Plan[Any]]:
         listed = "; ".join(dict.fromkeys(reasons.values()))
         console.print(Text(f"{counted(len(reasons), 'trial')} can't be trained: {listed}", style="yellow"))
     for config in dict.fromkeys(planned.trial.config for planned in (*plan.trials, *to_come)):
-        with counting(console, "Decoding its files") as progress:
+        with progress_bar(console, "Decoding its files") as progress:
             notices[config.prepare(root, progress)] = None
     for notice in filter(None, notices):
         console.print(Text(notice, style="yellow"))

@@ -15,11 +15,12 @@ from retable.cli.commands.request import Request, states_and_messages
 from retable.cli.commands.table import report
 from retable.cli.preparation import prepare
 from retable.cli.study_file import loaded_files
-from retable.evaluation.pretrained import Pretrained, bring, read_weights
+from retable.evaluation.pretrained import PretrainedConfig, place_weights, read_weights
 from retable.execution.retries import failure_class
 from retable.planning.plan import Plan, PlannedTrial
 from retable.report.plan.rows import row_tables
 from retable.report.results.numbers import counted
+from retable.store.formats.layout import ResultsFolder
 from retable.store.ledger import FINISHED, Ledger
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _execute(request: Request, plan: Plan[Any], root: Path, console: Console) ->
     request.results.mkdir(parents=True, exist_ok=True)
     live_view = LiveView(console)
     with (
-        Ledger(request.results / "ledger.db") as ledger,
+        Ledger(ResultsFolder(request.results).ledger) as ledger,
         TrackingObserver(request.results, plan, console) as tracking,
     ):
         storage = Storage.of(request.results)
@@ -138,8 +139,8 @@ def _load_pretrained(request: Request, execution: "Execution") -> None:
     for planned in execution.plan.trials:
         config = planned.trial.config
         waiting = execution.states[planned.signature] == "waiting"
-        if waiting and isinstance(config, Pretrained) and config.weights in files:
-            bring(files[config.weights], execution.folder(planned.signature))
+        if waiting and isinstance(config, PretrainedConfig) and config.weights in files:
+            place_weights(files[config.weights], execution.folder(planned.signature))
 
 
 @contextmanager
@@ -148,11 +149,14 @@ def _searching(request: Request, execution: "Execution", console: Console) -> It
     if not request.study.searches:
         yield
         return
-    from retable.search.controller import SearchController, alone
-    from retable.search.optuna import Storage
+    from retable.search.controller import SearchController, search_lock
+    from retable.search.optuna import OptunaStorage
 
-    url = request.storage or f"sqlite:///{request.results.resolve() / 'optuna.db'}"
-    with alone(request.results / "search" / request.study.name), closing(Storage(url)) as storage:
+    url = request.storage or f"sqlite:///{ResultsFolder(request.results.resolve()).optuna_database}"
+    with (
+        search_lock(ResultsFolder(request.results).search(request.study.name)),
+        closing(OptunaStorage(url)) as storage,
+    ):
         SearchController(
             execution,
             request.tunings(execution.plan.data),
@@ -170,7 +174,7 @@ def _runner(request: Request) -> "Callable[[Execution], None]":
         from retable.execution import local
 
         return local.run_plan
-    from retable.cluster.connect import pickle_by_value
+    from retable.cluster.connection.connect import pickle_by_value
     from retable.cluster.run import run_plan
 
     pickle_by_value(loaded_files())

@@ -1,4 +1,4 @@
-"""A finished classifier as the judge of generated clips or images: class logits for IS, features for FID."""
+"""Features of generated clips or images by a finished classifier: class logits for IS, features for the distances."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -14,11 +14,12 @@ from retable.evaluation.resize import Resize, Untouched
 from retable.metrics.protocol import Protocol as MetricName
 from retable.store.trained import trained
 from retable.trial.config import TrialConfig
+from retable.trial.learner import Score
 
 
 @runtime_checkable
 class ClassifierConfig(Protocol):
-    """What a trial's config offers if its network can judge clips or images.
+    """Config of a trial whose network can score clips or images.
 
     Attributes:
         data: the clips or images that it was trained on, or that its accuracy is taken on.
@@ -84,7 +85,7 @@ class FeatureExtractor:
             kind=config.trainable,
             frames=config.data.frames if isinstance(config.data, ClipSpec) else None,
             resize=config.resize,
-            accuracy=_accuracy(folder, trial.result["scores"]),
+            accuracy=_accuracy(folder, trial.result.scores),
             device=device,
         )
 
@@ -118,7 +119,7 @@ class FeatureExtractor:
             x: clips (N, C, T, H, W), or images (N, C, H, W).
 
         Raises:
-            ValueError: they are not what it judges, or clips of another length.
+            ValueError: they are not of the kind that it takes, or clips of another length.
         """
         frames = x.shape[2] if x.ndim == 5 else None
         if frames != self.frames:
@@ -132,11 +133,11 @@ def _kind(frames: int | None) -> str:
     return "images" if frames is None else f"clips of {frames} frames"
 
 
-def _accuracy(folder: Path, scores: Mapping[str, Mapping[str, float]]) -> float | None:
+def _accuracy(folder: Path, scores: Mapping[str, Score]) -> float | None:
     """The only accuracy among a result's scores; None if it has other scores only."""
-    found = [score["value"] for name, score in scores.items() if MetricName.parse(name).family == "accuracy"]
+    found = [score.value for name, score in scores.items() if MetricName.parse(name).family == "accuracy"]
     if len(found) > 1 or not scores:
         raise ValueError(
-            f"{folder / 'result.json'} must hold one accuracy of the classifier, but its scores are {list(scores)}"
+            f"the result in {folder} must hold one accuracy of the classifier, but its scores are {list(scores)}"
         )
     return found[0] if found else None

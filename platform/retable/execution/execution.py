@@ -1,24 +1,27 @@
-"""One run of a plan: hands out attempts, keeps their leases, records what became of them.
+"""One run of a plan: it begins attempts, renews their leases, and records their ends.
 
-The local runner and the Ray runner both draw from it, so what is trained, and what is never trained again, is
-decided in one place from the ledger and the trials' folders.
+The local runner and the Ray runner both take their attempts from it, so one place decides, from the ledger and the
+trials' folders, which trials are trained and which are never trained again.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from retable.environment.provenance import provenance
-from retable.execution import extension
+from retable.execution.attempt_folder import prepare_folder
+from retable.execution.observers import Observer, Proposer
 from retable.execution.progress import TrialProgress
+from retable.execution.results import found_result
 from retable.execution.retries import Cause, Retries, split_for
-from retable.io.files import read_json, write_json
 from retable.io.periodic import periodic
 from retable.planning.plan import Plan, PlannedTrial
-from retable.store import checkpoint
 from retable.store.assignment import Assignment
+from retable.store.formats.layout import ResultsFolder
+from retable.store.formats.result import ConflictingResults, TrialResult
 from retable.store.ledger import FINISHED, AlreadyDone, Attempt, Fenced, LeaseHeld, Ledger
 from retable.store.records import End
 
@@ -28,30 +31,7 @@ if TYPE_CHECKING:
 RENEW_SECONDS = 10.0
 LOOK_SECONDS = 1.0
 
-
-class Observer(Protocol):
-    """Who wants to know: the progress board, the tracker's shipper."""
-
-    def began(self, planned: PlannedTrial, assignment: Assignment) -> None: ...
-
-    def ended(self, planned: PlannedTrial, state: str, message: str) -> None: ...
-
-
-class Proposer(Protocol):
-    """Who adds trials to an execution while it runs, and may end some early: a search."""
-
-    @property
-    def open(self) -> bool:
-        """Whether there may be more trials, now or later."""
-        ...
-
-    def propose(self) -> Sequence[PlannedTrial]:
-        """More trials, each after those that it requires; none if there are none now."""
-        ...
-
-    def look(self, signature: str) -> None:
-        """A trial has written something, or has ended."""
-        ...
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -61,16 +41,16 @@ class Execution:
     Attributes:
         results: folder of the ledger, the trials and the tables.
         data: root of the data set.
-        observers: told of each attempt's begin and end, in this process.
-        retries: what of the failed trials is begun again.
-        settled: states in which the ledger's trials are not handed out; add ``pruned`` where a search decides.
+        observers: called at each attempt's beginning and end, in this process.
+        retries: rules for failed trials.
+        settled: states in which the ledger's trials are not begun; add ``pruned`` where a search decides.
         states: signature -> waiting, running, done, collapsed, failed, stopped, pruned, held (by another process), or
             blocked (a required trial did not finish).
-        messages: signature -> why a trial is failed, held or blocked.
-        hours: what a worker's hours are called; its runner knows whether a worker is a GPU.
-        proposer: asked for more trials once none is waiting.
-        storage: what `results` is a copy of, where nodes share no file system.
-        notice: what holds its runner up now, such as ``waiting for a node: needs 2 CPUs, 1 there``; for people.
+        messages: signature -> the reason why a trial is failed, held or blocked.
+        hours: name of a worker's hours; the runner knows whether a worker is a GPU.
+        proposer: source of more trials once none is waiting.
+        storage: the place that `results` is a copy of, where nodes share no file system.
+        notice: the obstacle that holds the runner up now, such as ``waiting for a node: needs 2 CPUs, 1 there``; for people.
     """
 
     plan: Plan[Any]
@@ -117,7 +97,7 @@ class Execution:
 
     def folder(self, signature: str) -> Path:
         """The trial's folder."""
-        return self.results / "trials" / signature
+        return ResultsFolder(self.results).trial(signature).path
 
     def next(self) -> PlannedTrial | None:
         """A waiting trial whose requirements are finished; None if there is none now."""
@@ -152,7 +132,7 @@ class Execution:
         return not self.stopping and (more or "waiting" in self.states.values())
 
     def split(self, planned: PlannedTrial, workers: int) -> int | None:
-        """Parts that a worker group of that size has to cut the trial's micro-batches into for its memory; None if it can't."""
+        """Parts that a worker group of that size cuts the trial's micro-batches into to fit its memory; None if it can't."""
         config = planned.trial.config
         asked = "out_of_memory" in self.retries.asked and planned.signature not in self._first
         record = self.ledger.trial(planned.signature)
@@ -163,7 +143,7 @@ class Execution:
         planned: PlannedTrial,
         reason: str = "it ran out of memory and its micro-batch can't be cut any further",
     ) -> None:
-        """Give up on a trial in this run: no worker group can train it."""
+        """Give up a trial in this run: no worker group can train it."""
         self._give_up(planned, "failed", reason)
 
     @property
@@ -175,7 +155,7 @@ class Execution:
         """Take the trial's lease for a worker group of that size and prepare its folder; None if another process holds it.
 
         Args:
-            where: the worker group's workers are, for people.
+            where: nodes of the worker group, for people.
         """
         signature = planned.signature
         split = self.split(planned, workers)
@@ -190,23 +170,14 @@ class Execution:
         except LeaseHeld as held:
             self._give_up(planned, "held", str(held))
             return None
-        folder = self.folder(signature)
-        start = self._start(planned)
-        if start is not None:
-            extension.carry_metrics(start, folder.parent, planned.trial)
-        checkpoint.fence(folder, attempt.number)
-        if start is not None:
-            extension.carry(start, folder.parent, planned.trial, attempt.number)
-        write_json(
-            folder / "config.json",
-            {
-                "signature": signature,
-                "name": planned.name,
-                "commit": self._commit,
-                "scale": self.plan.scale.name,
-                "source": self.plan.scale.data,
-                **planned.trial.identity,
-            },
+        prepare_folder(
+            self.results,
+            planned,
+            attempt.number,
+            self.ledger,
+            commit=self._commit,
+            scale=self.plan.scale.name,
+            source=self.plan.scale.data,
         )
         self._attempts[signature] = attempt
         self._first.setdefault(signature, attempt.number)
@@ -217,7 +188,7 @@ class Execution:
         return assignment
 
     def assignment(self, signature: str, attempt: int) -> Assignment:
-        """What the workers of an attempt need to know."""
+        """The assignment of an attempt to its workers."""
         planned = self._planned[signature]
         required = {needed: self.folder(needed) for needed in planned.requires}
         labels = {"study": self.plan.study.name, "scale": self.plan.scale.name, "cell": planned.cell}
@@ -232,18 +203,18 @@ class Execution:
         )
 
     def gather(self, signature: str) -> None:
-        """See what an attempt left: where nodes have folders of their own, it is brought here."""
+        """Copy an attempt's files to this host, where nodes have folders of their own."""
         if self.storage is not None:
             self.storage.gather(signature)
 
     def end(
         self, assignment: Assignment, state: str | None, message: str = "", cause: Cause = "code"
     ) -> None:
-        """Record what became of an attempt; one that failed may be handed out again.
+        """Record the end of an attempt; a trial that failed may be begun again.
 
         Args:
-            state: what the loop returned; None if the attempt ended without saying (lost, killed, failed).
-            message: why, for a failure: a traceback where there is one.
+            state: returned by the loop; None if the attempt ended without a word (lost, killed, failed).
+            message: the reason of a failure: a traceback where there is one.
             cause: the failure's class.
         """
         signature = assignment.trial.signature
@@ -252,7 +223,7 @@ class Execution:
         assignment.stop_request.unlink(missing_ok=True)
         result = self._result(signature)
         if result is not None:
-            state, message = result["state"], ""
+            state, message = result.state, ""
         elif pruned is not None:
             state, message = "pruned", pruned
         elif state is None or state in FINISHED:
@@ -262,7 +233,8 @@ class Execution:
         why = cause if state == "failed" or cause == "preempted" else None
         try:
             self.ledger.progress(attempt, self._iteration(signature))
-            self.ledger.finish(attempt, cast(End, state), result=result, cause=why, message=message)
+            copy = None if result is None else result.to_json()
+            self.ledger.finish(attempt, cast(End, state), result=copy, cause=why, message=message)
         except Fenced as fenced:
             state, message, why = "held", str(fenced), None
         self.states[signature] = state
@@ -276,12 +248,12 @@ class Execution:
         self.reported(signature)
 
     def reported(self, signature: str) -> None:
-        """A running trial has written something."""
+        """Pass on that a running trial has written something."""
         if self.proposer is not None:
             self.proposer.look(signature)
 
     def request_stop(self) -> None:
-        """Ask every running attempt to save and return, and hand out no more."""
+        """Ask every running attempt to save and return, and begin no more."""
         self.stopping = True
         for signature, attempt in list(self._attempts.items()):
             self.assignment(signature, attempt.number).stop_request.touch()
@@ -293,7 +265,7 @@ class Execution:
         trial that is not running any more, and one that comes to its end before it sees the request is done.
 
         Args:
-            reason: why, such as ``median rule at iteration 400``; the record's message.
+            reason: such as ``median rule at iteration 400``; the record's message.
 
         Raises:
             Fenced: the attempt was replaced by another process's.
@@ -308,7 +280,7 @@ class Execution:
         """Ask a running attempt to save and return, so that the trial goes on elsewhere.
 
         Args:
-            reason: why, such as ``node 10.0.0.2 is taken away``.
+            reason: such as ``node 10.0.0.2 is taken away``.
         """
         attempt = self._attempts.get(signature)
         if attempt is not None and signature not in self._moved:
@@ -321,7 +293,7 @@ class Execution:
 
         def renew() -> None:
             for signature, attempt in list(self._attempts.items()):
-                with suppress(Fenced):  # `end` will find it so and say it
+                with suppress(Fenced):  # `end` finds the same and records it
                     self.ledger.progress(attempt, self._iteration(signature))
 
         with periodic(renew, RENEW_SECONDS, "leases"):
@@ -329,7 +301,7 @@ class Execution:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Look after the running trials for the proposer while the body runs, from a thread."""
+        """Call the proposer for each running trial, every second while the body runs, from a thread."""
 
         def look() -> None:
             for signature in self.running:
@@ -342,16 +314,8 @@ class Execution:
         every = self._planned[signature].trial.config.snapshot_every
         return self.retries.try_again(self.ledger.trial(signature), self._first[signature], every)
 
-    def _start(self, planned: PlannedTrial) -> extension.Start | None:
-        """Where a shorter training of the trial left off, if the trial has no checkpoint of its own yet."""
-        folder = self.folder(planned.signature)
-        if next(checkpoint.sound(folder, planned.signature), None) is not None:
-            return None
-        start = extension.start_of(planned.trial, self.ledger.trials(), folder.parent)
-        return None if isinstance(start, str) else start
-
     def _iteration(self, signature: str) -> int:
-        """How far a trial is by its outbox."""
+        """The last iteration in the trial's metrics log."""
         following = self._following.setdefault(signature, TrialProgress(self.folder(signature), 0))
         following.refresh()
         return following.iteration
@@ -372,7 +336,7 @@ class Execution:
             observer.ended(planned, state, message)
 
     def _adopt(self, signature: str) -> None:
-        """A result without its ledger entry (a crash between the two, or a lost ledger) is entered now."""
+        """Record a result without its ledger entry (a crash between the two, or a lost ledger)."""
         result = self._result(signature)
         if result is None or self.ledger.trial(signature).state in FINISHED:
             return
@@ -380,16 +344,12 @@ class Execution:
             attempt = self.ledger.begin(signature)
         except LeaseHeld:
             return
-        self.ledger.finish(attempt, result["state"], result=result, cause=None, message="found in its folder")
+        self.ledger.finish(attempt, result.state, result=result.to_json(), message="found in its folder")
 
-    def _result(self, signature: str) -> dict[str, Any] | None:
-        path = self.folder(signature) / "result.json"
-        if not path.exists():
+    def _result(self, signature: str) -> TrialResult | None:
+        """The trial's result; None if there is none, or none that is sound."""
+        try:
+            return found_result(ResultsFolder(self.results).trial(signature), self.ledger.trial(signature))
+        except ConflictingResults as error:  # the report refuses its cell; the study goes on
+            log.warning("%s", error)
             return None
-        result = read_json(path)
-        if result.get("signature") != signature:
-            raise ValueError(
-                f"{path} is the result of trial {result.get('signature')}, expected {signature}; "
-                "move the folder away and run again"
-            )
-        return result

@@ -1,4 +1,4 @@
-"""A longer training goes on from a shorter one of the same trial where the two are the same until there."""
+"""Extension of a trained trial: a longer training continues a shorter one where both are the same up to there."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,13 +9,14 @@ from typing import Any
 from retable.io.files import write_json
 from retable.planning.plan import Plan
 from retable.store import checkpoint, metrics_log
+from retable.store.formats.layout import TrialFolder
 from retable.store.records import FINISHED, TrialRecord
 from retable.trial.trial import Trial
 
 
 @dataclass(frozen=True)
 class Start:
-    """Where a longer training begins.
+    """The start of a longer training.
 
     Attributes:
         shorter: signature of the trial that it continues.
@@ -29,14 +30,14 @@ class Start:
 
 
 def start_of(trial: Trial, records: Iterable[TrialRecord], trials: Path) -> Start | str:
-    """The furthest checkpoint of a shorter training that the trial itself would have come by, to the bit.
+    """The latest checkpoint of a shorter training that the trial itself would have reached, to the bit.
 
     Args:
-        records: what the ledger has; trials that some process is training are let be.
+        records: the ledger's trials; those that some process is training are left alone.
         trials: folder of the trials' folders.
 
     Returns:
-        The start, or why there is none; empty where nothing shorter was trained.
+        The start, or the reason why there is none; empty where nothing shorter was trained.
     """
     known = [record for record in _shorter(trial, records) if (trials / record.signature).is_dir()]
     if known and (bound := trial.config.bound_to_iterations()):
@@ -55,23 +56,23 @@ def start_of(trial: Trial, records: Iterable[TrialRecord], trials: Path) -> Star
 
 
 def carry(start: Start, trials: Path, trial: Trial, attempt: int) -> None:
-    """Give the trial's folder what it begins with: the metrics so far, and the checkpoints under its own signature.
+    """Copy the start's checkpoints into the trial's folder, under the trial's own signature.
 
-    Calling it twice changes nothing. The fence has to be put up after `carry_metrics` and before this.
+    Calling it twice changes nothing. The fence has to be set after `carry_metrics` and before this.
     """
     folder = trials / trial.signature
     for source in start.checkpoints:
         checkpoint.adopt(source, folder, signature=trial.signature, attempt=attempt)
-    write_json(folder / "continues.json", {"signature": start.shorter, "iteration": start.iteration})
+    write_json(TrialFolder(folder).continues, {"signature": start.shorter, "iteration": start.iteration})
 
 
 def carry_metrics(start: Start, trials: Path, trial: Trial) -> None:
-    """Give the trial's folder the shorter training's metrics up to its start, as those of an attempt 0."""
+    """Copy the shorter training's metrics up to the start into the trial's folder, as those of an attempt 0."""
     metrics_log.inherit(trials / start.shorter, trials / trial.signature, until=start.iteration)
 
 
 def why_restarted(plan: Plan[Any], records: Iterable[TrialRecord], trials: Path) -> dict[str, str]:
-    """The trials that would be trained from the start although they were trained shorter, or longer: name -> why."""
+    """Trials that would be trained from the start although they were trained shorter, or longer: name -> reason."""
     known = {record.signature: record for record in records}
     reasons = {}
     for planned in plan.trials:
@@ -84,7 +85,7 @@ def why_restarted(plan: Plan[Any], records: Iterable[TrialRecord], trials: Path)
 
 
 def _trained_longer(trial: Trial, records: Iterable[TrialRecord]) -> str:
-    """What to say of a trial that was trained to its end for more iterations than this; empty if it was not."""
+    """The reason for a trial that was trained to its end for more iterations than this; empty if it was not."""
     own = trial.config.iterations
     longer = [n for n, record in _of_other_lengths(trial, records) if n > own and record.state in FINISHED]
     return f"it was trained for {min(longer)} iterations already" if longer else ""
@@ -97,7 +98,7 @@ def _shorter(trial: Trial, records: Iterable[TrialRecord]) -> list[TrialRecord]:
 
 
 def _of_other_lengths(trial: Trial, records: Iterable[TrialRecord]) -> Iterator[tuple[int, TrialRecord]]:
-    """Trials that differ from this one by nothing but their iterations, with these; itself among them."""
+    """Trials that differ from this one by nothing but their iterations, with their iterations; itself among them."""
     wanted, _ = _without_iterations(json.loads(json.dumps(trial.identity)))
     for record in records:
         rest, iterations = _without_iterations(record.identity)
@@ -114,7 +115,7 @@ def _without_iterations(identity: Mapping[str, Any]) -> tuple[dict[str, Any], in
 def _with_best(
     found: checkpoint.Checkpoint, trial: Trial, folder: Path
 ) -> tuple[checkpoint.Checkpoint, ...] | None:
-    """The checkpoint and the best one so far; None if a training that goes on would not have come by them.
+    """The checkpoint and the best one so far; None if a longer training would not have reached them.
 
     The last snapshot of a training is out of turn where its length is no multiple of `snapshot_every`. And when it
     became the best one, the best before it may have been removed.

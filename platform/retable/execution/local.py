@@ -1,4 +1,4 @@
-"""The same plan in this process: no Ray, no worker group. For the debugger, the tests and the tutorial."""
+"""The local runner: the plan in this process, without Ray. For the debugger, the tests and the tutorial."""
 
 import traceback
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import torch
 from retable.execution.execution import Execution
 from retable.execution.retries import cause_of
 from retable.execution.signals import stopped_by_signals
-from retable.store.mirror import attended
+from retable.store.working_copy import working_copy
 from retable.training import loop
 from retable.training.run import AssignedRun
 
@@ -21,12 +21,12 @@ class LocalRun(AssignedRun):
     execution: Execution
 
     def report(self, iteration: int, metrics: Mapping[str, float]) -> None:
-        """The execution looks at once: what it decides does not depend on when."""
+        """Tell the execution at once, so that a search decides at the same iterations in every run."""
         self.execution.reported(self.assignment.trial.signature)
 
 
 def run_plan(execution: Execution) -> None:
-    """Train what is missing, one trial after the other, on one worker. Ctrl-C does what `retable.execution.signals` says."""
+    """Train the missing trials, one after the other, on one worker. Ctrl-C works as in `retable.execution.signals`."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with execution.leases_kept(), stopped_by_signals(execution):
         while (planned := execution.next()) is not None:
@@ -34,7 +34,7 @@ def run_plan(execution: Execution) -> None:
             if assignment is None:
                 continue
             try:
-                with attended(assignment, 0) as (here, mirror):
+                with working_copy(assignment, 0) as (here, mirror):
                     run = LocalRun(here, 0, 1, device, execution, mirror=mirror)
                     state = loop.train(here.trial, run, split=here.split)
             except KeyboardInterrupt:

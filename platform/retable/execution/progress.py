@@ -1,4 +1,4 @@
-"""How far a trial is, as its outbox tells while it is written."""
+"""Progress of a running trial, from its metrics log while it is written."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,15 +11,15 @@ from retable.trial.partitions import PartitionedConfig
 
 @dataclass
 class TrialProgress:
-    """A trial that is followed through its outbox; `refresh` reads what is new.
+    """Iteration, speed and scores of a running trial; `refresh` reads the new lines of its metrics log.
 
     Attributes:
         folder: the trial's folder.
-        attempt: the attempt that runs now; what earlier ones wrote is where it started.
+        attempt: the attempt that runs now; it started where earlier ones ended.
         iteration: the last one that was written.
         started_at: the last one of earlier attempts.
         began: whether the attempt itself has written anything.
-        speed: iterations per second, when it last said.
+        speed: the last logged iterations per second.
         scores: the last evaluation's, by metric family.
     """
 
@@ -33,7 +33,7 @@ class TrialProgress:
     _position: metrics_log.Position | None = None
 
     def refresh(self) -> None:
-        """Read what was written since the last time."""
+        """Read the lines that were written since the last call."""
         points, self._position = metrics_log.read(self.folder, self._position)
         for point in points:
             self.iteration = max(self.iteration, point.iteration)
@@ -54,7 +54,7 @@ class TrialProgress:
         return self.iteration - self.started_at
 
     def words(self, config: TrialConfig) -> str:
-        """Where it is on its way, and what it scored last.
+        """The trial's phase, speed and last scores, in words.
 
         Args:
             config: the trial's.

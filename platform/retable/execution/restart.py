@@ -1,22 +1,20 @@
-"""A finished trial is trained from its start again, on request: its weights are gone, and others are to learn from them."""
+"""Restart of a finished trial on request: its weights are gone, and others are to learn from them."""
 
 import os
 from pathlib import Path
 
 from retable.io.files import make_folder
+from retable.store.formats.layout import ResultsFolder
 from retable.store.ledger import Ledger
-
-SET_ASIDE = "set-aside"
-"""Subfolder of the results with what such trials had left."""
 
 
 def restart(results: Path, ledger: Ledger, signature: str) -> Path:
-    """Make a finished trial one that the next run begins, and set its folder aside.
+    """Reopen a finished trial for the next run, and move its folder aside.
 
     A crash between the two leaves the result in its place, from which the ledger takes it again: then nothing has changed.
 
     Returns:
-        Where its folder is now; it may be deleted.
+        The new place of its folder; it may be deleted.
 
     Raises:
         ValueError: it is not finished, or trials are being trained from these results, maybe with its weights.
@@ -27,7 +25,8 @@ def restart(results: Path, ledger: Ledger, signature: str) -> Path:
         )
     attempt = len(ledger.attempts(signature))
     ledger.reopen(signature, "begun anew on request")
-    folder, aside = results / "trials" / signature, results / SET_ASIDE / f"{signature}-{attempt}"
+    folder = ResultsFolder(results).trial(signature).path
+    aside = ResultsFolder(results).set_aside(signature, attempt)
     if folder.exists():
         make_folder(aside.parent)
         os.rename(folder, aside)

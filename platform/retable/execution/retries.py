@@ -1,4 +1,4 @@
-"""Why an attempt failed, and what follows from it: which failed trials are begun again, and how."""
+"""Causes of failures, and the rules for retries: which failed trials are begun again, and how."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ Cause = Literal["out_of_memory", "lost", "preempted", "disk", "data", "code"]
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
-"""What torch's allocators, cuDNN and cuBLAS say in a RuntimeError."""
+"""Text of a RuntimeError of torch's allocators, cuDNN and cuBLAS."""
 
 
 def cause_of(error: BaseException) -> Cause:
-    """The class of an error that ended an attempt, from it or from what it was raised from."""
+    """The class of an error that ended an attempt, from the error or its causes."""
     for one in _chain(error):
         if isinstance(one, MemoryError):
             return "out_of_memory"
@@ -48,14 +48,14 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 @dataclass(frozen=True, kw_only=True)
 class Retries:
-    """What of a failed trial is begun again. Machine settings: they never change a trial's identity.
+    """Rules for failed trials. Machine settings: they never change a trial's identity.
 
     A trial that collapsed is finished, and is never among these.
 
     Attributes:
-        out_of_memory: how often a trial's micro-batch is halved.
-        lost: how often, in one run, a trial is begun again whose workers were lost, without having reached another
-            snapshot in between. The next run may do so as often.
+        out_of_memory: most times that a trial's micro-batch is halved.
+        lost: most times, in one run, that a trial is begun again after its workers were lost, without having reached
+            another snapshot in between. The next run counts from 0.
         preempted: the same for nodes that were taken away with notice.
         asked: classes whose failed trials this run begins again, as they were declared.
     """
@@ -109,7 +109,7 @@ def split_for(record: TrialRecord, micro_batch: int, workers: int, *, afresh: bo
         record: the trial; the attempts since the last that took its micro-batches whole count.
         micro_batch: samples, over all workers.
         workers: of the next attempt.
-        afresh: whether it is to be tried whole again, whatever did not fit before.
+        afresh: whether to try whole micro-batches again, although they did not fit before.
 
     Returns:
         The smallest number of parts; None if one sample a worker was too much already, or they can't be shared out.
@@ -133,7 +133,7 @@ def failure_class(attempt: Attempt) -> Cause | None:
 
 
 def _fruitless(attempts: Sequence[Attempt], snapshot_every: int) -> Sequence[Attempt]:
-    """The last of them that led to no snapshot beyond those before, and the one that reached that."""
+    """The last attempts, from the one that reached the latest snapshot on."""
     most = first = 0
     for at, attempt in enumerate(attempts):
         if attempt.iteration // snapshot_every > most:
@@ -142,6 +142,6 @@ def _fruitless(attempts: Sequence[Attempt], snapshot_every: int) -> Sequence[Att
 
 
 def _out_of_memory(attempts: Sequence[Attempt]) -> list[Attempt]:
-    """Those that ran out of memory since the last one that took its micro-batches whole, which is included."""
+    """Attempts that ran out of memory since the last one with whole micro-batches, which is included."""
     whole = max((at for at, attempt in enumerate(attempts) if attempt.split == 1), default=0)
     return [attempt for attempt in attempts[whole:] if failure_class(attempt) == "out_of_memory"]

@@ -1,4 +1,4 @@
-"""What Ctrl-C does to a run: the first asks what is training to save and return, the second ends it at once."""
+"""Signal handling of a run: the first Ctrl-C saves and stops, the second ends at once."""
 
 import signal
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from retable.execution.execution import Execution
 
 @contextmanager
 def stopped_by_signals(execution: Execution) -> Iterator[None]:
-    """A block, in the main thread, in which SIGINT and SIGTERM stop the execution.
+    """Let SIGINT and SIGTERM stop the execution while the body runs, in the main thread.
 
     Raises:
         KeyboardInterrupt: the second of them.

@@ -1,4 +1,4 @@
-"""A folder of results that is a copy of a place under a URL: the driver's side of `retable.store.mirror`.
+"""Synchronisation of a folder of results with a URL: the driver's side of `retable.store.mirror`.
 
 The ledger stays a file of the driver's own host, and is copied to the URL whenever an attempt begins or ends, so that a
 head that is gone takes nothing with it. One driver at a time: nothing under a URL can be locked.
@@ -17,12 +17,11 @@ from retable.io.object_store import ObjectStore
 from retable.io.periodic import periodic
 from retable.planning.plan import PlannedTrial
 from retable.store.assignment import Assignment
+from retable.store.formats.layout import LEDGER, TRACKING_ID, TRIALS, ResultsFolder
 from retable.store.ledger import Ledger
-from retable.store.mirror import Mirror, local_results
+from retable.store.mirror import Mirror
+from retable.store.working_copy import local_results
 
-MARK = ".storage-url"
-LEDGER = "ledger.db"
-TRACKING_ID = ".tracking-id"
 SEEN = ".ledger-seen"
 LOCK = ".driver.lock"
 FOLLOW_SECONDS = 5.0
@@ -38,7 +37,7 @@ def results_folder(url: str) -> Path:
     """
     ObjectStore(url)
     folder = local_results(url)
-    write_text(folder / MARK, url.rstrip("/") + "\n")
+    write_text(ResultsFolder(folder).storage_url, url.rstrip("/") + "\n")
     return folder
 
 
@@ -51,6 +50,7 @@ class Storage:
 
     def __init__(self, url: str, results: Path) -> None:
         self.url, self.results = url, results
+        self.folder = ResultsFolder(results)
         self.object_store = ObjectStore(url)
         self._mirrors: dict[str, Mirror] = {}
         self._running: dict[str, int] = {}
@@ -61,7 +61,7 @@ class Storage:
     def of(results: Path) -> "Storage | None":
         """The storage that a folder of results is a copy of; None for a folder that is the results themselves."""
         try:
-            url = (results / MARK).read_text(encoding="utf-8").strip()
+            url = ResultsFolder(results).storage_url.read_text(encoding="utf-8").strip()
         except FileNotFoundError:
             return None
         return Storage(url, results.resolve())
@@ -69,11 +69,11 @@ class Storage:
     def mirror(self, signature: str) -> Mirror:
         """The mirror of a trial on this host."""
         return self._mirrors.setdefault(
-            signature, Mirror(self.object_store, self.results / "trials" / signature)
+            signature, Mirror(self.object_store, self.folder.trial(signature).path)
         )
 
     def refresh(self, *, checkpoints: bool = False) -> None:
-        """Bring what is under the URL to this host: the ledger, unless a driver here works with it, and all trials.
+        """Copy the results under the URL to this host: the ledger, unless a driver here works with it, and all trials.
 
         Args:
             checkpoints: the models too, for figures and longer training.
@@ -83,11 +83,11 @@ class Storage:
         """
         with suppress(BlockingIOError), self._alone():
             self._take_ledger()
-        if not (self.results / TRACKING_ID).exists() and self.object_store.size(TRACKING_ID) is not None:
-            with replacing(self.results / TRACKING_ID) as temporary:
+        if not self.folder.tracking_id.exists() and self.object_store.size(TRACKING_ID) is not None:
+            with replacing(self.folder.tracking_id) as temporary:
                 self.object_store.download(TRACKING_ID, temporary)
         names: dict[str, dict[str, int]] = {}
-        for name, size in self.object_store.sizes("trials").items():
+        for name, size in self.object_store.sizes(TRIALS).items():
             _, signature, rest = name.split("/", 2)
             names.setdefault(signature, {})[rest] = size
         for signature, there in sorted(names.items()):
@@ -97,7 +97,7 @@ class Storage:
 
     @contextmanager
     def driving(self, ledger: Ledger) -> Iterator[None]:
-        """For as long as a driver runs: its ledger is kept under the URL, and running attempts are followed.
+        """Copy a driver's ledger to the URL, and follow its running attempts, while the body runs.
 
         Raises:
             BlockingIOError: another driver on this host has these results.
@@ -114,18 +114,18 @@ class Storage:
                 self._ledger = None
 
     def began(self, planned: PlannedTrial, assignment: Assignment) -> None:
-        """The attempt's fence and folder are under the URL before its workers start."""
+        """Copy the attempt's fence and folder to the URL before its workers start."""
         signature = assignment.trial.signature
         self._save()
         self.mirror(signature).publish()
         self._running[signature] = assignment.attempt
 
     def gather(self, signature: str) -> None:
-        """An attempt has ended: what it left comes here."""
+        """Copy the files of an attempt that has ended to this host."""
         self.mirror(signature).collect()
 
     def ended(self, planned: PlannedTrial, state: str, message: str) -> None:
-        """The ledger has it."""
+        """Copy the ledger, which has the attempt's end."""
         attempt = self._running.pop(planned.signature, None)
         if attempt is not None:
             self.mirror(planned.signature).retract_stop(attempt)
@@ -146,21 +146,21 @@ class Storage:
             self._ledger.copy(copy)
             self.object_store.upload(copy, LEDGER)
             write_text(self.results / SEEN, _digest(copy))
-        if (self.results / TRACKING_ID).exists() and self.object_store.size(TRACKING_ID) is None:
-            self.object_store.upload(self.results / TRACKING_ID, TRACKING_ID)
+        if self.folder.tracking_id.exists() and self.object_store.size(TRACKING_ID) is None:
+            self.object_store.upload(self.folder.tracking_id, TRACKING_ID)
 
     def _take_ledger(self) -> None:
-        """Bring the ledger, if another host has changed it since this one saw it."""
+        """Copy the ledger to this host, if another host has changed it since this one saw it."""
         if self.object_store.size(LEDGER) is None:
             return
         with replacing(self.results / f"{LEDGER}.copy") as copy:
             self.object_store.download(LEDGER, copy)
             digest = _digest(copy)
-            if (self.results / LEDGER).exists() and _read(self.results / SEEN) == digest:
+            if self.folder.ledger.exists() and _read(self.results / SEEN) == digest:
                 return
             for beside in ("-wal", "-shm"):
                 (self.results / f"{LEDGER}{beside}").unlink(missing_ok=True)
-            write_bytes(self.results / LEDGER, copy.read_bytes())
+            write_bytes(self.folder.ledger, copy.read_bytes())
             write_text(self.results / SEEN, digest)
 
     def _alone(self) -> AbstractContextManager[None]:

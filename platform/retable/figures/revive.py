@@ -1,4 +1,4 @@
-"""A trial from what its folder says of it: the config's class is looked up, its fields are filled in, the hash decides."""
+"""Rebuilds a trial from its stored identity: the config's class is looked up, its fields are filled in, the hash decides."""
 
 import importlib
 import importlib.util
@@ -12,26 +12,29 @@ from retable.trial.config import TrialConfig
 from retable.trial.trial import Trial
 
 FAMILIES = "trainables"
-"""The package whose families may be revived: no name in a file says what is imported."""
+"""The package whose configs are looked up: no name in a stored file decides what is imported."""
+
+CONFIGS = ("config", "pretrained")
+"""Names of the modules of a family that hold its configs."""
 
 T = TypeVar("T")
 
 
 def known_configs() -> list[type[TrialConfig]]:
-    """The config classes of all installed model families, ``trainables/<family>/config.py``. Imports no torch."""
+    """The config classes of all installed model families: those of each module ``config`` or ``pretrained`` in them. No torch."""
     found = importlib.util.find_spec(FAMILIES)
-    for family in pkgutil.iter_modules(found.submodule_search_locations if found else None, f"{FAMILIES}."):
-        if family.ispkg and importlib.util.find_spec(f"{family.name}.config"):
-            importlib.import_module(f"{family.name}.config")
+    for module in pkgutil.walk_packages(found.submodule_search_locations if found else None, f"{FAMILIES}."):
+        if module.name.rpartition(".")[2] in CONFIGS:
+            importlib.import_module(module.name)
     return list(_subclasses(TrialConfig))
 
 
 def revived(identity: Mapping[str, object], signature: str) -> Trial:
-    """The trial of that identity.
+    """Return the trial of an identity.
 
     Args:
-        identity: what `Trial.identity` was when the trial was trained, read from JSON.
-        signature: what it was hashed to.
+        identity: `Trial.identity` as it was stored when the trial was trained, read from JSON.
+        signature: its hash.
 
     Raises:
         ValueError: no known config has this identity; another version of a family trained it.

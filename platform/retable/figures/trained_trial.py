@@ -1,5 +1,6 @@
-"""Finished trials, found by what their folders say."""
+"""Finished trials in a folder of results, opened for drawing."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,28 +11,32 @@ import torch
 from retable.data.datasets import here
 from retable.data.scan.catalog import scan
 from retable.figures.revive import revived
-from retable.io.files import read_json
+from retable.io.sealed import DamagedFile
 from retable.store import checkpoint
+from retable.store.formats.description import TrialDescription
+from retable.store.formats.layout import ResultsFolder
 from retable.store.trained import Trained, trained
 from retable.trial.trial import Trial
 
+log = logging.getLogger(__name__)
+
 
 class NothingToDraw(ValueError):
-    """A trial that is not there, not finished, or ended without weights, or whose data set is not here."""
+    """A trial can't be drawn: it is missing, not finished or without weights, or its data set is not on this machine."""
 
 
 @dataclass(frozen=True)
 class TrainedTrial:
-    """A finished trial's best snapshot.
+    """A finished trial at its best snapshot.
 
     Attributes:
-        name: what the trial is called beside others.
-        folder: the trial's folder.
-        trained: its result and the snapshot.
+        name: of the trial beside others.
+        folder: of the trial.
+        trained: result and snapshot.
         device: where to draw.
-        scale: at which it was trained; empty where its folder does not say.
-        source: name of its data set; empty where its folder does not say.
-        given: where the user says that the data set is.
+        scale: of the training; empty if the folder does not say.
+        source: name of the data set; empty if the folder does not say.
+        given: path of the data set, from the user.
     """
 
     trial: Trial
@@ -44,17 +49,27 @@ class TrainedTrial:
     given: Path | None = None
 
     @property
+    def trained_on(self) -> str:
+        """Workers and device of its training, such as ``2 × Tesla V100-SXM2-32GB``."""
+        return f"{self.trained.result.workers} × {self.trained.result.device}"
+
+    @property
+    def train_seconds(self) -> float:
+        """Wall seconds of its training."""
+        return self.trained.result.train_seconds
+
+    @property
     def iteration(self) -> int:
-        """Of the snapshot."""
+        """Iteration of the snapshot."""
         return self.trained.snapshot.iteration
 
     @property
     def weights(self) -> str:
-        """SHA-256 (hex) of the tensors that were saved with it."""
+        """SHA-256 (hex) of the snapshot's tensors."""
         return self.trained.snapshot.hashes[checkpoint.TENSORS]
 
     def state(self) -> Mapping[str, Any]:
-        """What the learner's `state` was, on the CPU.
+        """The learner's state at the snapshot, on the CPU.
 
         Raises:
             retable.store.checkpoint.Corrupt: the files have changed since they were found whole.
@@ -63,7 +78,7 @@ class TrainedTrial:
 
     @property
     def stamp(self) -> str:
-        """What a picture of it has to say."""
+        """Text for pictures: scale, iteration and signature."""
         scale = f"{self.scale} scale, " if self.scale else ""
         return f"[{scale}iteration {self.iteration:,} of trial {self.trial.signature}]"
 
@@ -88,7 +103,7 @@ class TrainedTrial:
         return root
 
     def other(self, trial: Trial) -> "TrainedTrial":
-        """A trial that it requires.
+        """A trial that this one requires.
 
         Raises:
             NothingToDraw: as `opened`.
@@ -99,48 +114,57 @@ class TrainedTrial:
 def opened(
     results: Path, trial: Trial, name: str, device: torch.device, given: Path | None = None
 ) -> TrainedTrial:
-    """The trial's best snapshot, its files found whole.
+    """Open a finished trial at its best snapshot, whose files are verified.
 
     Args:
-        given: where the user says that the data set is.
+        name: of the trial beside others.
+        given: path of the data set, from the user.
 
     Raises:
         NothingToDraw: the trial is not finished, collapsed before its first snapshot, or its best one is damaged.
     """
-    folder = results / "trials" / trial.signature
+    folder = ResultsFolder(results).trial(trial.signature).path
     try:
         found = trained(folder)
-        about = read_json(folder / "config.json")
+        about = TrialDescription.read(folder)
     except (FileNotFoundError, ValueError, checkpoint.Corrupt) as error:
         raise NothingToDraw(f"trial {trial.signature} can't be drawn: {error}") from error
-    scale, source = (str(about.get(key, "")) for key in ("scale", "source"))
+    scale, source = ("", "") if about is None else (about.scale, about.source)
     return TrainedTrial(trial, name, folder, found, device, scale, source, given)
 
 
 def find(results: Path, prefix: str) -> tuple[Trial, str]:
-    """The only trial whose signature begins so, and its name.
+    """The only trial whose signature begins with a prefix, and its name.
 
     Raises:
         NothingToDraw: there is none, or more than one.
         ValueError: it is of a family or version that is not here.
     """
-    known = identities(results)
+    known = descriptions(results)
     found = {signature: known[signature] for signature in known if signature.startswith(prefix)}
     if len(found) != 1:
         listed = "".join(
-            f"\n  {signature}  {identity['trainable']} {identity['name']}"
-            for signature, identity in sorted((found or known).items())
+            f"\n  {signature}  {one.identity['trainable']} {one.name}"
+            for signature, one in sorted((found or known).items())
         )
         many = f"{len(found)} trials begin" if found else "no trial begins"
         raise NothingToDraw(
-            f"{many} with {prefix!r}, and none is a study's file of that name; in {results / 'trials'} there are: "
+            f"{many} with {prefix!r}, and none is a study's file of that name; in {ResultsFolder(results).trials} there are: "
             f"{listed or 'none'}"
         )
-    ((signature, identity),) = found.items()
-    return revived(identity, signature), str(identity["name"])
+    ((signature, description),) = found.items()
+    return revived(description.identity, signature), description.name
 
 
-def identities(results: Path) -> dict[str, Mapping[str, object]]:
-    """Signature -> what ``config.json`` holds, of every trial that was ever begun."""
-    paths = sorted((results / "trials").glob("*/config.json"))
-    return {path.parent.name: read_json(path) for path in paths}
+def descriptions(results: Path) -> dict[str, TrialDescription]:
+    """Signature -> description of every trial that was ever begun, but for those whose description is damaged."""
+    found = {}
+    for folder in ResultsFolder(results).trial_folders():
+        try:
+            description = TrialDescription.read(folder.path)
+        except DamagedFile as error:  # of one trial; the others can be drawn
+            log.warning("%s", error)
+            continue
+        if description is not None:
+            found[folder.signature] = description
+    return found

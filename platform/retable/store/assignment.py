@@ -1,9 +1,11 @@
-"""TODO."""
+"""The assignment of an attempt to its workers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from retable.store.formats.layout import TrialFolder
 
 if TYPE_CHECKING:
     from retable.trial.trial import Trial
@@ -11,16 +13,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Assignment:
-    """All that a worker needs to know of the attempt that it serves; sent to workers, never stored.
+    """The data that a worker needs about its attempt; sent to workers, never stored.
 
     Attributes:
         folder: the trial's folder.
         data: root of the data set.
         required: signature -> folder of each finished trial that this one requires.
-        split: parts that this attempt cuts each micro-batch into, for want of memory (`retable.execution.retries`).
+        split: parts that this attempt cuts each micro-batch into, to save memory (`retable.execution.retries`).
         storage: URL that the folders are copies of (`retable.store.mirror`); None where all nodes share them.
-        where: its workers are, for people.
-        labels: what people know the trial by: its ``study``, ``scale`` and ``cell``, the first table row that it fills.
+        where: nodes of its workers, for people.
+        labels: the trial's ``study``, ``scale`` and ``cell``, the first table row that it fills, for people.
     """
 
     trial: "Trial"
@@ -36,4 +38,4 @@ class Assignment:
     @property
     def stop_request(self) -> Path:
         """A file whose existence asks this attempt to save and return."""
-        return self.folder / f"stop-{self.attempt}"
+        return TrialFolder(self.folder).stop_request(self.attempt)

@@ -1,8 +1,7 @@
 """Atomic save and load of training state: tensors and plain data, checked by hash, never pickled classes.
 
-A checkpoint is a folder ``checkpoints/<iteration>`` in the trial's folder with three files: ``state.safetensors`` (the
-tensors), ``state.json`` (everything else, with a mark where each tensor goes), and ``manifest.json`` (whose they are,
-their sizes and SHA-256). It takes its name only when all of that is on the disk.
+A checkpoint is a folder named by its iteration, with three files: the tensors, everything else as JSON with a mark in the
+place of each tensor, and the manifest with their sizes and SHA-256. It gets its name when all of them are on the disk.
 """
 
 import contextlib
@@ -24,11 +23,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load as parse_tensors
 from safetensors.torch import save as tensor_bytes
 
-from retable.io.files import TEMPORARY, make_folder, new_folder, room_for, seal, unseal
+from retable.io.files import TEMPORARY, make_folder, new_folder, room_for
 from retable.io.state_dict import joined, split
 from retable.store.fence import Fenced, check, fence
+from retable.store.formats.layout import TrialFolder
+from retable.store.formats.manifest import PLAIN, TENSORS, Corrupt, FileChecksum, Manifest
+from retable.store.formats.quarantine import quarantine
 
 __all__ = [
+    "PLAIN",
+    "TENSORS",
     "Checkpoint",
     "Corrupt",
     "Fenced",
@@ -42,15 +46,9 @@ __all__ = [
     "sound",
 ]
 
-FORMAT = 1
-TENSORS, PLAIN, MANIFEST = "state.safetensors", "state.json", "manifest.json"
 SLACK = 1 << 14  # bytes that the folder itself and the last blocks of its files may take
 
 log = logging.getLogger(__name__)
-
-
-class Corrupt(RuntimeError):
-    """A checkpoint's files are not those that were saved."""
 
 
 @dataclass(frozen=True)
@@ -107,34 +105,29 @@ def save(
         ValueError: the folder holds a checkpoint of another trial.
     """
     check(folder, attempt)
-    path = folder / "checkpoints" / f"{iteration:08d}"
-    if path.exists():
-        try:
-            return _verified(path, signature).path
-        except Corrupt as error:
-            _quarantine(path, error)
+    path = TrialFolder(folder).checkpoint(iteration)
+    if (known := _known(folder, path, signature)) is not None:
+        return known
     plain, tensors = split(state)
     files = {TENSORS: tensor_bytes(tensors), PLAIN: json.dumps(plain, allow_nan=False).encode()}
-    manifest = {
-        "format": FORMAT,
-        "signature": signature,
-        "attempt": attempt,
-        "iteration": iteration,
-        "saved": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "metrics": {key: float(value) for key, value in metrics.items() if math.isfinite(value)},
-        "best": best,
-        "files": {
-            name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-            for name, data in files.items()
+    manifest = Manifest(
+        signature,
+        attempt,
+        iteration,
+        saved=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        metrics={key: float(value) for key, value in metrics.items() if math.isfinite(value)},
+        best=best,
+        files={
+            name: FileChecksum(hashlib.sha256(data).hexdigest(), len(data)) for name, data in files.items()
         },
-    }
+    )
     make_folder(path.parent)
     _remove_leftovers(path.parent)
     needed = sum(map(len, files.values())) + SLACK
     with room_for(needed, path.parent), new_folder(path) as temporary:
         for name, data in files.items():
             (temporary / name).write_bytes(data)
-        (temporary / MANIFEST).write_bytes(seal(manifest))
+        manifest.write(temporary)
         check(folder, attempt)  # again: writing may have taken minutes, or this process was stopped meanwhile
     return path
 
@@ -148,11 +141,11 @@ def newest(folder: Path, signature: str) -> Checkpoint | None:
         ValueError: a checkpoint is another trial's, or of a newer format.
     """
     skipped: list[str] = []
-    for path in _newest_first(folder):
+    for path in TrialFolder(folder).checkpoints_saved().values():
         try:
             return replace(_verified(path, signature), skipped=tuple(skipped))
         except Corrupt as error:
-            skipped.append(_quarantine(path, error))
+            skipped.append(_quarantine(folder, path, error))
     return None
 
 
@@ -162,7 +155,7 @@ def sound(folder: Path, signature: str) -> Iterator[Checkpoint]:
     Raises:
         ValueError: a checkpoint is another trial's, or of a newer format.
     """
-    for path in _newest_first(folder):
+    for path in TrialFolder(folder).checkpoints_saved().values():
         with contextlib.suppress(Corrupt):
             yield _verified(path, signature)
 
@@ -182,18 +175,15 @@ def adopt(source: Checkpoint, folder: Path, *, signature: str, attempt: int) -> 
         Corrupt: the files have changed since they were found whole.
     """
     check(folder, attempt)
-    path = folder / "checkpoints" / source.path.name
-    if path.exists():
-        try:
-            return _verified(path, signature).path
-        except Corrupt as error:
-            _quarantine(path, error)
-    manifest = {**_manifest(source.path), "signature": signature, "attempt": attempt}
+    path = TrialFolder(folder).checkpoint(source.iteration)
+    if (known := _known(folder, path, signature)) is not None:
+        return known
+    manifest = replace(Manifest.read(source.path), signature=signature, attempt=attempt)
     size = sum((source.path / name).stat().st_size for name in (TENSORS, PLAIN))
     with room_for(size + SLACK, folder), new_folder(path) as temporary:
         for name in (TENSORS, PLAIN):
             shutil.copyfile(source.path / name, temporary / name)
-        (temporary / MANIFEST).write_bytes(seal(manifest))
+        manifest.write(temporary)
         check(folder, attempt)
     return _verified(path, signature).path
 
@@ -206,9 +196,10 @@ def at(folder: Path, iteration: int, signature: str) -> Checkpoint:
         Corrupt: it is damaged.
         ValueError: it is another trial's, or of a newer format.
     """
-    path = folder / "checkpoints" / f"{iteration:08d}"
+    path = TrialFolder(folder).checkpoint(iteration)
     if not path.is_dir():
-        known = ", ".join(str(int(other.name)) for other in reversed(_newest_first(folder))) or "none"
+        saved = TrialFolder(folder).checkpoints_saved()
+        known = ", ".join(str(other) for other in reversed(saved)) or "none"
         raise FileNotFoundError(f"{folder} has no checkpoint of iteration {iteration}; it has {known}")
     return _verified(path, signature)
 
@@ -243,43 +234,44 @@ def prune(folder: Path, keep: int, keep_iterations: Collection[int]) -> list[int
     Returns:
         The iterations removed.
     """
-    _remove_leftovers(folder / "checkpoints")
-    paths = _newest_first(folder)
+    _remove_leftovers(TrialFolder(folder).checkpoints)
+    saved = TrialFolder(folder).checkpoints_saved()
     whole, removed = 0, []
-    for path in paths if len(paths) > max(keep, 2) else ():
+    for iteration, path in saved.items() if len(saved) > max(keep, 2) else ():
         if whole < max(keep, 2):
             try:
                 _verified(path, None)
                 whole += 1
             except Corrupt as error:
-                _quarantine(path, error)
-        elif int(path.name) not in keep_iterations:
+                _quarantine(folder, path, error)
+        elif iteration not in keep_iterations:
             doomed = path.with_name(f".{path.name}{TEMPORARY}")
             os.rename(path, doomed)  # at once, so that no half of it is ever met
             shutil.rmtree(doomed)
-            removed.append(int(path.name))
+            removed.append(iteration)
     return removed
 
 
-def _newest_first(folder: Path) -> list[Path]:
-    return sorted((folder / "checkpoints").glob("[0-9]*"), key=lambda path: int(path.name), reverse=True)
+def _known(folder: Path, path: Path, signature: str) -> Path | None:
+    """A sound checkpoint at that place; None if there is none, or a damaged one, which is moved aside."""
+    if path.exists():
+        try:
+            return _verified(path, signature).path
+        except Corrupt as error:
+            _quarantine(folder, path, error)
+    return None
 
 
 def _verified(path: Path, signature: str | None) -> Checkpoint:
-    manifest = _manifest(path)
-    if manifest["format"] != FORMAT:
+    manifest = Manifest.read(path)
+    if signature is not None and manifest.signature != signature:
         raise ValueError(
-            f"{path} has format {manifest['format']}, but this version of Retable reads {FORMAT}; "
-            "use the version that saved it, or start the trial again in a new folder"
-        )
-    if signature is not None and manifest["signature"] != signature:
-        raise ValueError(
-            f"{path} belongs to trial {manifest['signature']}, but trial {signature} was to go on from it; "
+            f"{path} belongs to trial {manifest.signature}, but trial {signature} was to go on from it; "
             "each trial needs a folder of its own: move this one away and run the same command again"
         )
-    if manifest["iteration"] != int(path.name):
-        raise Corrupt(f"{path} holds iteration {manifest['iteration']}")
-    hashes = {name: entry["sha256"] for name, entry in manifest["files"].items()}
+    if manifest.iteration != int(path.name):
+        raise Corrupt(f"{path} holds iteration {manifest.iteration}")
+    hashes = {name: checksum.sha256 for name, checksum in manifest.files.items()}
     for name in (TENSORS, PLAIN):
         try:
             with (path / name).open("rb") as file:
@@ -288,22 +280,13 @@ def _verified(path: Path, signature: str | None) -> Checkpoint:
             raise Corrupt(f"{path / name} is missing") from error
     return Checkpoint(
         path,
-        manifest["signature"],
-        manifest["attempt"],
-        manifest["iteration"],
-        manifest["metrics"],
-        manifest.get("best"),
+        manifest.signature,
+        manifest.attempt,
+        manifest.iteration,
+        manifest.metrics,
+        manifest.best,
         hashes,
     )
-
-
-def _manifest(path: Path) -> dict[str, Any]:
-    try:
-        return cast(dict[str, Any], unseal((path / MANIFEST).read_bytes()))
-    except FileNotFoundError as error:
-        raise Corrupt(f"{path / MANIFEST} is missing") from error
-    except ValueError as error:
-        raise Corrupt(f"{path / MANIFEST} is damaged: {error}") from error
 
 
 def _compare(path: Path, found: str, expected: str) -> None:
@@ -311,16 +294,9 @@ def _compare(path: Path, found: str, expected: str) -> None:
         raise Corrupt(f"{path} has SHA-256 {found[:16]}…, but its manifest gives {expected[:16]}…")
 
 
-def _quarantine(path: Path, why: Corrupt) -> str:
-    """Move a damaged checkpoint aside; says why, and where it is now."""
-    folder = path.parent.parent / "quarantine"
-    make_folder(folder)
-    number = 1
-    while (goal := folder / f"{path.name}-{number}").exists():
-        number += 1
-    with contextlib.suppress(FileNotFoundError):  # another rank was faster
-        os.rename(path, goal)
-    message = f"{why}; the checkpoint was moved to {goal}"
+def _quarantine(folder: Path, path: Path, why: Corrupt) -> str:
+    """Move a damaged checkpoint aside; returns the reason and its new place."""
+    message = f"{why}; the checkpoint was moved to {quarantine(folder, path)}"
     log.warning("%s", message)
     return message
 

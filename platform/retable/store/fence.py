@@ -1,19 +1,22 @@
-"""Keeps an attempt that was replaced from writing into its trial's folder.
+"""A fence keeps a replaced attempt from writing into its trial's folder.
 
-The driver puts up a fence before it starts an attempt. Earlier attempts may live on (a stopped process that wakes, a
-host that was cut off): they look at the fence before they write, and end. A row that slips in between their look and
-their write is not read, because the fence also says how long their outboxes were when it was put up.
+The driver sets the fence before it starts an attempt. Earlier attempts may live on (a stopped process that wakes, a host
+that was cut off): they check the fence before they write, and end. A line that they write between their check and the
+fence is not read, because the fence also holds the sizes of their metrics logs at that time.
 """
 
-import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from retable.io.files import write_json
+from retable.io.sealed import DamagedFile, parse_sealed, write_sealed
+from retable.store.formats.layout import TrialFolder
+from retable.store.formats.quarantine import quarantine
 
-OUTBOX = "outbox"
-"""Subfolder of a trial's folder with one metrics file an attempt."""
+REMEDY = "run its study again: the next attempt sets the fence anew"
+
+log = logging.getLogger(__name__)
 
 
 class Fenced(RuntimeError):
@@ -22,72 +25,98 @@ class Fenced(RuntimeError):
 
 @dataclass(frozen=True)
 class Fence:
-    """The fence of a trial's folder.
+    """The content of a trial's ``fence.json``. The driver writes it.
 
     Attributes:
-        attempt: the first attempt that may write; 0 where there is no fence.
-        outboxes: how many bytes of each earlier attempt's outbox count, by attempt.
+        attempt: number of the first attempt that may write; 0 where there is no fence.
+        log_bytes: size of each earlier attempt's metrics log, by attempt; what was appended later does not count.
     """
 
     attempt: int = 0
-    outboxes: Mapping[int, int] = field(default_factory=dict)
+    log_bytes: Mapping[int, int] = field(default_factory=dict)
 
-    @staticmethod
-    def of(folder: Path) -> "Fence":
-        """The fence of that trial's folder.
+    def write(self, folder: Path) -> None:
+        """Write the fence into a trial's folder, sealed, whole or not at all.
 
         Raises:
-            ValueError: its file is damaged.
+            retable.io.files.DiskFull: there is no room.
         """
-        path = folder / "fence.json"
+        sizes = {str(attempt): size for attempt, size in self.log_bytes.items()}
+        write_sealed(TrialFolder(folder).fence, {"attempt": self.attempt, "outboxes": sizes})
+
+    @staticmethod
+    def read(folder: Path) -> "Fence":
+        """The fence of a trial's folder; that of attempt 0 where there is none.
+
+        Raises:
+            DamagedFile: the file is damaged.
+        """
+        path = TrialFolder(folder).fence
         try:
-            saved = json.loads(path.read_bytes())
-            return Fence(
-                saved["attempt"], {int(attempt): size for attempt, size in saved["outboxes"].items()}
-            )
+            content = path.read_bytes()
         except FileNotFoundError:
             return Fence()
+        return Fence.parse(content, path)
+
+    @staticmethod
+    def parse(content: bytes, name: object) -> "Fence":
+        """The fence that a file holds.
+
+        Args:
+            name: of the file, for the error.
+
+        Raises:
+            DamagedFile: the content is damaged.
+        """
+        record, _ = parse_sealed(content, name, remedy=REMEDY)
+        try:
+            sizes = {int(attempt): int(size) for attempt, size in record["outboxes"].items()}
+            return Fence(int(record["attempt"]), sizes)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"{path} is damaged; delete it and run the same command again") from error
+            raise DamagedFile(f"{name} is no fence: {error!r}", remedy=REMEDY) from error
 
 
 def fence(folder: Path, attempt: int) -> None:
     """Let only this attempt and later ones write into a trial's folder. Calling it twice changes nothing.
+
+    A damaged fence is moved into the folder's quarantine and set anew.
 
     Args:
         folder: the trial's folder; made if it is missing.
         attempt: the attempt's number in the ledger, from 1.
 
     Raises:
-        Fenced: a later attempt put up its fence already.
+        Fenced: a later attempt has set its fence already.
     """
-    check(folder, attempt)
-    old = Fence.of(folder)
+    try:
+        old = Fence.read(folder)
+    except DamagedFile as error:
+        place = quarantine(folder, TrialFolder(folder).fence)
+        log.warning("%s; it was moved to %s", error.problem, place)
+        old = Fence()
+    _compare(folder, attempt, old.attempt)
     if attempt > old.attempt:
-        ended = {a: _size(path) for a, path in outboxes(folder).items() if old.attempt <= a < attempt}
-        write_json(
-            folder / "fence.json",
-            {"attempt": attempt, "outboxes": {str(a): size for a, size in {**ended, **old.outboxes}.items()}},
-        )
+        logs = TrialFolder(folder).attempts_logged()
+        ended = {a: _size(path) for a, path in logs.items() if old.attempt <= a < attempt}
+        Fence(attempt, {**ended, **old.log_bytes}).write(folder)
 
 
 def check(folder: Path, attempt: int) -> None:
-    """Whether this attempt may still write.
+    """Check that an attempt may still write.
 
     Raises:
         Fenced: it may not.
+        DamagedFile: the fence is damaged, so nobody knows.
     """
-    first = Fence.of(folder).attempt
+    _compare(folder, attempt, Fence.read(folder).attempt)
+
+
+def _compare(folder: Path, attempt: int, first: int) -> None:
     if attempt < first:
         raise Fenced(
             f"attempt {attempt} of trial {folder.name} was replaced by attempt {first} and may not write any more; "
             "nothing is to be done: the later attempt goes on from the last checkpoint"
         )
-
-
-def outboxes(folder: Path) -> dict[int, Path]:
-    """The metrics files of a trial's folder by attempt, in order."""
-    return {int(path.stem): path for path in sorted((folder / OUTBOX).glob("[0-9]*.jsonl"))}
 
 
 def _size(path: Path) -> int:

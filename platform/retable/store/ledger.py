@@ -1,8 +1,8 @@
-"""The record of studies, trials and attempts, and who may work on what.
+"""The ledger: the database of studies, trials and attempts, and the leases of running attempts.
 
-One SQLite file, opened only on the driver's host (workers never do). An attempt holds a lease on its trial, which it
+One SQLite file, opened only on the driver's host (workers never open it). An attempt holds a lease on its trial, which it
 renews; when its process is gone or silent, the next `begin` takes the lease, and the old attempt is refused from then
-on. To resume a study is to begin what the ledger does not call finished.
+on. Resuming a study means to begin the trials that the ledger does not call finished.
 """
 
 import json
@@ -18,71 +18,15 @@ from typing import Any, Self, get_args
 from retable.environment.process import ProcessIdentity, boot_id
 from retable.io.sqlite import Database, LedgerError, Row
 from retable.store.fence import Fenced
+from retable.store.ledger_schema import MIGRATIONS
 from retable.store.records import FINISHED, AlreadyDone, Attempt, End, LeaseHeld, TrialRecord, UnknownTrial
 
 __all__ = ["FINISHED", "AlreadyDone", "Attempt", "End", "Fenced", "LeaseHeld", "Ledger", "LedgerError"]
 __all__ += ["TrialRecord", "UnknownTrial"]
 
-MIGRATIONS = (
-    """
-    CREATE TABLE study (
-        name TEXT, scale TEXT, declared TEXT NOT NULL,
-        PRIMARY KEY (name, scale)
-    );
-    CREATE TABLE trial (signature TEXT PRIMARY KEY, name TEXT NOT NULL, identity TEXT NOT NULL);
-    CREATE TABLE membership (
-        study TEXT, scale TEXT, signature TEXT NOT NULL REFERENCES trial,
-        PRIMARY KEY (study, scale, signature),
-        FOREIGN KEY (study, scale) REFERENCES study
-    );
-    CREATE TABLE attempt (
-        signature TEXT NOT NULL REFERENCES trial,
-        number INTEGER NOT NULL,
-        state TEXT NOT NULL CHECK (state IN ('running', 'done', 'collapsed', 'failed', 'stopped')),
-        host TEXT NOT NULL, boot TEXT NOT NULL, namespace TEXT NOT NULL, pid INTEGER NOT NULL,
-        started INTEGER NOT NULL,
-        workers INTEGER NOT NULL,
-        began_wall REAL NOT NULL, began_monotonic REAL NOT NULL,
-        renewed_wall REAL NOT NULL, renewed_monotonic REAL NOT NULL,
-        ended_wall REAL,
-        seconds REAL NOT NULL DEFAULT 0,
-        iteration INTEGER NOT NULL DEFAULT 0,
-        result TEXT, cause TEXT, message TEXT NOT NULL DEFAULT '',
-        PRIMARY KEY (signature, number)
-    );
-    CREATE UNIQUE INDEX one_runs ON attempt (signature) WHERE state = 'running';
-    CREATE UNIQUE INDEX one_finishes ON attempt (signature) WHERE state IN ('done', 'collapsed')
-    """,
-    """
-    CREATE TABLE attempt_2 (
-        signature TEXT NOT NULL REFERENCES trial,
-        number INTEGER NOT NULL,
-        state TEXT NOT NULL CHECK (state IN ('running', 'done', 'collapsed', 'failed', 'stopped', 'pruned')),
-        host TEXT NOT NULL, boot TEXT NOT NULL, namespace TEXT NOT NULL, pid INTEGER NOT NULL,
-        started INTEGER NOT NULL,
-        workers INTEGER NOT NULL,
-        began_wall REAL NOT NULL, began_monotonic REAL NOT NULL,
-        renewed_wall REAL NOT NULL, renewed_monotonic REAL NOT NULL,
-        ended_wall REAL,
-        seconds REAL NOT NULL DEFAULT 0,
-        iteration INTEGER NOT NULL DEFAULT 0,
-        result TEXT, cause TEXT, message TEXT NOT NULL DEFAULT '',
-        split INTEGER NOT NULL DEFAULT 1,
-        pruned TEXT,
-        PRIMARY KEY (signature, number)
-    );
-    INSERT INTO attempt_2 SELECT *, 1, NULL FROM attempt;
-    DROP TABLE attempt;
-    ALTER TABLE attempt_2 RENAME TO attempt;
-    CREATE UNIQUE INDEX one_runs ON attempt (signature) WHERE state = 'running';
-    CREATE UNIQUE INDEX one_finishes ON attempt (signature) WHERE state IN ('done', 'collapsed')
-    """,
-)
-"""What makes schema n of schema n - 1, from nothing on."""
-
 
 class Ledger:
-    """The ledger in that file, which is made if it is missing. Threads may share one; processes open their own.
+    """The ledger in a file, which is made if it is missing. Threads may share one; processes open their own.
 
     Args:
         lease_seconds: an attempt that was not renewed for so long may be replaced.
@@ -102,7 +46,7 @@ class Ledger:
     def declare(
         self, study: str, scale: str, trials: Iterable[tuple[str, Mapping[str, object], str]]
     ) -> None:
-        """Record that a study at a scale has these trials. What it had before stays; calling it twice changes nothing.
+        """Record that a study at a scale has these trials. Earlier ones stay; calling it twice changes nothing.
 
         Args:
             trials: signature, identity (JSON-ready) and name of each.
@@ -171,7 +115,7 @@ class Ledger:
             return self.attempts(signature)[-1]
 
     def renew(self, attempt: Attempt) -> None:
-        """Say that an attempt lives.
+        """Renew an attempt's lease.
 
         Raises:
             Fenced: it was replaced, or has ended.
@@ -179,7 +123,7 @@ class Ledger:
         self._update(attempt, "iteration = iteration")
 
     def progress(self, attempt: Attempt, iteration: int) -> None:
-        """Say that an attempt lives, and how far it is.
+        """Renew an attempt's lease, and record its iteration.
 
         Raises:
             Fenced: it was replaced, or has ended.
@@ -187,9 +131,9 @@ class Ledger:
         self._update(attempt, "iteration = ?", iteration)
 
     def prune(self, attempt: Attempt, reason: str) -> None:
-        """Say that an attempt shall end early, and why. It is on the disk before the attempt is asked to stop.
+        """Record the decision to end an attempt early, before the attempt is asked to stop.
 
-        Should the attempt's process be killed before it stopped, the attempt reads as pruned all the same.
+        An attempt whose process is killed before it stopped reads as pruned all the same.
 
         Raises:
             Fenced: it was replaced, or has ended.
@@ -229,10 +173,10 @@ class Ledger:
                 )
 
     def reopen(self, signature: str, message: str) -> None:
-        """Let a finished trial be begun again: its last attempt reads as lost, and its result is no longer known here.
+        """Let a finished trial be trained again: its last attempt reads as lost, and its result is deleted here.
 
         Args:
-            message: why.
+            message: the reason.
 
         Raises:
             UnknownTrial: it was never declared.
@@ -249,7 +193,7 @@ class Ledger:
             )
 
     def trial(self, signature: str) -> TrialRecord:
-        """The trial and its attempts.
+        """A trial and its attempts.
 
         Raises:
             UnknownTrial: it was never declared.
@@ -259,7 +203,7 @@ class Ledger:
         raise UnknownTrial(f"trial {signature} is not in {self.path}; declare its study first")
 
     def trials(self, study: str | None = None, scale: str | None = None) -> list[TrialRecord]:
-        """The trials of a study (None: of all) at a scale (None: at all), as they were first declared."""
+        """The trials of a study (None: of all) at a scale (None: at all), in the order of their first declaration."""
         return self._records(
             "WHERE trial.signature IN (SELECT signature FROM membership "
             "WHERE study = coalesce(?, study) AND scale = coalesce(?, scale))",
@@ -339,13 +283,13 @@ class Ledger:
             ended=None if row["ended_wall"] is None else _iso(row["ended_wall"]),
             seconds=row["seconds"],
             iteration=row["iteration"],
-            result=None if row["result"] is None else json.loads(row["result"]),
+            result=None if row["result"] is None else _parsed(row["result"]),
             cause=cause,
             message=message,
         )
 
     def _dead(self, row: Row, owner: ProcessIdentity) -> str:
-        """Why a lease is no longer alive; empty if it is."""
+        """The reason why a lease is no longer alive; empty if it is."""
         if owner.exists() is False:
             return f"{owner} is gone"
         if owner.boot and owner.boot == boot_id():  # one clock for all processes, which nobody sets
@@ -356,8 +300,17 @@ class Ledger:
 
 
 def _replaced(last: Attempt) -> tuple[str, str | None]:
-    """State and cause of an attempt that makes way for the next one of its own process, or whose process is gone."""
+    """State and cause of an attempt that is replaced by the next one, of its own process or after its process has gone."""
     return ("pruned", None) if last.state == "pruned" else ("failed", last.cause or "replaced")
+
+
+def _parsed(result: str) -> Mapping[str, Any]:
+    """The result as it was recorded; empty if it is damaged, which must not hide the other trials."""
+    try:
+        found = json.loads(result)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _iso(wall: float) -> str:

@@ -1,60 +1,70 @@
-"""A trial's folder on one node, and the same folder under a URL, for nodes that share no file system.
+"""Copies a trial's folder between a node and a URL, for nodes that share no file system.
 
 Each node works in a folder of its own; what is written there whole is copied to the URL, and what others wrote is copied
 from it. Of a checkpoint the payload goes first and the manifest last: without its manifest it is not there. Every file
 has one side that writes it: the driver, or rank 0 of the attempt (a failure: the rank that failed).
 """
 
-import hashlib
-import json
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from collections.abc import Mapping
+from contextlib import suppress
 from fnmatch import fnmatch
 from pathlib import Path
 
-from retable.io.cache import cache_folder
 from retable.io.files import make_folder, new_folder, replacing, write_bytes
 from retable.io.locks import locked
 from retable.io.object_store import ObjectStore
-from retable.store.assignment import Assignment
-from retable.store.fence import OUTBOX, Fence, Fenced, check
+from retable.io.sealed import DamagedFile
+from retable.store.fence import Fence, check
+from retable.store.formats.layout import (
+    CHECKPOINTS,
+    CONFIG,
+    FAILURES,
+    FENCE,
+    MANIFEST,
+    METRICS_LOGS,
+    QUARANTINE,
+    RESULT,
+    STOP_REQUESTS,
+    TRACKING,
+    TRIALS,
+    TrialFolder,
+    metrics_log_name,
+)
 
-DRIVERS = ("fence.json", "config.json", "stop-*", "tracking/*")
-"""What the driver writes. The fence is first: from then on an earlier attempt is refused."""
-HERE = (".*", "*/.*", "quarantine/*")
-"""What stays on its node."""
-CHECKPOINTS, MANIFEST = "checkpoints", "manifest.json"
+DRIVERS = (FENCE, CONFIG, STOP_REQUESTS, f"{TRACKING}/*")
+"""Files that the driver writes. The fence is first: from then on an earlier attempt is refused."""
+HERE = (".*", "*/.*", f"{QUARANTINE}/*")
+"""Files that stay on their node."""
 BULK = (f"{CHECKPOINTS}/*", "codes/*")
-"""What other trials need and tables do not: it does not come to the driver."""
-LAST = ("failure-*", "result.json")
-"""What says that an attempt is over goes after all that it speaks of."""
+"""Files that other trials need and tables do not: they are not copied to the driver."""
+LAST = (FAILURES, RESULT)
+"""Files that end an attempt, which are copied after all that they speak of."""
 EXCHANGE_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
 
 
 class Mirror:
-    """One trial's folder here and under the URL.
+    """One trial's folder on this node and under the URL.
 
     Args:
-        bucket: the place of all results.
-        folder: the trial's folder on this node, named by its signature; made when something comes.
+        object_store: the place of all results.
+        folder: the trial's folder on this node, named by its signature; made when something is copied into it.
     """
 
     def __init__(self, object_store: ObjectStore, folder: Path) -> None:
         self.object_store, self.folder = object_store, folder
-        self._prefix = f"trials/{folder.name}"
+        self._prefix = f"{TRIALS}/{folder.name}"
         self._sent: dict[str, tuple[int, int]] = {}
         self._complete = False  # whether every checkpoint that was under the URL is here
         self._exchanged = float("-inf")
         self._lock = threading.Lock()
 
     def fetch(self) -> None:
-        """Bring all that is under the URL to this node, before the trial is trained or read here.
+        """Copy all that is under the URL to this node, before the trial is trained or read here.
 
         Raises:
             OSError: the place does not answer; what came is whole, and fetching again goes on.
@@ -67,9 +77,14 @@ class Mirror:
                         for name in names:
                             self.object_store.download(self._named(name), temporary / Path(name).name)
             for name, size in there.items():
-                if _matches(name, DRIVERS):
-                    self._take_drivers(name)
-                elif not _matches(name, (f"{CHECKPOINTS}/*", f"{OUTBOX}/*")) and self._size(name) != size:
+                if name == FENCE:
+                    self._take_fence()
+                elif _matches(name, DRIVERS):
+                    with suppress(FileNotFoundError):
+                        write_bytes(self.folder / name, self.object_store.read(self._named(name)))
+                elif (
+                    not _matches(name, (f"{CHECKPOINTS}/*", f"{METRICS_LOGS}/*")) and self._size(name) != size
+                ):
                     self._download(name)
         self._complete = True
 
@@ -82,7 +97,7 @@ class Mirror:
             retable.store.fence.Fenced: the attempt was replaced by a later one.
             OSError: the place does not answer.
         """
-        self._take_drivers("fence.json")
+        self._take_fence()
         check(self.folder, attempt)
         there = self._there()
         self._send_checkpoints(there)
@@ -90,7 +105,7 @@ class Mirror:
         for name in sorted(ours, key=lambda name: (_matches(name, LAST), name)):
             self._send(name, there)
         if self._complete:
-            here = {path.name for path in (self.folder / CHECKPOINTS).glob("[0-9]*")}
+            here = {path.name for path in TrialFolder(self.folder).checkpoints_saved().values()}
             for folder, names in _checkpoints(there, whole=False).items():
                 if Path(folder).name not in here:
                     for name in sorted(names, key=lambda name: not name.endswith(MANIFEST)):
@@ -98,9 +113,9 @@ class Mirror:
 
     def push_failure(self, attempt: int) -> None:
         """Copy the failure of this attempt, if this node wrote one; any rank may."""
-        name = f"failure-{attempt}.json"
-        if (self.folder / name).exists():
-            self._send(name, {})
+        path = TrialFolder(self.folder).failure(attempt)
+        if path.exists():
+            self._send(path.name, {})
 
     def exchange(self, attempt: int) -> None:
         """Every few seconds, from rank 0: metrics to the URL, a request to stop and the fence from it.
@@ -110,10 +125,11 @@ class Mirror:
         if time.monotonic() - self._exchanged < EXCHANGE_SECONDS:
             return
         try:
-            self._send(f"{OUTBOX}/{attempt:06d}.jsonl", {})
-            self._take_drivers("fence.json")
-            if self.object_store.size(self._named(f"stop-{attempt}")) is not None:
-                (self.folder / f"stop-{attempt}").touch()
+            self._send(metrics_log_name(attempt), {})
+            self._take_fence()
+            stop_request = TrialFolder(self.folder).stop_request(attempt)
+            if self.object_store.size(self._named(stop_request.name)) is not None:
+                stop_request.touch()
         except OSError as error:
             log.warning(
                 "%s does not answer; the next checkpoint tries again: %s", self.object_store.url, error
@@ -138,18 +154,18 @@ class Mirror:
                     self._send(name, {})
 
     def follow(self, attempt: int) -> None:
-        """The driver's side, while an attempt runs: bring its new metrics, send a request to stop.
+        """The driver's side, while an attempt runs: copy its new metrics here, and a request to stop there.
 
         Raises:
             OSError: the place does not answer.
         """
         with self._lock:
-            metrics_log = f"{OUTBOX}/{attempt:06d}.jsonl"
+            metrics_log = metrics_log_name(attempt)
             self._append(metrics_log, self.object_store.size(self._named(metrics_log)) or 0)
-            self._send(f"stop-{attempt}", {})
+            self._send(TrialFolder(self.folder).stop_request(attempt).name, {})
 
     def collect(self, there: Mapping[str, int] | None = None) -> None:
-        """The driver's side: bring what attempts wrote, but no checkpoints. Of metrics, what is new.
+        """The driver's side: copy what attempts wrote, but no checkpoints, and of metrics logs what is new.
 
         Args:
             there: what is in the trial's folder under the URL, where that was just looked at.
@@ -160,16 +176,16 @@ class Mirror:
         with self._lock:
             there = self._there() if there is None else there
             for name, size in sorted(there.items(), key=lambda item: _matches(item[0], LAST)):
-                if name.startswith(f"{OUTBOX}/"):
+                if name.startswith(f"{METRICS_LOGS}/"):
                     self._append(name, size)
                 elif not _matches(name, (*DRIVERS, *BULK)) and self._size(name) != size:
                     self._download(name)
-                elif _matches(name, ("config.json", "tracking/*")) and self._size(name) is None:
+                elif _matches(name, (CONFIG, f"{TRACKING}/*")) and self._size(name) is None:
                     self._download(name)  # another host's, which is gone
 
     def retract_stop(self, attempt: int) -> None:
         """The driver's side: the attempt has ended, and its request to stop with it."""
-        self.object_store.delete(self._named(f"stop-{attempt}"))
+        self.object_store.delete(self._named(TrialFolder(self.folder).stop_request(attempt).name))
 
     def _named(self, name: str) -> str:
         return f"{self._prefix}/{name}"
@@ -206,8 +222,9 @@ class Mirror:
         self._sent[name] = state
 
     def _send_checkpoints(self, there: Mapping[str, int]) -> None:
-        for manifest in sorted((self.folder / CHECKPOINTS).glob(f"[0-9]*/{MANIFEST}")):
-            folder = manifest.parent
+        for folder in reversed(TrialFolder(self.folder).checkpoints_saved().values()):
+            if not (manifest := folder / MANIFEST).exists():
+                continue
             names = [f"{CHECKPOINTS}/{folder.name}/{path.name}" for path in folder.iterdir()]
             last = f"{CHECKPOINTS}/{folder.name}/{MANIFEST}"
             if last in there:
@@ -217,19 +234,23 @@ class Mirror:
             for name in sorted(names, key=lambda name: (name == last, name)):
                 self.object_store.upload(self.folder / name, self._named(name))
 
-    def _take_drivers(self, name: str) -> None:
-        """Bring a file of the driver's, unless there is none or, of fences, a later one here."""
+    def _take_fence(self) -> None:
+        """Copy the fence to this node, unless there is none or this node has a later one."""
         with suppress(FileNotFoundError):
-            data = self.object_store.read(self._named(name))
-            if name != "fence.json" or json.loads(data)["attempt"] >= Fence.of(self.folder).attempt:
-                write_bytes(self.folder / name, data)
+            data = self.object_store.read(self._named(FENCE))
+            try:
+                here = Fence.read(self.folder).attempt
+            except DamagedFile:
+                here = 0
+            if Fence.parse(data, f"{self.object_store.url}/{self._named(FENCE)}").attempt >= here:
+                write_bytes(TrialFolder(self.folder).fence, data)
 
     def _download(self, name: str) -> None:
         with suppress(FileNotFoundError), replacing(self.folder / name) as temporary:
             self.object_store.download(self._named(name), temporary)
 
     def _append(self, name: str, size: int) -> None:
-        """Bring the end of a file that only grows."""
+        """Copy the end of a file that only grows."""
         have = self._size(name) or 0
         if size > have:
             make_folder((self.folder / name).parent)
@@ -250,42 +271,3 @@ def _checkpoints(names: Mapping[str, int], *, whole: bool = True) -> dict[str, l
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch(name, pattern) for pattern in patterns)
-
-
-def local_results(url: str) -> Path:
-    """This node's own copy of the results under a URL, in its cache folder."""
-    return cache_folder().absolute() / "results" / hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:16]
-
-
-@contextmanager
-def attended(assignment: Assignment, rank: int) -> Iterator[tuple[Assignment, Mirror | None]]:
-    """The assignment in this node's own folders, for as long as it is worked on; as it is where nodes share one.
-
-    What the trial needs comes before the body; what it wrote goes after it, also when it fails.
-
-    Raises:
-        retable.store.fence.Fenced: the attempt was replaced by a later one.
-        OSError: the place does not answer.
-    """
-    if assignment.storage is None:
-        yield assignment, None
-        return
-    object_store, root = ObjectStore(assignment.storage), local_results(assignment.storage) / "trials"
-    for signature in assignment.required:
-        Mirror(object_store, root / signature).fetch()
-    mirror = Mirror(object_store, root / assignment.trial.signature)
-    mirror.fetch()
-    if rank == 0:
-        mirror.push(assignment.attempt)  # what this node has of an earlier attempt that could not send it
-    required = {signature: root / signature for signature in assignment.required}
-    try:
-        yield replace(assignment, folder=mirror.folder, required=required), mirror
-    except BaseException:
-        with suppress(OSError, Fenced):  # the body's error is the one to tell
-            if rank == 0:
-                mirror.push(assignment.attempt)
-            mirror.push_failure(assignment.attempt)
-        raise
-    if rank == 0:
-        mirror.push(assignment.attempt)
-    mirror.push_failure(assignment.attempt)

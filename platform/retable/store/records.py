@@ -1,16 +1,17 @@
-"""What the ledger says: a trial, the attempts at it, and why a trial is not to be begun."""
+"""Records of the ledger: a trial, the attempts at it, and the reasons why a trial can't begin."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from retable.environment.process import ProcessIdentity
+from retable.store.formats.result import Finished
 
 State = Literal["missing", "running", "done", "collapsed", "failed", "stopped", "pruned"]
 End = Literal["done", "collapsed", "failed", "stopped", "pruned"]
-FINISHED = frozenset({"done", "collapsed"})
-"""Terminal: such a trial is begun again only when it was reopened. A pruned one was ended early by a decision: who wants
-it whole may go on from its checkpoint."""
+FINISHED: frozenset[str] = frozenset(get_args(Finished))
+"""Final states: such a trial is trained again only when it was reopened. A pruned one was ended early by a decision: it
+may go on from its checkpoint."""
 
 
 class UnknownTrial(LookupError):
@@ -27,7 +28,7 @@ class LeaseHeld(RuntimeError):
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt at a trial, as it stood when it was read.
+    """One attempt at a trial, at the time it was read.
 
     Attributes:
         number: 1 for the trial's first. A lower one than the last is fenced.
@@ -36,9 +37,9 @@ class Attempt:
         split: parts that each micro-batch of the config was cut into, for want of memory.
         began, ended: UTC, ISO 8601.
         seconds: wall time, up to the last sign of life.
-        iteration: how far it was when it last said.
-        result: what it was finished with.
-        cause: one word for why it failed.
+        iteration: the last one that it recorded.
+        result: the ledger's copy of the trial's ``result.json``; empty if it is damaged, None where there is none.
+        cause: class of its failure, one word.
     """
 
     signature: str
@@ -57,7 +58,7 @@ class Attempt:
 
     @property
     def worker_seconds(self) -> float:
-        """What it cost: wall time × workers."""
+        """Its cost: wall time × workers."""
         return self.seconds * self.workers
 
 
@@ -66,8 +67,8 @@ class TrialRecord:
     """A trial and all attempts at it, first to last.
 
     Attributes:
-        identity: what the signature is made of.
-        name: the one that it was last declared with.
+        identity: the content that the signature is the hash of.
+        name: of its last declaration.
     """
 
     signature: str
@@ -82,12 +83,12 @@ class TrialRecord:
 
     @property
     def result(self) -> Mapping[str, Any] | None:
-        """What the last attempt was finished with."""
+        """The last attempt's result."""
         return self.attempts[-1].result if self.attempts else None
 
     @property
     def iteration(self) -> int:
-        """How far the last attempt was."""
+        """The last iteration that the last attempt recorded."""
         return self.attempts[-1].iteration if self.attempts else 0
 
     @property
@@ -97,12 +98,12 @@ class TrialRecord:
 
     @property
     def worker_seconds(self) -> float:
-        """What the trial cost, over all attempts."""
+        """The trial's cost, over all attempts."""
         return sum(attempt.worker_seconds for attempt in self.attempts)
 
 
 def find(records: Collection[TrialRecord], beginning: str) -> TrialRecord:
-    """The only trial whose signature begins so.
+    """The only trial whose signature begins with these digits.
 
     Raises:
         ValueError: there is none, or more than one.

@@ -1,4 +1,4 @@
-"""What a finished trial has learnt: its result and its best snapshot."""
+"""A finished trial as others use it: its result and the weights of its best snapshot."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,11 +7,12 @@ from typing import Any, cast
 
 import torch
 
-from retable.io.files import read_json
 from retable.store import checkpoint
 from retable.store.checkpoint import Checkpoint
+from retable.store.formats.layout import TrialFolder
+from retable.store.formats.result import TrialResult
 
-_MENDED = "bring it back, or train the trial again with `retable retry STUDY --trial {}`"
+_REMEDY = "put it back, or train the trial again with `retable retry STUDY --trial {}`"
 
 
 @dataclass(frozen=True)
@@ -19,18 +20,17 @@ class Trained:
     """A finished trial.
 
     Attributes:
-        result: what its ``result.json`` holds.
-        snapshot: its best, the files found whole.
+        snapshot: its best, whose files match their checksums.
     """
 
-    result: Mapping[str, Any]
+    result: TrialResult
     snapshot: Checkpoint
 
     def state(self, device: torch.device | str) -> Mapping[str, Any]:
-        """What the learner's `state` was at that snapshot.
+        """The learner's `state` at that snapshot, its tensors on that device.
 
         Raises:
-            retable.store.checkpoint.Corrupt: the files have changed since they were found whole.
+            retable.store.checkpoint.Corrupt: the files have changed since they were verified.
         """
         return learnt(self.snapshot, device)
 
@@ -40,30 +40,30 @@ def trained(folder: Path) -> Trained:
 
     Raises:
         FileNotFoundError: it is not finished, or its best snapshot is gone.
-        ValueError: it ended before its first snapshot, or its result is damaged.
+        ValueError: it ended before its first snapshot.
+        retable.io.sealed.DamagedFile: its result is damaged.
         retable.store.checkpoint.Corrupt: its best snapshot is damaged.
     """
-    path = folder / "result.json"
-    if not path.exists():
+    result = TrialResult.read(folder)
+    if result is None:
         raise FileNotFoundError(
-            f"the trial in {folder} is not finished: {path} is missing; run its study to its end first, or if the folder "
-            f"was deleted {_MENDED.format(folder.name)}"
+            f"the trial in {folder} is not finished: {TrialFolder(folder).result} is missing; run its study to its end "
+            f"first, or if the folder was deleted {_REMEDY.format(folder.name)}"
         )
-    result = read_json(path)
-    if result["best"] is None:
+    if result.best is None:
         raise ValueError(
-            f"the trial in {folder} {result['state']} before its first snapshot: it has no weights; lower its learning "
-            "rate, or shorten the way to its first snapshot"
+            f"the trial in {folder} {result.state} before its first snapshot: it has no weights; lower its learning "
+            "rate, or take its first snapshot earlier"
         )
     try:
-        return Trained(result, checkpoint.at(folder, result["best"], result["signature"]))
+        return Trained(result, checkpoint.at(folder, result.best, result.signature))
     except (FileNotFoundError, checkpoint.Corrupt) as error:
-        raise type(error)(f"{error}; {_MENDED.format(result['signature'])}") from error
+        raise type(error)(f"{error}; {_REMEDY.format(result.signature)}") from error
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A snapshot that was kept.
+    """A snapshot of a trial that was not pruned.
 
     Attributes:
         seconds: wall time of the training's steps up to it, over all attempts.
@@ -74,15 +74,15 @@ class Kept:
 
 
 def kept(folder: Path, signature: str) -> list[Kept]:
-    """The snapshots of a trial that are still there and whole, the oldest first."""
+    """The sound snapshots of a trial, oldest first."""
     sound = reversed(list(checkpoint.sound(folder, signature)))
     return [Kept(one, float(checkpoint.load(one, "cpu")["progress"]["train_seconds"])) for one in sound]
 
 
 def learnt(snapshot: Checkpoint, device: torch.device | str) -> Mapping[str, Any]:
-    """What the learner's `state` was at a snapshot, its tensors on that device.
+    """The learner's `state` at a snapshot, its tensors on that device.
 
     Raises:
-        retable.store.checkpoint.Corrupt: the files have changed since they were found whole.
+        retable.store.checkpoint.Corrupt: the files have changed since they were verified.
     """
     return cast(Mapping[str, Any], checkpoint.load(snapshot, device)["learner"])

@@ -1,110 +1,128 @@
-"""What one trial's run in the tracker is to hold, and how much of it was delivered: a JSON file in the trial's folder.
+"""The delivery of one trial to the tracker: its metrics, artifacts, tags and final state.
 
-The outbox and the artifacts stay where they are; the parcel remembers how far they were delivered and where to.
-Delivering twice is harmless, so the file is written after each delivery, never before.
+The metrics logs and the artifacts stay where they are. A file in the trial's folder records how far they were delivered, and to
+which tracker. A repeated delivery is harmless, so the file is written after each delivery, never before.
 """
 
 import hashlib
-import json
+import logging
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
-from typing import Any
-from urllib.parse import quote
 
-from retable.io.files import write_json
+from retable.io.sealed import DamagedFile
 from retable.store import metrics_log
+from retable.store.formats.layout import ResultsFolder
+from retable.store.formats.quarantine import quarantine
 from retable.tracking.mlflow import Tracker, TrialRun
+from retable.tracking.state import DeliveryState
 
 BATCH = 1000
 SMALLEST_BATCH = 20
-FOLDER = "tracking"
-"""Subfolder of a trial's folder with one parcel for each study and scale that shows the trial."""
+
+log = logging.getLogger(__name__)
+
+
+def _warn(error: DamagedFile) -> None:
+    log.warning("%s", error)
 
 
 class Delivery:
-    """One trial of one study on its way to the tracker. One thread delivers; any may say how the trial stands.
+    """The delivery of one trial of one study to the tracker. One thread delivers; any may record states.
 
     Attributes:
         state: the trial's final state in the ledger; None while it is being trained.
-        delivered: points, files and final states handed over by this process.
+        delivered: number of points, files and final states delivered by this process.
     """
 
-    def __init__(self, trial: TrialRun, experiment: str, saved: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, trial: TrialRun, experiment: str, saved: DeliveryState | None = None) -> None:
         self.trial, self.experiment, self._lock = trial, experiment, Lock()
-        saved = saved or {}
-        self.training: str = saved.get("training") or secrets.token_hex(8)
-        self.state: str | None = saved.get("state")
-        self.delivered = 0
-        self._start_ms: int = saved.get("start_ms") or _now_ms()
-        self._end_ms: int = saved.get("end_ms") or _now_ms()
-        self._place: str | None = saved.get("place")
-        self._run_id: str | None = saved.get("run_id")
-        self._position = (
-            metrics_log.Position.from_json(saved["position"]) if saved else metrics_log.Position()
+        saved = saved or DeliveryState(
+            experiment=experiment,
+            trial=trial,
+            training=secrets.token_hex(8),
+            state=None,
+            start_ms=_now_ms(),
+            end_ms=_now_ms(),
         )
+        self.training = saved.training
+        self.state = saved.state
+        self.delivered = 0
+        self._start_ms = saved.start_ms
+        self._end_ms = saved.end_ms
+        self._place = saved.place
+        self._run_id = saved.run_id
+        self._position = saved.position
         self._unsent: list[metrics_log.Point] = []  # of those between _position and _next
         self._next = self._position
         self._batch = BATCH
-        self._files: dict[str, str] = dict(saved.get("files", {}))
-        self._ended: bool = saved.get("ended", False)
-        self._opened = (
-            False  # whether the tracker's run was looked at since this process started, or since a failure
-        )
+        self._files = dict(saved.files)
+        self._ended = saved.ended
+        self._opened = False  # True once this process has opened the tracker's run, until a failure
         self._looked: dict[str, tuple[int, int]] = {}
 
     @property
     def run_id(self) -> str:
-        """The tracker's id of the trial's run; empty before there is one."""
+        """The tracker's id of the trial's run; empty before the run exists."""
         return self._run_id or ""
 
     @staticmethod
-    def path(trial: TrialRun) -> Path:
-        """Where the parcel of that trial in that study is kept."""
-        name = f"{quote(trial.study, safe='')}.{quote(trial.scale, safe='')}.json"
-        return trial.folder / FOLDER / name
-
-    @staticmethod
     def of(trial: TrialRun, experiment: str) -> "Delivery":
-        """The parcel of that trial, begun by an earlier process or new."""
-        path = Delivery.path(trial)
-        saved = json.loads(path.read_bytes()) if path.exists() else None
-        if saved and not trial.attempt:
-            trial = replace(trial, attempt=saved["trial"]["attempt"])
+        """The delivery of that trial: an earlier process's, or a new one.
+
+        A damaged state is moved into the trial's quarantine, and all of the trial is delivered again.
+        """
+        path = DeliveryState.path(trial)
+        try:
+            saved = DeliveryState.read(path)
+        except FileNotFoundError:
+            return Delivery(trial, experiment)
+        except DamagedFile as error:
+            log.warning("%s; it was moved to %s", error.problem, quarantine(trial.folder, path))
+            return Delivery(trial, experiment)
+        if not trial.attempt:
+            trial = replace(trial, attempt=saved.trial.attempt)
         return Delivery(trial, experiment, saved)
 
     @staticmethod
     def runs(results: Path, study: str, scale: str) -> dict[str, str]:
-        """The tracker's ids of a study's trials at a scale, as they were last delivered, by signature."""
-        parcels = (
+        """The tracker's run ids of a study's trials at a scale, as last delivered, by signature."""
+        deliveries = (
             one for one in Delivery.all(results) if (one.trial.study, one.trial.scale) == (study, scale)
         )
-        return {one.trial.signature: one.run_id for one in parcels}
+        return {one.trial.signature: one.run_id for one in deliveries}
 
     @staticmethod
-    def all(results: Path) -> Iterator["Delivery"]:
-        """The parcels that earlier processes left in a folder of results, wherever that lies now."""
-        for path in sorted(results.glob(f"trials/*/{FOLDER}/*.json")):
-            saved = json.loads(path.read_bytes())
-            artifacts = tuple(saved["trial"]["artifacts"])
-            trial = TrialRun(**{**saved["trial"], "folder": path.parents[1], "artifacts": artifacts})
-            yield Delivery(trial, saved["experiment"], saved)
+    def all(results: Path, on_damaged: Callable[[DamagedFile], None] = _warn) -> Iterator["Delivery"]:
+        """The deliveries of earlier processes in a folder of results. The folder may have been moved.
+
+        Args:
+            on_damaged: called with the error of each damaged state; the others are delivered.
+        """
+        for folder in ResultsFolder(results).trial_folders():
+            for path in sorted(folder.tracking.glob("*.json")):
+                try:
+                    saved = DeliveryState.read(path)
+                except DamagedFile as error:
+                    on_damaged(error)
+                    continue
+                yield Delivery(saved.trial, saved.experiment, saved)
 
     def begin(self, trial: TrialRun) -> None:
-        """The trial is being trained: the first time, or again."""
-        self._tell(trial, None)
+        """Record that the trial is being trained, for the first time or again."""
+        self._record(trial, None)
 
     def end(self, state: str, tags: Mapping[str, str] | None = None) -> None:
-        """The trial has that final state in the ledger. Saying so again changes nothing."""
-        self._tell(replace(self.trial, tags={**self.trial.tags, **(tags or {})}), state)
+        """Record the trial's final state in the ledger. A second call changes nothing."""
+        self._record(replace(self.trial, tags={**self.trial.tags, **(tags or {})}), state)
 
-    def _tell(self, trial: TrialRun, state: str | None) -> None:
+    def _record(self, trial: TrialRun, state: str | None) -> None:
         with self._lock:
-            if (trial, state) == (self.trial, self.state) and Delivery.path(trial).exists():
+            if (trial, state) == (self.trial, self.state) and DeliveryState.path(trial).exists():
                 return
             if state != self.state:
                 self._end_ms = _now_ms()
@@ -113,14 +131,14 @@ class Delivery:
             self._save()
 
     def deliver(self, tracker: Tracker) -> None:
-        """Hand over all that is there now, and count it in `delivered`.
+        """Deliver all new points, files and states, and count them in `delivered`.
 
         Raises:
-            Exception: whatever the tracker raises; what was delivered before is remembered.
+            Exception: any error of the tracker; earlier deliveries are recorded.
         """
         if self._opened and self._ended:
             return
-        state = self.state  # looked at first: what comes before the end is written before it
+        state = self.state  # read first: a final state comes after all points and files
         if not self._opened:
             self._open(tracker)
         assert self._run_id is not None
@@ -130,11 +148,11 @@ class Delivery:
             if state is not None and not self._ended:
                 self._send_end(tracker, self._run_id, state)
         except Exception:
-            self._opened = False  # the run may have been deleted: look again
+            self._opened = False  # the run may have been deleted: open it again
             raise
 
     def pending(self, tracker: Tracker) -> int:
-        """Points and files still to be delivered there, and one for a final state."""
+        """Number of points and files to be delivered to that tracker, plus one for a final state."""
         here = self._place == _place(tracker)
         unsent = list(self._unsent)
         points, _ = metrics_log.read(
@@ -147,7 +165,7 @@ class Delivery:
         )
 
     def _open(self, tracker: Tracker) -> None:
-        here, told = _place(tracker), (self.trial, self.state)
+        here, recorded = _place(tracker), (self.trial, self.state)
         run_id = tracker.open(
             self.trial,
             self.training,
@@ -161,7 +179,7 @@ class Delivery:
                 self._looked.clear()
                 self._ended = False
             self._place, self._run_id = here, run_id
-            self._opened = told == (self.trial, self.state)  # it may have begun or ended meanwhile
+            self._opened = recorded == (self.trial, self.state)  # it may have begun or ended meanwhile
             self._save()
 
     def _send_end(self, tracker: Tracker, run_id: str, state: str) -> None:
@@ -181,9 +199,7 @@ class Delivery:
                     return
             while self._unsent:
                 batch = self._unsent[: self._batch]
-                self._batch = max(
-                    self._batch // 2, SMALLEST_BATCH
-                )  # unless this one is taken: the server is slow
+                self._batch = max(self._batch // 2, SMALLEST_BATCH)  # for a slow server, if this batch fails
                 tracker.log(run_id, batch)
                 self._batch = min(len(batch) * 2, BATCH)
                 del self._unsent[: len(batch)]
@@ -208,33 +224,29 @@ class Delivery:
             self._looked[file] = (looks.st_mtime_ns, looks.st_size)
 
     def _artifacts(self) -> list[str]:
-        """The artifacts that are there, relative to the trial's folder."""
+        """The existing artifacts, relative to the trial's folder."""
         folder = self.trial.folder
         found = {path for pattern in self.trial.artifacts for path in folder.glob(pattern) if path.is_file()}
         return sorted(path.relative_to(folder).as_posix() for path in found)
 
     def _save(self) -> None:
-        told = {key: value for key, value in asdict(self.trial).items() if key != "folder"}
-        write_json(
-            Delivery.path(self.trial),
-            {
-                "experiment": self.experiment,
-                "trial": told,
-                "training": self.training,
-                "state": self.state,
-                "start_ms": self._start_ms,
-                "end_ms": self._end_ms,
-                "place": self._place,
-                "run_id": self._run_id,
-                "position": self._position.to_json(),
-                "files": self._files,
-                "ended": self._ended,
-            },
-        )
+        DeliveryState(
+            experiment=self.experiment,
+            trial=self.trial,
+            training=self.training,
+            state=self.state,
+            start_ms=self._start_ms,
+            end_ms=self._end_ms,
+            place=self._place,
+            run_id=self._run_id,
+            position=self._position,
+            files=self._files,
+            ended=self._ended,
+        ).write()
 
 
 def _place(tracker: Tracker) -> str:
-    """Tells servers and experiments apart without naming them: a URI may hold a password."""
+    """A hash of the server and the experiment; not their names, since a URI may hold a password."""
     return hashlib.sha256(os.fsencode(f"{tracker.uri}\n{tracker.experiment}")).hexdigest()[:16]
 
 

@@ -1,23 +1,20 @@
 """The only training loop: restore, step, log, snapshot, evaluate, stop. It knows no GAN."""
 
-import json
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import replace
 
 import torch
 
-from retable.costs.cache import CostCache
-from retable.costs.device import device_name
 from retable.data.samples.split import BATCHES
-from retable.io.files import write_json
 from retable.io.media import grid_mp4, strip_png
 from retable.store import checkpoint
+from retable.store.formats.layout import TrialFolder
+from retable.store.formats.result import Finished
 from retable.store.metrics_log import Kind, MetricsLog
-from retable.training.progress import Progress, _by_name
-from retable.trial.config import TrialConfig
+from retable.training.progress import Progress
+from retable.training.result import peak_memory_mb, write_result
 from retable.trial.distributed import Workers
 from retable.trial.learner import Learner, Score
 from retable.trial.partitions import PartitionedLearner
@@ -25,24 +22,24 @@ from retable.trial.run import Run, WorkerThroughput
 from retable.trial.trial import Trial
 
 LOG_EVERY = 10
-"""Iterations between two looks at the losses; each look waits for the device."""
+"""Iterations between two readings of the losses; each reading waits for the device."""
 
 SLOW_SECONDS = 0.5
-"""A step that takes longer is followed by a look at whether to stop: some clouds give half a minute's notice."""
+"""After a step that takes longer, the loop checks whether it is to stop: some clouds give half a minute's notice."""
 
 
 def train(trial: Trial, run: Run, *, split: int = 1) -> str:
     """Train a trial to its end, from its newest checkpoint if there is one. Every rank of the worker group calls it.
 
-    Rank 0 writes into the trial's folder: the outbox, checkpoints, samples, and at the end ``result.json``.
+    Rank 0 writes into the trial's folder: the metrics log, checkpoints, samples, and at the end the result.
 
     Args:
-        split: parts that each micro-batch is cut into for want of memory. The batch of an update stays the same, but
-            batch statistics are those of a part; so the result says from which iteration on.
+        split: parts that each micro-batch is cut into to save memory. The batch of an update stays the same, but batch
+            statistics are those of a part; so the result records from which iteration on.
 
     Returns:
         ``done``, ``collapsed`` (a loss, a weight or a sample was not finite; the best snapshot before it is the result), or
-        ``stopped`` (asked to; a checkpoint was saved, or some pieces are done, and the next attempt goes on from there).
+        ``stopped`` (on request; a checkpoint was saved, or some pieces are done, and the next attempt goes on from there).
 
     Raises:
         ValueError: the batch can't be shared among the workers.
@@ -75,7 +72,7 @@ class _Loop:
             iteration = self._restore()
             self.progress.cut(iteration, self.split)
             if iteration == 0:
-                self._log(0, self._evaluate(0, final=False), "evaluation")  # what an untrained one scores
+                self._log(0, self._evaluate(0, final=False), "evaluation")  # scores of an untrained model
             while iteration < self.config.iterations:
                 iteration, finite = self._steps(iteration, self._next_stop(iteration))
                 if not finite:
@@ -92,7 +89,7 @@ class _Loop:
                 self.metrics_log.close()
 
     def _next_stop(self, iteration: int) -> int:
-        """The next iteration at which the losses are looked at: a multiple of LOG_EVERY, a snapshot, the end."""
+        """The next iteration at which the losses are read: a multiple of LOG_EVERY, a snapshot, the end."""
         every = self.config.snapshot_every
         return min(
             iteration + LOG_EVERY - iteration % LOG_EVERY,
@@ -104,10 +101,10 @@ class _Loop:
         return self.workers.agree(self.run.should_stop())
 
     def _steps(self, iteration: int, until: int) -> tuple[int, bool]:
-        """Iterations iteration..until-1, or fewer if asked to stop, then their last losses.
+        """Train iterations iteration..until-1, or fewer on a request to stop, and read their last losses.
 
         Returns:
-            The iteration that comes next, and whether all of those losses are finite.
+            The next iteration, and whether all of those losses are finite.
         """
         with self.progress.timed("train_seconds"):
             started, waited = time.monotonic(), BATCHES.seconds
@@ -120,17 +117,17 @@ class _Loop:
         steps, seconds = until - iteration, max(time.monotonic() - started, 1e-9)
         self.slow = self.workers.agree(seconds > SLOW_SECONDS * steps)
         self._log(until, {**values, "iterations_per_second": steps / seconds}, "train")
-        pace = WorkerThroughput(
+        throughput = WorkerThroughput(
             step_seconds=seconds / steps,
             data_seconds=(BATCHES.seconds - waited) / steps,
-            samples_per_second=self.config.fed * steps / seconds,
-            memory_mb=_peak_memory_mb(self.run.device),
+            samples_per_second=self.config.samples_per_iteration * steps / seconds,
+            memory_mb=peak_memory_mb(self.run.device),
         )
-        self.run.report_throughput(until, pace)
+        self.run.report_throughput(until, throughput)
         return until, all(map(math.isfinite, values.values()))
 
     def _snapshot(self, iteration: int) -> bool:
-        """Evaluate and save; False, with nothing saved, if a weight or what it generates is not finite."""
+        """Evaluate and save; False, with nothing saved, if a weight or a generated sample is not finite."""
         if not _finite(self.learner.state()):
             return False
         try:
@@ -173,7 +170,7 @@ class _Loop:
         self.run.saved()
 
     def _restore(self) -> int:
-        """Take up the newest sound checkpoint; rank 0 chooses it for all."""
+        """Load the newest sound checkpoint; rank 0 chooses it for all."""
         newest = None
         if self.run.rank == 0:
             found = checkpoint.newest(self.run.folder, self.trial.signature)
@@ -191,8 +188,8 @@ class _Loop:
         self.learner.load_state(state["learner"])
         self.progress = Progress.of(state["progress"])
 
-    def _end(self, iteration: int, state: str) -> str:
-        """The best snapshot's full scores and samples, then result.json, which makes the trial finished."""
+    def _end(self, iteration: int, state: Finished) -> str:
+        """Write the best snapshot's full scores and samples, then the result, which makes the trial finished."""
         best = self.progress.best(self.learner.best)
         scores: Mapping[str, Score] = {}
         if best is not None:
@@ -204,12 +201,12 @@ class _Loop:
         return self._result(iteration, state, best, scores)
 
     def _score(self) -> str:
-        """The scores and samples of what other trials trained, or of pieces once all are done."""
+        """Write the scores and samples of a model that other trials trained, or of pieces once all are done."""
         if isinstance(self.learner, PartitionedLearner):
-            for piece in self.learner.pieces.missing():
+            for piece in self.learner.partitions.missing():
                 if self._stopping():
                     return "stopped"
-                self.learner.pieces.write(piece)
+                self.learner.partitions.write(piece)
         try:
             scores = self._scores(0, final=True)
         except FloatingPointError:  # on all ranks alike
@@ -217,40 +214,28 @@ class _Loop:
         self._picture(0)
         return self._result(0, "done", 0, scores)
 
-    def _result(self, iteration: int, state: str, best: int | None, scores: Mapping[str, Score]) -> str:
-        pieces = self.learner.pieces.seconds() if isinstance(self.learner, PartitionedLearner) else 0.0
+    def _result(self, iteration: int, state: Finished, best: int | None, scores: Mapping[str, Score]) -> str:
+        pieces = self.learner.partitions.seconds() if isinstance(self.learner, PartitionedLearner) else 0.0
         if self.metrics_log is not None:
             self._log(iteration, {name: score.value for name, score in scores.items()}, "evaluation")
-            write_json(
-                self.run.folder / "result.json",
-                {
-                    "signature": self.trial.signature,
-                    "seed": self.trial.seed,
-                    "state": state,
-                    "best": best,
-                    "best_by": asdict(self.learner.best),
-                    "iterations": iteration,
-                    "collapsed_at": iteration if state == "collapsed" else None,
-                    "scores": {name: asdict(score) for name, score in scores.items()},
-                    "history": _by_name(self.progress.history),
-                    "seconds": _by_name(self.progress.seconds),
-                    "splits": _by_name(self.progress.splits),
-                    "train_seconds": self.progress.train_seconds,
-                    "evaluation_seconds": self.progress.evaluation_seconds,
-                    "pieces_seconds": pieces,
-                    "workers": self.run.world_size,
-                    "device": device_name(self.run.device),
-                    "peak_memory_mb": _peak_memory_mb(self.run.device),
-                    "gflops": _gflops(self.config),
-                    "commit": _commit(self.run.folder),
-                },
+            write_result(
+                self.trial,
+                self.config,
+                self.run,
+                self.progress,
+                state,
+                iteration=iteration,
+                best=best,
+                best_by=self.learner.best,
+                scores=scores,
+                pieces_seconds=pieces,
             )
         return state
 
     def _picture(self, iteration: int) -> None:
         clips = self.learner.samples() if self.run.rank == 0 else None
         if clips is not None:
-            folder = self.run.folder / "samples"
+            folder = TrialFolder(self.run.folder).samples
             grid_mp4(clips, folder / f"{iteration:08d}.mp4")
             strip_png(clips[:8], folder / f"{iteration:08d}.png")
 
@@ -266,20 +251,3 @@ def _finite(state: object) -> bool:
     if isinstance(state, Mapping):
         return all(_finite(value) for value in state.values())
     return not isinstance(state, list | tuple) or all(_finite(value) for value in state)
-
-
-def _peak_memory_mb(device: torch.device) -> float | None:
-    """Most MiB that tensors took on the GPU since this attempt began; None on the CPU, where nobody counts them."""
-    return torch.cuda.max_memory_allocated(device) / 2**20 if device.type == "cuda" else None
-
-
-def _gflops(config: TrialConfig) -> float | None:
-    """Multiply-accumulates of one update in 10⁹; None where the family can't tell. Planning has counted them already."""
-    cost = CostCache().of(config)
-    return None if cost is None else cost.gflops(config.batch_size, config.accumulate)
-
-
-def _commit(folder: Path) -> str:
-    """The commit that the driver wrote into the trial's config: a worker may have the code without its history."""
-    path = folder / "config.json"
-    return str(json.loads(path.read_bytes()).get("commit", "")) if path.exists() else ""

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Progress of a training: its history and its times, saved in every checkpoint."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -14,11 +14,11 @@ V = TypeVar("V")
 
 @dataclass
 class Progress:
-    """What the loop knows beside the learner; travels in every checkpoint.
+    """State of the loop beside the learner's, saved in every checkpoint.
 
     Attributes:
         history: iteration of each snapshot -> its metrics by protocol name.
-        seconds: iteration of each snapshot -> `train_seconds` until then.
+        seconds: iteration of each snapshot -> `train_seconds` up to it.
         train_seconds: wall seconds in steps, over all attempts.
         evaluation_seconds: wall seconds in evaluation, over all attempts.
         splits: iteration -> parts that each micro-batch was cut into from there on; empty if they were taken whole.
@@ -42,6 +42,7 @@ class Progress:
         return max(values, key=lambda iteration: values[iteration]) if values else None
 
     def state(self) -> dict[str, Any]:
+        """Plain data for a checkpoint."""
         return {
             **asdict(self),
             "history": _by_name(self.history),
@@ -51,6 +52,7 @@ class Progress:
 
     @staticmethod
     def of(state: Mapping[str, Any]) -> "Progress":
+        """The progress that `state` gave; older checkpoints lack some of it."""
         return Progress(
             history={int(iteration): dict(metrics) for iteration, metrics in state["history"].items()},
             seconds={int(iteration): seconds for iteration, seconds in state.get("seconds", {}).items()},
@@ -60,12 +62,13 @@ class Progress:
         )
 
     def cut(self, iteration: int, split: int) -> None:
-        """Note that micro-batches are cut into so many parts from that iteration on."""
+        """Record that micro-batches are cut into so many parts from that iteration on."""
         if split != next(reversed(self.splits.values()), 1):
             self.splits[iteration] = split
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
+        """Add the body's wall time to the attribute of that name."""
         start = time.monotonic()
         yield
         setattr(self, name, getattr(self, name) + time.monotonic() - start)

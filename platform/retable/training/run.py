@@ -1,4 +1,4 @@
-"""TODO."""
+"""The run of an assigned attempt: folder, rank and device of one worker, and the requests that reach it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class AssignedRun:
-    """A `Run` over an assignment: what the local runner and a Ray Train worker have in common."""
+    """A `Run` over an assignment: the base of the local runner's and of a Ray Train worker's."""
 
     assignment: Assignment
     rank: int
@@ -52,13 +52,13 @@ class AssignedRun:
         return self.assignment.required[signature]
 
     def report(self, iteration: int, metrics: Mapping[str, float]) -> None:
-        """Nothing to tell anybody: the outbox has it."""
+        """Nothing to do: the metrics log has it."""
 
     def report_throughput(self, iteration: int, pace: WorkerThroughput) -> None:
-        """Nobody watches."""
+        """Nothing to do."""
 
     def scored(self, iteration: int, scores: Mapping[str, Score], seconds: float) -> None:
-        """Nobody watches."""
+        """Nothing to do."""
 
     def should_stop(self) -> bool:
         if self.mirror is not None and self.rank == 0:

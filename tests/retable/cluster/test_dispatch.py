@@ -10,9 +10,9 @@ import pytest
 from retable.cluster.dispatch import Dispatch, Start
 from retable.execution.execution import Execution
 from retable.execution.retries import Retries
-from retable.io.files import write_json
 from retable.planning.placement import Node, WorkerGroup
 from retable.planning.plan import make_plan
+from retable.store.formats.result import TrialResult
 from retable.store.ledger import Ledger
 from retable.trial.config import TrialConfig
 from retable.trial.step_cost import MIB, Line, StepCost, room_mb
@@ -49,9 +49,7 @@ class Floor:
     def finish(self, start: Start) -> None:
         """The worker group trains its trial."""
         signature = start.assignment.trial.signature
-        write_json(
-            self.execution.folder(signature) / "result.json", {"signature": signature, "state": "done"}
-        )
+        TrialResult(signature, 0, "done", 0).write(self.execution.folder(signature))
         self.execution.end(start.assignment, None)
         self.dispatch.ended(signature, lost=False)
 
@@ -311,7 +309,7 @@ def test_a_cluster_that_grows_is_asked_for_what_waits(study: Study) -> None:
     assert floor.machines.wanted == [shape, replace(shape, workers=3)]
 
 
-def test_it_takes_a_smaller_gang_when_it_has_waited(study: Study) -> None:
+def test_it_takes_a_smaller_worker_group_when_it_has_waited(study: Study) -> None:
     floor = study.on(Node("gpu", {"CPU": 8, "GPU": 2}), shape=WorkerGroup(workers=4, gpus=1), grows=True)
     assert floor.next() is None
     floor.clock.now += floor.dispatch.patience

@@ -15,9 +15,9 @@ from retable.cluster.dispatch import Dispatch
 from retable.cluster.run import PlanSearcher, _cause
 from retable.cluster.train import write_failure
 from retable.execution.execution import Execution
-from retable.io.files import write_json
 from retable.planning.placement import Node, WorkerGroup
 from retable.planning.plan import make_plan
+from retable.store.formats.result import TrialResult
 from retable.store.ledger import Ledger
 from tests.retable.cluster.machines import Answering
 
@@ -37,8 +37,7 @@ def execution(walking: ModuleType, tmp_path: Path) -> Iterator[Execution]:
 
 def finish(searcher: PlanSearcher, trial_id: str, signature: str) -> None:
     """What a worker group leaves when it has trained its trial."""
-    folder = searcher.execution.folder(signature)
-    write_json(folder / "result.json", {"signature": signature, "state": "done"})
+    TrialResult(signature, 0, "done", 0).write(searcher.execution.folder(signature))
     searcher.on_trial_complete(trial_id)
 
 

@@ -1,4 +1,4 @@
-import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional
 
 from retable.evaluation.features import ClassifierConfig, FeatureExtractor
+from retable.store.formats.result import TrialResult
 from retable.trial.config import TrialConfig
 
 CPU = torch.device("cpu")
@@ -69,11 +70,12 @@ def test_only_a_finished_classifier_can_be_loaded(
 ) -> None:
     with pytest.raises(FileNotFoundError, match="is not finished: .*result.json is missing"):
         FeatureExtractor.load(tmp_path, config, CPU)
-    result = json.loads((classifier_folder / "result.json").read_text())
-    (classifier_folder / "result.json").write_text(json.dumps({**result, "best": None, "state": "collapsed"}))
+    result = TrialResult.read(classifier_folder)
+    assert result is not None
+    replace(result, best=None, state="collapsed").write(classifier_folder)
     with pytest.raises(ValueError, match="collapsed before its first snapshot"):
         FeatureExtractor.load(classifier_folder, config, CPU)
-    (classifier_folder / "result.json").write_text(json.dumps({**result, "scores": {}}))
+    replace(result, scores={}).write(classifier_folder)
     with pytest.raises(
         ValueError, match=r"must hold one accuracy of the classifier, but its scores are \[\]"
     ):

@@ -1,6 +1,5 @@
 """Images by a linear judge: what is filed, and that nothing depends on how it was computed."""
 
-import json
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
@@ -25,12 +24,13 @@ from retable.metrics.kernel import kernel_distances
 from retable.metrics.precision_recall import precision_recall
 from retable.metrics.protocol import Protocol
 from retable.store import checkpoint
+from retable.store.formats.result import TrialResult
 from retable.trial.config import TrialConfig
 from retable.trial.distributed import Workers
 from retable.trial.learner import Score
 from retable.trial.random import stream
 from retable.trial.trial import Trial
-from tests.retable.metrics.board import LiveView, Threads
+from tests.retable.metrics.threads import Exchange, Threads
 
 SIZE, IMAGES = 4, 12
 PIXELS = ImageSpec(size=SIZE)
@@ -109,9 +109,7 @@ def finished(folder: Path, scores: Mapping[str, float]) -> Path:
     checkpoint.save(
         folder, 5, {"learner": {"network": weights}, "progress": {}}, signature=signature, attempt=1
     )
-    told = {name: {"value": value, "std": None, "repeats": 1} for name, value in scores.items()}
-    result = {"signature": signature, "state": "done", "best": 5, "scores": told}
-    (folder / "result.json").write_text(json.dumps(result))
+    TrialResult(signature, 0, "done", 5, {name: Score(value) for name, value in scores.items()}).write(folder)
     return folder
 
 
@@ -174,10 +172,12 @@ def test_the_number_of_workers_does_not_matter(
     alone = evaluator.scores(generate, final=True)
     for file in (folder / "real").iterdir():
         file.unlink()
-    board, results = LiveView(size), dict[int, dict[str, Score]]()
+    exchange, results = Exchange(size), dict[int, dict[str, Score]]()
 
     def work(rank: int) -> None:
-        own = ImageEvaluator(evaluation, folder, DrawnImages(), Threads(rank, size, board=board), batch=6)
+        own = ImageEvaluator(
+            evaluation, folder, DrawnImages(), Threads(rank, size, exchange=exchange), batch=6
+        )
         results[rank] = own.scores(generate, final=True)
 
     threads = [threading.Thread(target=work, args=(rank,)) for rank in range(size)]

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -172,14 +174,63 @@ def test_a_result_without_its_ledger_entry_is_entered_and_not_trained_again(stud
         assert {record.state for record in ledger.trials()} == {"done"}
 
 
-def test_a_folder_with_another_trials_result_is_refused(study: Study) -> None:
+@pytest.mark.parametrize("damage", ["cut", "changed digit", "another trial's"])
+def test_a_damaged_result_gives_way_to_the_ledgers_copy(
+    study: Study, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
     study.run()
     one, two = study.signature("s_t=1"), study.signature("s_t=2")
-    os.replace(study.results / "trials" / one / "result.json", study.results / "trials" / two / "result.json")
-    with pytest.raises(
-        ValueError, match=rf"is the result of trial {one}, expected {two}; move the folder away"
-    ):
-        study.run()
+    path = study.results / "trials" / two / "result.json"
+    before, other = path.read_bytes(), (study.results / "trials" / one / "result.json").read_bytes()
+    damaged = {
+        "cut": before[:100],
+        "changed digit": before.replace(b'"workers": 1', b'"workers": 2'),
+        "another trial's": other,
+    }[damage]
+    assert damaged != before
+    path.write_bytes(damaged)
+    execution, notes = study.run()
+    assert notes.began_names == []
+    assert set(execution.states.values()) == {"done"}
+    assert path.read_bytes() == before
+    assert (path.parent / "quarantine" / "result.json-1").read_bytes() == damaged
+    assert "was damaged and moved to" in caplog.text
+
+
+def test_a_damaged_result_without_a_copy_costs_its_own_trial(study: Study) -> None:
+    """The driver was killed before it recorded the result: training goes on from the last checkpoint."""
+    study.run()
+    for file in study.results.glob("ledger.db*"):
+        file.unlink()
+    one = study.signature("s_t=1")
+    path = study.results / "trials" / one / "result.json"
+    before = json.loads(path.read_bytes())
+    path.write_bytes(b"{")
+    execution, notes = study.run()
+    assert [name.partition(" ")[0] for name in notes.began_names] == ["s_t=1"]
+    assert set(execution.states.values()) == {"done"}
+    assert json.loads(path.read_bytes())["scores"] == before["scores"]
+
+
+def test_a_damaged_copy_in_the_ledger_costs_nothing(study: Study) -> None:
+    study.run()
+    with closing(sqlite3.connect(study.results / "ledger.db")) as ledger, ledger:
+        ledger.execute("UPDATE attempt SET result = substr(result, 1, 40)")
+    execution, notes = study.run()
+    assert notes.began_names == []
+    assert set(execution.states.values()) == {"done"}
+
+
+def test_results_that_nothing_vouches_for_stay_for_the_report_to_name(study: Study) -> None:
+    study.run()
+    with closing(sqlite3.connect(study.results / "ledger.db")) as ledger, ledger:
+        ledger.execute("UPDATE attempt SET result = NULL")
+    path = study.results / "trials" / study.signature("s_t=1") / "result.json"
+    path.write_bytes(b"{")
+    execution, notes = study.run()
+    assert notes.began_names == []
+    assert set(execution.states.values()) == {"done"}
+    assert path.read_bytes() == b"{"
 
 
 def test_a_trial_that_another_process_holds_is_left_to_it(study: Study) -> None:

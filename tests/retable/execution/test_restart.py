@@ -86,7 +86,7 @@ def test_only_the_trial_that_is_named_is_trained_again_and_comes_out_the_same(
     states = attempts(study.results)
     assert states.pop("judge") == ["failed", "done"]
     assert set(map(tuple, states.values())) == {("done",)}
-    assert trained(folder).result["scores"] == before["scores"]
+    assert trained(folder).result.to_json()["scores"] == before["scores"]
     assert json.loads((aside / "result.json").read_bytes()) == before
 
 
@@ -119,7 +119,7 @@ def test_a_folder_that_was_deleted_is_made_again(study: Request, plan: Plan[Any]
     with pytest.raises(FileNotFoundError, match=f"if the folder was deleted .* --trial {folder.name}"):
         trained(folder)
     assert retry_trials(study, console(), folder.name) == 0
-    assert trained(folder).result["state"] == "done"
+    assert trained(folder).result.state == "done"
 
 
 def test_what_is_not_finished_goes_on_where_it_was(study: Request, plan: Plan[Any]) -> None:

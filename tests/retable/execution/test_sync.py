@@ -24,7 +24,8 @@ from retable.store import checkpoint, metrics_log
 from retable.store.assignment import Assignment
 from retable.store.fence import fence
 from retable.store.ledger import Ledger
-from retable.store.mirror import Mirror, attended, local_results
+from retable.store.mirror import Mirror
+from retable.store.working_copy import local_results, working_copy
 from retable.training import loop
 from retable.training.run import AssignedRun
 from retable.trial.distributed import Workers
@@ -197,7 +198,7 @@ def as_worker(workers: Workers, folder: Path) -> Any:
             driver.publish()
         dist.barrier()
         assignment = Assignment(trial, driver.folder, folder, attempt, {}, storage=url)
-        with attended(assignment, workers.rank) as (here, mirror):
+        with working_copy(assignment, workers.rank) as (here, mirror):
             run = AssignedRun(here, workers.rank, workers.size, torch.device("cpu"), mirror=mirror)
             states.append(loop.train(trial, run))
         dist.barrier()

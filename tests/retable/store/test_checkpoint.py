@@ -16,7 +16,7 @@ import torch
 
 from retable.io.files import DiskFull, seal, unseal
 from retable.store import checkpoint
-from retable.store.checkpoint import Corrupt, Fenced, at, fence, load, newest, prune, save
+from retable.store.checkpoint import Corrupt, Fenced, at, fence, load, newest, prune, save, sound
 
 SIGNATURE = "0123456789abcdef"
 FILES = ("state.safetensors", "state.json", "manifest.json")
@@ -261,6 +261,25 @@ def test_a_renamed_checkpoint_is_not_taken_for_a_later_one(tmp_path: Path) -> No
     assert found is not None
     assert found.iteration == 2
     assert "holds iteration 1" in found.skipped[0]
+
+
+def test_a_stray_copy_beside_checkpoints_is_none_of_them(tmp_path: Path) -> None:
+    folder = saved(tmp_path, 1, 2, 3)
+    shutil.copytree(folder / "00000003", folder / "00000020.bak")
+    (folder / "00000004.tar").touch()
+    assert [found.iteration for found in sound(tmp_path, SIGNATURE)] == [3, 2, 1]
+    with pytest.raises(FileNotFoundError, match="it has 1, 2, 3"):
+        at(tmp_path, 20, SIGNATURE)
+    assert prune(tmp_path, keep=2, keep_iterations=()) == [1]
+    found = newest(tmp_path, SIGNATURE)
+    assert found is not None
+    assert (found.iteration, found.skipped) == (3, ())
+    assert {path.name for path in folder.iterdir()} == {
+        "00000002",
+        "00000003",
+        "00000020.bak",
+        "00000004.tar",
+    }
 
 
 def test_two_ranks_that_meet_the_same_damage_do_not_fail(

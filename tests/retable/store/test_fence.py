@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from retable.io.sealed import DamagedFile
 from retable.store.fence import Fence, Fenced, check, fence
 from retable.store.metrics_log import MetricsLog, read
 
 
 def test_without_a_fence_every_attempt_may_write(tmp_path: Path) -> None:
     check(tmp_path / "none", 1)
-    assert Fence.of(tmp_path) == Fence(0, {})
+    assert Fence.read(tmp_path) == Fence(0, {})
 
 
 def test_only_the_latest_attempt_may_write(tmp_path: Path) -> None:
@@ -23,26 +24,48 @@ def test_only_the_latest_attempt_may_write(tmp_path: Path) -> None:
         check(tmp_path, 1)
     with pytest.raises(Fenced, match="replaced"):
         fence(tmp_path, 1)
-    assert Fence.of(tmp_path).attempt == 2
+    assert Fence.read(tmp_path).attempt == 2
 
 
 def test_a_fence_is_never_moved_by_a_row_that_comes_later(tmp_path: Path) -> None:
     with MetricsLog(tmp_path, 1) as metrics_log:
         metrics_log.write(1, {"loss": 1.0})
     fence(tmp_path, 2)
-    size = Fence.of(tmp_path).outboxes[1]
+    size = Fence.read(tmp_path).log_bytes[1]
     with (tmp_path / "outbox" / "000001.jsonl").open("ab") as file:
         file.write(b"more")
     fence(tmp_path, 2)
     fence(tmp_path, 3)
-    assert Fence.of(tmp_path).outboxes == {1: size}
+    assert Fence.read(tmp_path).log_bytes == {1: size}
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"attempt": 1}', '{"attempt": 1, "outboxes": [2]}'])
-def test_a_damaged_fence_lets_nobody_through(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", '{"attempt": 1}', '{"attempt": 1, "outboxes": [2]}', '{"attempt": NaN, "outboxes": {}}'],
+)
+def test_a_damaged_fence_lets_nobody_through_until_it_is_set_anew(tmp_path: Path, text: str) -> None:
+    with MetricsLog(tmp_path, 1) as metrics_log:
+        metrics_log.write(1, {"loss": 1.0})
     (tmp_path / "fence.json").write_text(text)
-    with pytest.raises(ValueError, match="is damaged; delete it"):
+    with pytest.raises(DamagedFile, match=r"fence\.json .*; run its study again"):
         check(tmp_path, 9)
+    assert [point.value for point in read(tmp_path)[0]] == [1.0]  # a display goes on
+    fence(tmp_path, 2)
+    assert Fence.read(tmp_path) == Fence(2, {1: (tmp_path / "outbox" / "000001.jsonl").stat().st_size})
+    assert (tmp_path / "quarantine" / "fence.json-1").read_text() == text
+
+
+def test_a_digit_changed_in_a_fence_is_noticed(tmp_path: Path) -> None:
+    fence(tmp_path, 2)
+    path = tmp_path / "fence.json"
+    path.write_text(path.read_text().replace('"attempt": 2', '"attempt": 9'))
+    with pytest.raises(DamagedFile, match="was changed after it was written"):
+        check(tmp_path, 2)
+
+
+def test_a_fence_of_an_older_version_has_no_seal_and_counts(tmp_path: Path) -> None:
+    (tmp_path / "fence.json").write_text('{"attempt": 3, "outboxes": {"1": 7}}')
+    assert Fence.read(tmp_path) == Fence(3, {1: 7})
 
 
 def test_a_stopped_attempt_that_wakes_writes_nothing_that_counts(

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from retable.io.files import DiskFull
 from retable.store import metrics_log as module
+from retable.store import metrics_reader
 from retable.store.fence import fence
 from retable.store.metrics_log import MetricsLog, Point, Position, Unread, read
 
@@ -177,7 +178,7 @@ def test_bytes_that_a_power_cut_took_behind_the_fence_do_not_stop_the_reader(tmp
 def test_a_long_outbox_can_be_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written(tmp_path, 1, range(50))
     written(tmp_path, 2, range(40, 100))
-    monkeypatch.setattr(module, "CHUNK", 64)
+    monkeypatch.setattr(metrics_reader, "CHUNK", 64)
     position, parts = None, []
     while True:
         points, position = read(tmp_path, position, limit=7)

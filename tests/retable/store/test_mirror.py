@@ -15,7 +15,8 @@ from retable.store import checkpoint, metrics_log
 from retable.store.assignment import Assignment
 from retable.store.fence import Fenced, fence
 from retable.store.metrics_log import MetricsLog
-from retable.store.mirror import EXCHANGE_SECONDS, Mirror, attended, local_results
+from retable.store.mirror import EXCHANGE_SECONDS, Mirror
+from retable.store.working_copy import local_results, working_copy
 
 SIGNATURE = "0123456789abcdef"
 
@@ -304,7 +305,7 @@ class Body(Exception):
 def on(name: str, tmp_path: Path, assignment: Assignment, rank: int = 0) -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("RETABLE_CACHE", str(tmp_path / name))
-        with attended(assignment, rank) as here:
+        with working_copy(assignment, rank) as here:
             yield here
 
 
@@ -328,7 +329,7 @@ def assignment(tmp_path: Path, storage: str | None, attempt: int = 1) -> Assignm
 
 def test_nodes_that_share_a_folder_work_in_it(tmp_path: Path) -> None:
     given = assignment(tmp_path, None)
-    with attended(given, 0) as (here, mirror):
+    with working_copy(given, 0) as (here, mirror):
         assert here is given
         assert mirror is None
 

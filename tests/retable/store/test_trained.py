@@ -1,4 +1,4 @@
-import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from retable.store import checkpoint
+from retable.store.formats.result import TrialResult
 from retable.store.trained import trained
 
 SIGNATURE = "0123456789abcdef"
@@ -23,13 +24,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def write(folder: Path, **changed: Any) -> None:
-    result = {"signature": SIGNATURE, "state": "done", "best": 5, "scores": {}, **changed}
-    (folder / "result.json").write_text(json.dumps(result))
+    replace(TrialResult(SIGNATURE, 0, "done", 5), **changed).write(folder)
 
 
 def test_the_best_snapshot_of_a_finished_trial(folder: Path) -> None:
     found = trained(folder)
-    assert (found.snapshot.iteration, found.result["state"]) == (5, "done")
+    assert (found.snapshot.iteration, found.result.state) == (5, "done")
     assert found.state("cpu")["weight"].tolist() == [5.0]
 
 
@@ -40,7 +40,7 @@ def test_what_is_not_there_is_told(folder: Path) -> None:
     write(folder, best=7)
     with pytest.raises(
         FileNotFoundError,
-        match=f"no checkpoint of iteration 7; it has 5, 10; bring it back, or .*--trial {SIGNATURE}",
+        match=f"no checkpoint of iteration 7; it has 5, 10; put it back, or .*--trial {SIGNATURE}",
     ):
         trained(folder)
     write(folder)

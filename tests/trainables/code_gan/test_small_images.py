@@ -15,8 +15,8 @@ from retable.trial.config import TrialConfig
 from tests.trainables.code_gan.stage_cases import JUDGE, PLANNED_ENCODER, PLANNED_GAN
 from trainables.classifiers.inception.config import Inception
 from trainables.code_gan.autoencoder.pretrained import PretrainedAutoencoder
-from trainables.code_gan.autoencoder.reconstruction_config import ReconstructionConfig
 from trainables.code_gan.encoding.config import CodesConfig
+from trainables.code_gan.reconstruction.config import ReconstructionConfig
 from trainables.code_gan.sampling.config import RealImagesConfig
 
 STUDY = Path(__file__).parent / "figures" / "small_study.py"

@@ -16,13 +16,15 @@ from rich.text import Text
 from safetensors.torch import save
 
 from retable.figures.revive import revived
-from retable.figures.trained_trial import identities
+from retable.figures.trained_trial import descriptions
 from retable.io.console import open_console
 from retable.io.files import write_bytes
 from retable.store.checkpoint import Corrupt
+from retable.store.formats.layout import ResultsFolder
 from retable.store.trained import trained
+from trainables.code_gan.autoencoder.codec import Codec
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
 from trainables.code_gan.autoencoder.pretrained import FORMAT, SIZES, PretrainedAutoencoder
-from trainables.code_gan.config import AutoencoderConfig
 
 
 def export(results: Path, prefix: str, out: Path) -> str:
@@ -46,15 +48,17 @@ def export(results: Path, prefix: str, out: Path) -> str:
         raise IsADirectoryError(
             f"--out must be a file, such as {out / 'encoder.safetensors'}, but {out} is a folder"
         )
-    known = identities(results)
+    known = descriptions(results)
     found = [signature for signature in known if signature.startswith(prefix)]
     if len(found) != 1:
-        encoders = [name for name in known if known[name]["trainable"] == AutoencoderConfig.trainable]
+        encoders = [
+            name for name in known if known[name].identity["trainable"] == AutoencoderConfig.trainable
+        ]
         raise ValueError(
-            f"one trial in {results / 'trials'} must begin with {prefix!r}, but {len(found)} do; its autoencoders are "
+            f"one trial in {ResultsFolder(results).trials} must begin with {prefix!r}, but {len(found)} do; its autoencoders are "
             f"{', '.join(encoders) or 'none'}"
         )
-    folder, identity = results / "trials" / found[0], known[found[0]]
+    folder, identity = ResultsFolder(results).trial(found[0]).path, known[found[0]].identity
     if identity["trainable"] != AutoencoderConfig.trainable:
         raise ValueError(
             f"trial {folder.name} must be a {AutoencoderConfig.trainable}, but is a {identity['trainable']}"
@@ -64,7 +68,7 @@ def export(results: Path, prefix: str, out: Path) -> str:
         raise ValueError(  # noqa: TRY004 (the user gave it)
             f"trial {folder.name} is a {type(config).__name__}, which has no encoder"
         )
-    codec = config.codec(trained(folder).state("cpu"))
+    codec = Codec.of(config, trained(folder).state("cpu"))
     header = {"format": FORMAT, **{name: str(getattr(config, name)) for name in SIZES}}
     write_bytes(out, save(codec.tensors(), metadata=header))
     return codec.weights

@@ -13,7 +13,7 @@ from rich.text import Text
 from retable.cli import values
 from retable.cli.commands.request import Given, Session
 from retable.cli.options import FLAT, choice, flag, option
-from retable.io.console import counting, measuring
+from retable.io.console import file_progress_bar, progress_bar
 
 if TYPE_CHECKING:
     from retable.data.decode.pool import Readers
@@ -63,10 +63,16 @@ def check(
     size: Annotated[
         int, option("PIXELS", "Pixels that the shorter side of an image needs.", values.positive)
     ] = 1,
+    checksums: Annotated[
+        Path | None,
+        option(
+            "FILE", "Checksums of the files, as sha256sum or md5sum writes them. Default: not compared.", Path
+        ),
+    ] = None,
     session: Given,
 ) -> int:
     """List the files of a data set that training can't use."""
-    return check_data(folder, frames, size, session.console)
+    return check_data(folder, frames, size, session.console, checksums)
 
 
 @prepare.command
@@ -191,12 +197,12 @@ def prepare_data(
     """
     console.print(Text(preparation.inspect()))
     with _readers(preparation, workers, address, local) as readers:
-        with measuring(console, "Looking at files") as progress:
+        with file_progress_bar(console, "Looking at files") as progress:
             found = preparation.look(readers, progress)
         catalog = preparation.catalog(found)
         for split in preparation.splits:
             if catalog.refusal() is None:
-                with measuring(console, f"Decoding {split}") as progress:
+                with file_progress_bar(console, f"Decoding {split}") as progress:
                     catalog = preparation.decode(catalog, split, readers, progress)
     report = preparation.finish(catalog, found)
     _print_report(report, preparation.out, console)
@@ -230,11 +236,11 @@ def _print_report(report: "Report", out: Path, console: Console) -> None:
         console.print(Text(f"Ready: train with --data {out}"))
 
 
-def check_data(folder: Path, frames: int, size: int, console: Console) -> int:
-    """List the files of a data set that training can't use; exit code 1 if training would refuse it."""
+def check_data(folder: Path, frames: int, size: int, console: Console, checksums: Path | None = None) -> int:
+    """List the files of a data set that training can't use; exit code 1 if it would refuse it or a checksum differs."""
     from retable.data.scan.check import check, rendered
 
-    with counting(console, f"Reading the files of {folder}") as progress:
-        report = check(folder, frames=frames, size=size, progress=progress)
+    with progress_bar(console, f"Reading the files of {folder}") as progress:
+        report = check(folder, frames=frames, size=size, progress=progress, checksums=checksums)
     console.print(rendered(report))
-    return 0 if report.refusal is None else 1
+    return 0 if report.passed else 1

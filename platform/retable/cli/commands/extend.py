@@ -8,6 +8,7 @@ from retable.cli import training
 from retable.cli.commands.remote import is_remote, run_remotely
 from retable.cli.commands.request import Given, Request, refresh, requested
 from retable.cli.options import FLAT, StudyFile, TrainingOptions
+from retable.store.formats.layout import ResultsFolder
 from retable.store.ledger import Ledger
 
 
@@ -40,8 +41,8 @@ def extend_trials(request: Request, console: Console) -> int:
         )
     root, plan = training.prepare(request, console)
     if request.scale.iterations is not None:
-        with Ledger(request.results / "ledger.db") as ledger:
-            reasons = why_restarted(plan, ledger.trials(), request.results / "trials")
+        with Ledger(ResultsFolder(request.results).ledger) as ledger:
+            reasons = why_restarted(plan, ledger.trials(), ResultsFolder(request.results).trials)
         if reasons:
             listed = "\n".join(f"  {name}: {why}" for name, why in reasons.items())
             raise ValueError(

@@ -13,7 +13,7 @@ from retable.cli import values
 from retable.cli.commands.remote import is_remote, run_remotely
 from retable.cli.commands.request import ABSENT, Given, Request, refresh, requested
 from retable.cli.options import FLAT, STUDY, Address, StudyOptions, Workers, flag, option
-from retable.io.console import counting
+from retable.io.console import progress_bar
 from retable.planning.duration import Machine
 from retable.planning.placement import Node
 from retable.study.study import Study
@@ -117,9 +117,9 @@ def _nodes(options: PlanOptions) -> tuple[Node, ...]:
         return tuple(replace(node, gpu_gb=card) for node in options.nodes)
     if options.address is None:
         return ()
-    from retable.cluster.nodes import living
+    from retable.cluster.nodes import live_nodes
 
-    return living(options.address, options.out)
+    return live_nodes(options.address, options.out)
 
 
 def show_plan(
@@ -142,7 +142,7 @@ def show_plan(
     fingerprint = ABSENT if catalog is None else catalog.fingerprint
     plans = [request.plan(fingerprint) for request in requests]
     records = first.records()
-    with counting(aside, "Counting what steps cost") as progress:
+    with progress_bar(aside, "Counting what steps cost") as progress:
         forecast = estimate(plans, first.results, records, machine, catalog=catalog, progress=progress)
     if as_json:
         console.print_json(data=forecast.to_json(), indent=2)

@@ -125,16 +125,16 @@ def _client(
     """
     from retable.cluster.jobs.client import ClusterClient, check_paths
 
-    chosen: tuple[str, ...] = ()
+    selection: tuple[str, ...] = ()
     if options is not None:
         check_paths(data=options.data, classifier=options.classifier, encoder=options.encoder)
         make_plan(
             study, named_scale(study, options.scale), ABSENT, tables=options.tables, seeds=options.seeds
         )
-        chosen = _words_of(options)
+        selection = _words_of(options)
     if isinstance(options, TrainingOptions) and options.local:
         raise ValueError("--local trains in this process, so it goes with no cluster")
-    return ClusterClient(place=place, file=file, study=study.name, chosen=chosen, console=console)
+    return ClusterClient(place=place, file=file, study=study.name, selection=selection, console=console)
 
 
 def _words_of(options: StudyOptions) -> tuple[str, ...]:

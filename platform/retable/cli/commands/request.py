@@ -13,8 +13,9 @@ from rich.text import Text
 from retable.cli.options import StudyOptions, TrainingOptions
 from retable.data.datasets import here
 from retable.execution.retries import Retries
-from retable.io.console import counting
+from retable.io.console import progress_bar
 from retable.planning.plan import Plan, make_plan
+from retable.store.formats.layout import ResultsFolder
 from retable.study.scale import Scale
 from retable.study.study import Study
 
@@ -107,15 +108,15 @@ class Request:
         """The cells of the study's searches, with the points suggested so far."""
         if not self.study.searches:
             return []
-        from retable.search.summary import tunings
+        from retable.search.summary import tuned_cells
 
-        return tunings(self.study, self.scale, data, self.results, tables=self.tables, seeds=self.seeds)
+        return tuned_cells(self.study, self.scale, data, self.results, tables=self.tables, seeds=self.seeds)
 
     def records(self) -> "dict[str, TrialRecord]":
         """The ledger's records by signature; empty without a ledger."""
         from retable.store.ledger import Ledger
 
-        path = self.results / "ledger.db"
+        path = ResultsFolder(self.results).ledger
         if not path.exists():
             return {}
         with Ledger(path) as ledger:
@@ -135,7 +136,7 @@ class Request:
                 )
             )
             return None
-        with counting(console, "Looking at its files") as progress:
+        with progress_bar(console, "Looking at its files") as progress:
             return scan(root, frames=frames, progress=progress)
 
     def fingerprint(self, console: Console) -> str:
@@ -200,6 +201,8 @@ def named_scale(study: Study[Any], name: str) -> Scale[Any]:
 
 def refresh(results: Path, *, checkpoints: bool = False) -> None:
     """Copy the results to this machine, where they live under a URL."""
+    if not ResultsFolder(results).storage_url.exists():
+        return  # without loading pyarrow
     from retable.execution.sync import Storage
 
     if (storage := Storage.of(results)) is not None:

@@ -14,6 +14,7 @@ from retable.cli.options import CLASSES, FLAT, StudyFile, TrainingOptions, optio
 from retable.execution.restart import restart
 from retable.execution.retries import CAUSES, Cause
 from retable.planning.plan import Plan
+from retable.store.formats.layout import ResultsFolder
 from retable.store.ledger import FINISHED, Ledger
 from retable.store.records import find
 
@@ -79,9 +80,9 @@ def _restart(request: Request, plan: Plan[Any], trial: str, console: Console) ->
             "a finished trial can't be trained again where results live under a URL, for every node has a copy of it: "
             "name a new place with --out"
         )
-    if not (request.results / "ledger.db").exists():
+    if not ResultsFolder(request.results).ledger.exists():
         raise ValueError(f"nothing was trained with --out {request.results}: leave --trial {trial} away")
-    with Ledger(request.results / "ledger.db") as ledger:
+    with Ledger(ResultsFolder(request.results).ledger) as ledger:
         record = find(ledger.trials(request.study.name, request.scale.name), trial)
         if not request.study.searches and record.signature not in {one.signature for one in plan.trials}:
             raise ValueError(

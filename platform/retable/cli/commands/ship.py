@@ -7,6 +7,7 @@ from rich.text import Text
 
 from retable.cli.commands.request import Given, refresh
 from retable.cli.options import Out
+from retable.store.formats.layout import ResultsFolder
 from retable.store.ledger import Ledger
 
 SECONDS = 600.0
@@ -33,7 +34,7 @@ def deliver(results: Path, console: Console) -> int:
     if next(Delivery.all(results), None) is None:
         raise ValueError(f"{results} holds nothing for MLflow: name with --out the folder that a study wrote")
     states: dict[str, str] = {}
-    if (path := results / "ledger.db").exists():
+    if (path := ResultsFolder(results).ledger).exists():
         with Ledger(path) as ledger:
             states = {record.signature: record.state for record in ledger.trials()}
     pending = upload_all(results, states, lambda why: console.print(Text(why, style="yellow")), SECONDS)

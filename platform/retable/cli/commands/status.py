@@ -16,6 +16,7 @@ from retable.execution.retries import failure_class
 from retable.planning.plan import PlannedTrial
 from retable.report.plan.table import SHORT
 from retable.report.results.numbers import counted
+from retable.store.formats.layout import ResultsFolder
 from retable.store.ledger import Ledger
 from retable.store.records import Attempt, TrialRecord, find
 
@@ -61,7 +62,7 @@ def show_status(request: Request, console: Console, trial: str | None = None) ->
     Raises:
         ValueError: no trial has that signature, or several begin like that.
     """
-    path = request.results / "ledger.db"
+    path = ResultsFolder(request.results).ledger
     if not path.exists():
         console.print(f"{path} does not exist: nothing was run with --out {request.results}")
         return 0
@@ -97,7 +98,7 @@ def _row(request: Request, planned: PlannedTrial, record: TrialRecord | None) ->
     total = planned.trial.config.iterations
     at, words = record.iteration, _last_line(last.message)
     if record.state == "running":
-        following = TrialProgress(request.results / "trials" / record.signature, last.number)
+        following = TrialProgress(ResultsFolder(request.results).trial(record.signature).path, last.number)
         following.refresh()
         at, words = following.iteration, following.words(planned.trial.config)
     return [
@@ -113,7 +114,7 @@ def _row(request: Request, planned: PlannedTrial, record: TrialRecord | None) ->
 
 def _show_trial(request: Request, record: TrialRecord, console: Console) -> int:
     console.print(Text(f"{record.signature}  {record.name}", style="bold"))
-    console.print(f"folder {request.results / 'trials' / record.signature}")
+    console.print(f"folder {ResultsFolder(request.results).trial(record.signature).path}")
     for attempt in record.attempts:
         parts = [
             f"attempt {attempt.number}: {_state(attempt)} at iteration {attempt.iteration}",

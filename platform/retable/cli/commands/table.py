@@ -11,6 +11,7 @@ from retable.cli.commands.remote import table_of
 from retable.cli.commands.request import Given, Request, refresh, requested, states_and_messages
 from retable.cli.options import FLAT, Cluster, StudyFile, StudyOptions, option
 from retable.planning.plan import Plan
+from retable.store.formats.layout import ResultsFolder
 
 if TYPE_CHECKING:
     from retable.report.report import Load
@@ -77,7 +78,9 @@ def report(request: Request, plan: Plan[Any], console: Console) -> int:
 
         for searched in reports(request.tunings(plan.data), states, messages):
             console.print(searched.rendered(), "")
-            written = searched.export((request.exports or request.results) / "search" / request.study.name)
+            written = searched.export(
+                ResultsFolder(request.exports or request.results).search(request.study.name)
+            )
             console.print(f"{len(written)} files are in {written[0].parent}.\n")
     runs = Delivery.runs(request.results, request.study.name, request.scale.name)
     recorded = {key: record.result for key, record in records.items() if record.result}
@@ -99,7 +102,7 @@ def _print_and_export(plan: Plan[Any], load: "Load", folder: Path, console: Cons
         console.print(
             "Differences between rows are inconclusive with 1 seed; --seeds 0,1,2 trains the missing."
         )
-    folder = folder / "tables" / plan.study.name  # several studies have a Table 4
+    folder = ResultsFolder(folder).tables(plan.study.name)  # several studies have a Table 4
     written = export(tables, folder) + draw_figures(plan, load, folder)
     console.print(f"{len(written)} files are in {folder}.")
     return 0

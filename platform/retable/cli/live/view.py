@@ -134,7 +134,7 @@ class LiveView:
         assert self._execution is not None
         execution = self._execution
         finished = {signature for signature, state in execution.states.items() if state in FINISHED}
-        cells = execution.plan.signatures_by_place()
+        cells = execution.plan.signatures_by_cell()
         filled = sum(signatures <= finished for signatures in cells.values())
         records = [record for record in execution.ledger.trials() if record.signature in execution.states]
         hours = sum(record.worker_seconds for record in records) / 3600

@@ -1,6 +1,5 @@
-"""What became of each trial, as far as a report needs it: read from the trials' ``result.json``."""
+"""Results of trials for a report, from their result files and the ledger's states."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,38 +7,39 @@ from types import MappingProxyType
 from typing import Any
 
 from retable.costs.throughput import CPU, TrialThroughput, throughput_of
+from retable.io.sealed import DamagedFile
 from retable.metrics.protocol import in_print
 from retable.report.results.index import indexed
-from retable.trial.learner import Score
+from retable.store.formats.result import TrialResult, agreed_result
+from retable.store.records import FINISHED
+from retable.trial.learner import Best, Score
 
-FINISHED = frozenset({"done", "collapsed"})
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Result:
-    """The outcome of one trial.
+    """Result of one trial.
 
     Attributes:
-        state: ``done``, ``collapsed``, ``missing``, ``unreadable``, or what the ledger says (``failed``,
-            ``running``, …). A collapsed trial's scores are those of its last
-            good snapshot; a table shows them and says so.
-        scores: by protocol name.
-        iteration: the best snapshot, at which the scores were taken.
-        wall_seconds: time in training and evaluation, over all attempts. Of work in pieces it is what one worker would have
-            taken for all of them, however many shared them.
-        worker_seconds: training and evaluation times the workers of the last attempt, and pieces.
-        note: what there is to say, such as ``collapsed at 400`` or why it failed; of a ``done`` trial, how it was trained
-            otherwise than declared.
-        gpu_hours: `worker_seconds` in hours; None where it ran on CPUs.
-        peak_memory_mb: most MiB that the first worker's tensors took on its GPU; None where it had none.
-        gflops: multiply-accumulates of one update in 10⁹, where they were counted.
-        commit: of the code that made it, with ``-dirty`` where the checkout was changed.
-        mlflow_run: the tracker's id of it.
-        best_by: what made `iteration` the best, such as ``highest IS``; empty where there was nothing to choose from.
+        state: ``done``, ``collapsed``, ``missing``, ``unreadable``, or the ledger's state (``failed``, ``running``, …).
+            The scores of a collapsed trial are those of its last good snapshot; tables show them and say so.
+        scores: protocol name -> score.
+        iteration: iteration of the best snapshot, whose scores these are.
+        wall_seconds: time of training and evaluation, over all attempts. Work in partitions counts with the time that
+            one worker would have taken for all of them.
+        worker_seconds: time of training and evaluation times the workers of the last attempt, plus that of partitions.
+        note: note for a table, such as ``collapsed at 400``, the reason of a failure, or a deviation from the declared
+            training of a ``done`` trial.
+        gpu_hours: `worker_seconds` in hours; None on CPUs.
+        peak_memory_mb: peak memory of the first worker's tensors on its GPU in MiB; None on CPUs.
+        gflops: multiply-accumulates of one update in 10⁹; None if they were not counted.
+        commit: commit of the code that trained it, with ``-dirty`` if the checkout had changes.
+        mlflow_run: id of the MLflow run.
+        best_by: rule that chose the best snapshot, such as ``highest IS``; empty if there was no choice.
         history: iteration of each snapshot -> its metrics by protocol name.
-        seconds: iteration of each snapshot -> training seconds until then; empty where nobody kept them.
-        speed: how fast it was and on what; None where it has no result.
+        seconds: iteration of each snapshot -> training seconds until then; empty if they were not recorded.
+        throughput: mean throughput and device; None without a result.
     """
 
     signature: str
@@ -58,11 +58,11 @@ class Result:
     best_by: str = ""
     history: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     seconds: Mapping[int, float] = field(default_factory=dict)
-    speed: TrialThroughput | None = None
+    throughput: TrialThroughput | None = None
 
     @property
-    def words(self) -> str:
-        """The state in a table's words."""
+    def state_text(self) -> str:
+        """Text of the state in a table."""
         if self.state in FINISHED:
             return self.note or self.state
         return "not run" if self.state in {"missing", "waiting"} else self.state
@@ -76,17 +76,20 @@ def load_results(
     runs: Mapping[str, str] = _NONE,
     recorded: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> dict[str, Result]:
-    """The trials' outcomes from a folder of results: ``trials/<signature>/result.json``, by its index.
+    """Load the results of trials from a results folder, through its index.
 
     Args:
-        results: the folder of the ledger and the trials.
-        states: what the ledger says of trials without a result, by signature.
-        messages: why, by signature.
-        runs: the tracker's ids of them, by signature.
-        recorded: the ledger's copies of results, for trials whose folders are gone, by signature.
+        results: folder with the ledger and the trials.
+        signatures: trials to load.
+        states: signature -> state in the ledger, for trials without a result.
+        messages: signature -> reason of that state.
+        runs: signature -> id of the MLflow run.
+        recorded: signature -> the ledger's copy of the result, used for trials without a folder and to check the files.
+
+    Returns:
+        Signature -> result, for all `signatures`.
     """
-    kept = {signature: json.dumps(result).encode() for signature, result in recorded.items()}
-    return parse_results({**kept, **indexed(results)}, signatures, states, messages, runs)
+    return parse_results(indexed(results), signatures, states, messages, runs, recorded)
 
 
 def parse_results(
@@ -95,84 +98,64 @@ def parse_results(
     states: Mapping[str, str],
     messages: Mapping[str, str],
     runs: Mapping[str, str] = _NONE,
+    recorded: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> dict[str, Result]:
-    """The trials' outcomes from what their ``result.json`` hold, by signature.
+    """Parse the content of result files; arguments as in `load_results`.
 
-    One that can't be read makes its own trial ``unreadable``; it hides no other.
+    A damaged result makes its own trial ``unreadable`` and affects no other.
     """
     outcomes = {}
     for signature in signatures:
         state = states.get(signature, "missing")
-        if signature in contents:
-            outcomes[signature] = replace(
-                _parsed(contents[signature], signature), mlflow_run=runs.get(signature, "")
-            )
-        elif state in FINISHED:  # its result is gone: there is no number to show
+        try:
+            found = agreed_result(signature, contents.get(signature), recorded.get(signature))
+        except DamagedFile as error:
+            outcomes[signature] = Result(signature, "unreadable", note=str(error))
+            continue
+        if found is not None:
+            outcomes[signature] = replace(_outcome(found), mlflow_run=runs.get(signature, ""))
+        elif state in FINISHED:  # the result is lost: there is no number to show
             outcomes[signature] = Result(signature, "missing")
         else:
             outcomes[signature] = Result(signature, state, note=messages.get(signature, ""))
     return outcomes
 
 
-def _parsed(content: bytes, signature: str) -> Result:
-    try:
-        return _parse(content.decode(), signature)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        note = f"trials/{signature}/result.json: {type(error).__name__}: {error}"
-        return Result(signature, "unreadable", note=note)
-
-
-def _parse(text: str, signature: str) -> Result:
-    content = json.loads(text, parse_constant=_refuse)
-    if content["signature"] != signature:
-        raise ValueError(f"it is the result of trial {content['signature']}, expected {signature}")
-    if content["state"] not in FINISHED:
-        raise ValueError(f"state must be one of {sorted(FINISHED)}, but got {content['state']!r}")
-    together = float(content["train_seconds"]) + float(content["evaluation_seconds"])
-    pieces = float(content.get("pieces_seconds", 0.0))
-    worker_seconds = together * int(content["workers"]) + pieces
+def _outcome(result: TrialResult) -> Result:
+    """Result for a report, made of a result file."""
+    wall_seconds = result.train_seconds + result.evaluation_seconds
+    worker_seconds = wall_seconds * result.workers + result.pieces_seconds
     return Result(
-        signature=signature,
-        state=content["state"],
-        seed=int(content["seed"]),
-        scores={name: _score(score) for name, score in content["scores"].items()},
-        iteration=None if content["best"] is None else int(content["best"]),
-        best_by=_best_by(content.get("best_by")) if content.get("iterations") else "",
-        wall_seconds=together + pieces,
+        signature=result.signature,
+        state=result.state,
+        seed=result.seed,
+        scores=result.scores,
+        iteration=result.best,
+        best_by=_best_by(result.best_by) if result.iterations else "",
+        wall_seconds=wall_seconds + result.pieces_seconds,
         worker_seconds=worker_seconds,
-        note=_note(content),
-        gpu_hours=None if content["device"].startswith(CPU) else worker_seconds / 3600,
-        peak_memory_mb=content.get("peak_memory_mb"),
-        gflops=content.get("gflops"),
-        commit=content.get("commit") or "",
-        history={int(iteration): metrics for iteration, metrics in content.get("history", {}).items()},
-        seconds={int(iteration): float(at) for iteration, at in content.get("seconds", {}).items()},
-        speed=throughput_of(content) if "iterations" in content else None,
+        note=_note(result),
+        gpu_hours=None if result.device.startswith(CPU) else worker_seconds / 3600,
+        peak_memory_mb=result.peak_memory_mb,
+        gflops=result.gflops,
+        commit=result.commit,
+        history=result.history,
+        seconds=result.seconds,
+        throughput=throughput_of(result),
     )
 
 
-def _note(content: Mapping[str, Any]) -> str:
-    """What a reader of the number has to know: a collapse, and batch statistics that are not those asked for."""
-    parts = max(content.get("splits", {}).values(), default=1)
-    notes = [f"collapsed at {content['collapsed_at']}"] if content["state"] == "collapsed" else []
-    if parts > 1:
-        how = "halved" if parts == 2 else f"cut in {parts}"
-        notes.append(f"micro-batch {how}: {parts}× accumulate, for want of memory")
+def _note(result: TrialResult) -> str:
+    """Note on a collapse and on micro-batches that were split for want of memory, which changes batch statistics."""
+    splits = max(result.splits.values(), default=1)
+    notes = [f"collapsed at {result.collapsed_at}"] if result.state == "collapsed" else []
+    if splits > 1:
+        how = "halved" if splits == 2 else f"cut in {splits}"
+        notes.append(f"micro-batch {how}: {splits}× accumulate, for want of memory")
     return ", ".join(notes)
 
 
-def _best_by(rule: Mapping[str, str] | None) -> str:
+def _best_by(rule: Best | None) -> str:
     if rule is None:
         return ""
-    return f"{'highest' if rule['mode'] == 'max' else 'lowest'} {in_print(rule['metric'])}"
-
-
-def _score(content: Mapping[str, float | None]) -> Score:
-    value, std, repeats = content["value"], content["std"], content["repeats"]
-    if value is None or repeats is None:
-        raise ValueError(f"a score must have a value and repeats, but got {dict(content)}")
-    return Score(float(value), None if std is None else float(std), int(repeats))
-
-
-def _refuse(constant: str) -> float:
-    raise ValueError(f"a score must be finite, but got {constant}")
+    return f"{'highest' if rule.mode == 'max' else 'lowest'} {in_print(rule.metric)}"

@@ -17,11 +17,12 @@ import numpy as np
 import ray
 import torch
 
-from retable.cluster import SETTINGS
+from retable.cluster.connection.settings import SETTINGS
 from retable.cluster.monitoring.gauges import WatchedRun, exported, trial_gauges
 from retable.cluster.monitoring.series import COUNTERS, GAUGES
 from retable.data.samples.split import BATCHES
-from retable.execution.execution import Execution, Observer
+from retable.execution.execution import Execution
+from retable.execution.observers import Observer
 from retable.planning.plan import PlannedTrial
 from retable.store.assignment import Assignment
 from retable.training import loop

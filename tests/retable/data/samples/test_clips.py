@@ -14,6 +14,7 @@ from retable.data.decode.errors import DataError
 from retable.data.decode.pool import Readers
 from retable.data.decode.spec import ClipSpec
 from retable.data.samples.clips import Clips, to_model, to_uint8
+from retable.trial.config import DataNeeds
 
 SPEC = ClipSpec(size=32)
 
@@ -157,7 +158,7 @@ def test_a_run_needs_as_many_frames_as_its_trials_do(
     options = ["--data", str(root), "--out", str(tmp_path / "results")]
     monkeypatch.setattr(training, "_execute", lambda *_: ({}, False))
     for frames, code in ((9, 2), (8, 1)):  # 1: begun, and nothing trained
-        monkeypatch.setattr(walking.Walk, "needs_frames", frames)
+        monkeypatch.setattr(walking.Walk, "needs", DataNeeds(frames=frames))
         assert main_study(walking.STUDY, ["--local", *options]) == code
         assert ("(4 too short)" in capsys.readouterr().out) == (frames == 9)
 

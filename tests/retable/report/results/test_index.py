@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from retable.report.results import index
-from retable.report.results.index import NAME, indexed
+from retable.report.results.index import indexed
 
 
 def result(results: Path, signature: str, content: bytes) -> Path:
@@ -54,7 +54,7 @@ def test_what_was_moved_away_is_forgotten(tmp_path: Path) -> None:
 def test_the_index_can_be_lost_or_damaged(tmp_path: Path, damage: bytes | None) -> None:
     result(tmp_path, "a", b"a")
     indexed(tmp_path)
-    path = tmp_path / NAME
+    path = tmp_path / "index.arrow"
     if damage is None:
         path.write_bytes(path.read_bytes()[:-40])
     else:

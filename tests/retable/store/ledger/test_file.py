@@ -8,7 +8,8 @@ import pytest
 
 from retable.io import sqlite
 from retable.io.files import DiskFull
-from retable.store.ledger import MIGRATIONS, Attempt, Ledger, LedgerError
+from retable.store.ledger import Attempt, Ledger, LedgerError
+from retable.store.ledger_schema import MIGRATIONS
 from tests.retable.store.ledger.cases import A, B, C
 
 

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from retable.io.files import write_json
 from retable.store import checkpoint
 from retable.store.assignment import Assignment
+from retable.store.formats.result import TrialResult
 from retable.training.run import AssignedRun
 from retable.trial.distributed import Workers
 from retable.trial.trial import Trial
@@ -30,7 +30,7 @@ def test_a_gan_finds_the_autoencoder_that_its_plan_trained(tmp_path: Path) -> No
     run = run_of(Trial(GAN, 3, "data"), tmp_path)
     with pytest.raises(FileNotFoundError, match="is not finished"):
         trained_codec(ENCODER, 0, run, CPU)
-    write_json(folder / "result.json", {"signature": signature, "best": 1, "state": "done"})
+    TrialResult(signature, 0, "done", 1).write(folder)
     codec = trained_codec(ENCODER, 0, run, CPU)
     x_NCHW = torch.rand(1, 3, 16, 16)
     torch.testing.assert_close(codec.decode(codec.encode(x_NCHW)), model.autoencoder(x_NCHW).detach())

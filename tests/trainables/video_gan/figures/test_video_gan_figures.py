@@ -17,9 +17,10 @@ from retable.cli.main import main
 from retable.figures.trained_trial import TrainedTrial, find, opened
 from retable.io.media import GAP, LINE, SIDE
 from retable.metrics.similarity import psnr, ssim
+from retable.store.formats.result import TrialResult
 from retable.trial.random import stream
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.figures.report import everything
+from trainables.video_gan.figures.report import figures_of
 from trainables.video_gan.figures.sampler import Codes, Sampler
 from trainables.video_gan.networks import build_generator
 
@@ -176,7 +177,7 @@ def test_a_conditional_model_shows_a_class_in_each_column(trained: "Trained") ->
     torch.testing.assert_close(first, second, rtol=0, atol=1e-6)
     assert (first - third).abs().max() > 1e-3
     progress: list[tuple[int, int]] = []
-    figures = list(everything(sampler, 6, lambda *told: progress.append(told)))
+    figures = list(figures_of(sampler, 6, lambda *told: progress.append(told)))
     assert len(figures) == 11
     assert figures[0].caption.endswith("A class in each column.")
     assert progress == [(4, 6), (6, 6)]
@@ -213,10 +214,11 @@ def test_what_can_not_be_drawn_is_told(
     shutil.copytree(trained.results / "trials" / signature, folder)
     assert "--samples must be at least 2" in told(signature, "--samples", "1")
 
-    result = json.loads((folder / "result.json").read_text())
-    next(folder.glob(f"checkpoints/*{result['best']}/state.safetensors")).write_bytes(b"damaged")
+    result = TrialResult.read(folder)
+    assert result is not None
+    next(folder.glob(f"checkpoints/*{result.best}/state.safetensors")).write_bytes(b"damaged")
     assert "its manifest gives" in told(signature)
-    (folder / "result.json").write_text(json.dumps({**result, "state": "collapsed", "best": None}))
+    replace(result, state="collapsed", best=None).write(folder)
     assert "collapsed before its first snapshot" in told(signature)
     (folder / "result.json").unlink()
     assert "is not finished" in told(signature)
