@@ -6,12 +6,14 @@ import logging
 import os
 import socket
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import ray
+from ray import cloudpickle
 from ray._private.runtime_env.constants import RAY_JOB_CONFIG_JSON_ENV_VAR
 from ray.exceptions import AuthenticationError
 
@@ -89,6 +91,12 @@ def joined(address: str) -> Iterator[str]:
         yield context.dashboard_url or ""
     finally:
         _disconnect()
+
+
+def pickle_by_value(modules: Iterable[ModuleType]) -> None:
+    """Send the classes of these modules to workers with their code, as those of a script are: workers can't import them."""
+    for module in modules:
+        cloudpickle.register_pickle_by_value(module)
 
 
 def _disconnect() -> None:

@@ -85,7 +85,7 @@ class Jobs:
 
         Args:
             sources: source files to send.
-            arguments: arguments of the job's entry point, `retable.cli.on_head`.
+            arguments: arguments of the job's entry point, `retable.cli.job`.
             study: name of the study that the job trains; empty for a short job.
 
         Raises:
@@ -164,7 +164,7 @@ class Jobs:
 
 def entrypoint(arguments: Sequence[str]) -> str:
     """The shell command of a job. The nodes' start scripts put the project's Python first in the path of Ray's processes."""
-    return f"exec python -m retable.cli.on_head {shlex.join(arguments)}"
+    return f"exec python -m retable.cli.job {shlex.join(arguments)}"
 
 
 def variables(sources: Sources) -> dict[str, str]:

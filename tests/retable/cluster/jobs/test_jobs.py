@@ -72,7 +72,7 @@ def test_a_job_takes_the_code_our_settings_and_the_time_to_save(
     assert client.sent["submission_id"] == id
     assert id.startswith(f"walking-{datetime.now(UTC):%Y}")
     assert client.sent["metadata"] == {"retable.study": "walking"}
-    command = "exec python -m retable.cli.on_head script study.py --tables 5,9 --data '/a b'"
+    command = "exec python -m retable.cli.job script study.py --tables 5,9 --data '/a b'"
     assert client.sent["entrypoint"] == command == entrypoint(words)
     variables = client.sent["runtime_env"]["env_vars"]
     assert variables["PYTHONPATH"] == "platform"
