@@ -17,6 +17,7 @@ from retable.cli.preparation import prepare
 from retable.cli.study_file import loaded_files
 from retable.evaluation.pretrained import PretrainedConfig, place_weights, read_weights
 from retable.execution.retries import failure_class
+from retable.io.files import make_folder
 from retable.planning.plan import Plan, PlannedTrial
 from retable.report.plan.rows import row_tables
 from retable.report.results.numbers import counted
