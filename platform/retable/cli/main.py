@@ -109,6 +109,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     check.add_argument("--frames", type=int, default=16, help="frames that a clip needs (default: 16)")
     check.add_argument("--size", type=positive, default=1, help="pixels that an image's shorter side needs")
+    check.add_argument(
+        "--checksums", type=Path, metavar="FILE", help="what sha256sum or md5sum wrote of the files"
+    )
     add_prepare(data.add_parser("prepare", help="decode a data set that you bring, for training to map"))
     add_doctor(verbs.add_parser("doctor", help="look at what training needs, here or on every node"))
     given = parser.parse_args(arguments)
@@ -126,7 +129,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.verb == "data" and given.data_verb == "prepare":
         return _guarded(lambda console: _prepare(given, console))
     if given.verb == "data":
-        return _guarded(lambda console: check_data(given.folder, given.frames, given.size, console))
+        return _guarded(
+            lambda console: check_data(given.folder, given.frames, given.size, console, given.checksums)
+        )
     if given.verb == "plan":
         return _guarded(lambda console: _plan([load_study(path) for path in given.study], given, console))
     if is_remote(given.address):
@@ -258,9 +263,9 @@ def _nodes(given: argparse.Namespace) -> tuple[Node, ...]:
         return tuple(replace(node, gpu_gb=card) for node in given.nodes)
     if given.address is None:
         return ()
-    from retable.cluster.nodes import living
+    from retable.cluster.nodes import live_nodes
 
-    return living(given.address, given.out)
+    return live_nodes(given.address, given.out)
 
 
 def _request(study: Study[Any], given: argparse.Namespace) -> Request:

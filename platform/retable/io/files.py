@@ -1,4 +1,4 @@
-"""Text, JSON and folders that are there whole or not at all, also after a power cut."""
+"""Files, JSON and folders that are written whole or not at all, also across a power cut."""
 
 import errno
 import json
@@ -14,13 +14,37 @@ from typing import Any
 
 from retable.errors import RetableError
 
+TEMPORARY = ".tmp"
+"""Suffix of an unfinished folder."""
+
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+AGAIN = "make room and run the same command again"
+"""The remedy for a full disk."""
+
+
+class DiskFull(RetableError, OSError):
+    """A file did not fit on its disk. The old file is intact; the unfinished one is removed."""
+
+
+class NotWritableError(RetableError, OSError):
+    """A file or folder can't be made or changed."""
+
+
+class UnusableFileError(RetableError, ValueError):
+    """A file is damaged, of another version, or another's."""
+
+
+class MissingFileError(RetableError, FileNotFoundError):
+    """A required file does not exist."""
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file in the same folder; it takes the place of `path` when the block ends without an error.
+    """A temporary file in the same folder; it replaces `path` when the block ends without an error.
 
-    The data reaches the disk before the name does, so that a crash at any point leaves the old file or the new one.
-    Parent folders are made.
+    The data reaches the disk before the name does, so a crash at any point leaves the old file or the new one. Parent
+    folders are made.
 
     Raises:
         NotWritableError: the folder can't be written.
@@ -49,35 +73,11 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-TEMPORARY = ".tmp"
-"""How the name of something unfinished ends."""
-
-
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
-AGAIN = "make room and run the same command again"
-
-
-class DiskFull(RetableError, OSError):
-    """There was no room for a file. What was there before is intact, what was begun is removed."""
-
-
-class NotWritableError(RetableError, OSError):
-    """A file or folder can't be made or changed where it should be."""
-
-
-class UnusableFileError(RetableError, ValueError):
-    """A file is damaged, of another version, or another's."""
-
-
-class MissingFileError(RetableError, FileNotFoundError):
-    """A file that should be there is not."""
-
-
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file whole. Parent folders are made.
 
     Raises:
-        DiskFull: there is no room; the old file stands.
+        DiskFull: there is no room; the old file is intact.
     """
     make_folder(path.parent)
     with room_for(len(data), path.parent), replacing(path) as temporary:
@@ -90,11 +90,11 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write a file whole, as indented JSON. Raises as `write_bytes` does.
+    """Write a file whole, as indented JSON. Raises as `write_bytes` does, and:
 
     Raises:
         ValueError: a number is not finite, or the value refers to itself.
-        TypeError: the value holds something that JSON has no word for.
+        TypeError: the value holds something that JSON cannot express.
     """
     try:
         text = json.dumps(value, indent=1, allow_nan=False)
@@ -105,24 +105,24 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The members of a file that `write_json` wrote.
+    """The JSON object of a file that `write_json` wrote.
 
     Raises:
         FileNotFoundError: there is no such file.
         UnusableFileError: it is damaged.
     """
-    mend = "put a copy of it back"
+    remedy = "restore a copy of it"
     try:
         found = json.loads(path.read_bytes())
     except ValueError as error:
-        raise UnusableFileError(f"{path} is damaged ({error})", remedy=mend) from error
+        raise UnusableFileError(f"{path} is damaged ({error})", remedy=remedy) from error
     if not isinstance(found, dict):
-        raise UnusableFileError(f"{path} must hold named values, but holds {found!r:.40}", remedy=mend)
+        raise UnusableFileError(f"{path} must hold a JSON object, but holds {found!r:.40}", remedy=remedy)
     return found
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and its parents such that they survive a power cut.
+    """Make a folder and its parents so that they survive a power cut.
 
     Raises:
         NotWritableError: it can't be made.
@@ -151,10 +151,10 @@ def _writable(path: Path) -> Iterator[None]:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder beside `path`, for files; it gets that name when the block ends without an error.
+    """A temporary folder beside `path`, for files; it is renamed to `path` when the block ends without an error.
 
     Raises:
-        OSError: `path` is there already and not empty.
+        OSError: `path` exists and is not empty.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
     make_folder(path.parent)
@@ -174,10 +174,10 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def room_for(needed: int, folder: Path) -> Iterator[None]:
-    """A block that writes `needed` bytes into a folder, or says that there is no room.
+    """A block that writes `needed` bytes into a folder.
 
     Raises:
-        DiskFull: there are fewer bytes free, before the block or in it.
+        DiskFull: fewer bytes are free, before the block or during it.
     """
     if shutil.disk_usage(folder).free < needed:
         raise _disk_full(needed, folder)
@@ -198,7 +198,7 @@ def _disk_full(needed: int, folder: Path) -> DiskFull:
 
 
 def seal(record: Mapping[str, object]) -> bytes:
-    """One line of JSON whose last member, ``crc32``, is the checksum of what stands before it.
+    """One line of JSON whose last member, ``crc32``, is the checksum of the text before it.
 
     Raises:
         ValueError: a number is not finite.
@@ -208,7 +208,7 @@ def seal(record: Mapping[str, object]) -> bytes:
 
 
 def unseal(line: bytes) -> dict[str, object]:
-    """The record of a line that `seal` made.
+    """The record of a line that `seal` wrote.
 
     Raises:
         ValueError: it is cut, or a bit of it has changed.

@@ -1,4 +1,4 @@
-"""Locks between processes, as files. The kernel lets go of one when its holder ends, however it ends."""
+"""Locks between processes, as files. The kernel releases a lock when its holder ends, however it ends."""
 
 import fcntl
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ class LockHeldError(RetableError, BlockingIOError):
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock, waiting for whoever has it. Parent folders are made."""
+    """Hold the lock; wait until it is free. Parent folders are made."""
     make_folder(path.parent)
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -24,13 +24,13 @@ def locked(path: Path) -> Iterator[None]:
 
 @contextmanager
 def held(path: Path, problem: str, remedy: str) -> Iterator[None]:
-    """Hold the lock, or say that another process has it. Parent folders are made.
+    """Hold the lock, or raise if another process holds it. Parent folders are made.
 
     Args:
         problem, remedy: of the error.
 
     Raises:
-        LockHeldError: another process has it.
+        LockHeldError: another process holds it.
     """
     make_folder(path.parent)
     with path.open("a") as file:

@@ -1,4 +1,4 @@
-"""Something that is done every few seconds, beside the work."""
+"""A periodic action in a thread, beside the main work."""
 
 import logging
 import threading
@@ -12,9 +12,9 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def periodic(action: Callable[[], None], seconds: float, name: str) -> Iterator[None]:
-    """Do something every so many seconds while the body runs, in a thread.
+    """Call an action every so many seconds in a thread, until the block ends.
 
-    An expected error is logged in a sentence, once for each text, and the action is tried again at its next turn.
+    An expected error is logged, once for each message, and the action is called again at its next turn.
     """
     over = threading.Event()
 

@@ -82,7 +82,7 @@ def test_a_damaged_history_of_a_search(
         assert main_study(valley.STUDY, [*options[1:], *more] if more else options) == 2
         text = printed(capsys)
         assert "is damaged" in text
-        assert "move it away and run again: the same points are proposed" in text
+        assert "move it away and run again: the same points are suggested" in text
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_cluster_that_is_not_there(
     options = [argument.format(data=data, out=tmp_path / "results") for argument in arguments]
     assert main([*options, "--address", "127.0.0.1:9"]) == 2
     text = printed(capsys)
-    assert "nobody listens at 127.0.0.1:9: " in text
+    assert "nothing listens at 127.0.0.1:9: " in text
     assert "see that the cluster is up, and try again" in text
 
 
@@ -115,7 +115,7 @@ def test_a_cluster_whose_token_is_not_here(
     monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
     assert main(["status", str(WALKING), "--cluster", "http://127.0.0.1:9"]) == 2
     text = printed(capsys)
-    assert "answers only to its token, but there is none in" in text
+    assert "asks for a token, but there is none in" in text
     assert "copy the head's ~/.ray/auth_token there" in text
 
 
