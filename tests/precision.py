@@ -62,7 +62,7 @@ def allowance(
     return found
 
 
-class Disturbance(TorchDispatchMode):
+class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Each float64 result of an operation inside is times 1 + δ, δ uniform in ±size for each number.
 
     Args:
@@ -71,7 +71,7 @@ class Disturbance(TorchDispatchMode):
     """
 
     def __init__(self, seed: int, size: float) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.draw, self.size = torch.Generator().manual_seed(seed), size
 
     def of(self, x: Tensor) -> Tensor:
