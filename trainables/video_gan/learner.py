@@ -23,7 +23,7 @@ from trainables.video_gan.losses.critic import Verdict
 from trainables.video_gan.modules.pyramid import pyramid
 from trainables.video_gan.networks import build_critic, build_generator
 from trainables.video_gan.random_draws import (
-    judged_frames,
+    discriminated_frames,
     labels,
     mixtures,
     noise,
@@ -168,7 +168,7 @@ class VideoGANLearner:
         offsets_NS = own_offsets(self.seed, update, indices, config.offset_counts).to(device)
         x_NCTHW = to_model(clips.to(device))
         reals = pyramid(x_NCTHW, config.strides, offsets_NS, config.levels, config.batch_strides)
-        judged = judged_frames(self.seed, update, micro, config.frames_by_level[-1])
+        judged = discriminated_frames(self.seed, update, micro, config.frames_by_level[-1])
         frames_M = torch.tensor(judged, device=device).repeat_interleave(len(indices))
         mix_N = mixtures(self.seed, update, indices).to(device) if config.penalty == "wgan-gp" else None
         with self._precision():

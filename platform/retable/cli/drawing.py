@@ -173,7 +173,7 @@ def _draw_together(
     stamp: str,
     console: Console,
 ) -> list[dict[str, object]]:
-    """What all trials have in common, and then what each family shows of several of its own."""
+    """Draw the figures that all trials share, then those of each family over several of its trials."""
     told = _written(comparison(figures), folder, stamp, console)
     for config in dict.fromkeys(type(one.trial.config) for one in drawn):
         own = [one for one in drawn if type(one.trial.config) is config]
@@ -189,7 +189,7 @@ def _draw_together(
 def _written(
     figures: Iterable[Figure], folder: Path, stamp: str, console: Console
 ) -> list[dict[str, object]]:
-    """Write figures until one of them can't be drawn, which is told; what they are, for the manifest.
+    """Write figures until one of them can't be drawn, and print the reason. Returns their entries in the manifest.
 
     Raises:
         NothingToDraw: none can be drawn.

@@ -100,17 +100,17 @@ class FeatureExtractor:
 
     @property
     def name(self) -> str:
-        """How protocols call it: its kind and the first 6 hex digits of its weights' hash."""
+        """Name in protocols: its kind and the first 6 hex digits of its weights' hash."""
         return f"{self.kind.replace('_', '')}-{self.weights[:6]}"
 
     @property
     def resize(self) -> str:
-        """How protocols call what is done to frames or images."""
+        """Name of the preprocessing of frames or images in protocols."""
         return self._resize.name
 
     @property
     def accuracy_text(self) -> str:
-        """How protocols give its accuracy; empty if it has none."""
+        """Accuracy as protocols print it; empty if it has none."""
         return "" if self.accuracy is None else f"{self.accuracy:.3f}"
 
     @torch.no_grad()

@@ -18,7 +18,7 @@ class Compatibility:
         self._known: dict[DataNeeds, str] = {}
 
     def incompatibility(self, config: TrialConfig) -> str:
-        """Why a config can't be trained on the data set; empty if it can, as far as a scan tells."""
+        """Reason for a config that can't be trained on the data set; empty if it can, as far as a scan shows."""
         needs = config.needs
         if needs not in self._known:
             self._known[needs] = incompatibility(needs, self.catalog)
@@ -50,7 +50,7 @@ class Compatibility:
 
 
 def incompatibility(needs: DataNeeds, catalog: Catalog) -> str:
-    """Why a data set does not meet these needs; empty if it does, as far as a scan tells."""
+    """Reason for needs that a data set does not meet; empty if it meets them, as far as a scan shows."""
     return _unusable_files(needs, catalog) or too_few_classes(needs, catalog)
 
 
@@ -68,7 +68,7 @@ def _unusable_files(needs: DataNeeds, catalog: Catalog) -> str:
 
 
 def too_few_classes(needs: DataNeeds, catalog: Catalog) -> str:
-    """Why the classes of a data set are too few; empty if they are not."""
+    """Reason for too few classes of a data set; empty if there are enough."""
     if len(catalog.classes) >= needs.classes:
         return ""
     least = "two" if needs.classes == 2 else str(needs.classes)

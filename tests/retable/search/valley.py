@@ -144,7 +144,7 @@ def search(
     plan = search_plan(study, scale, "data", cells, winners=False)
     with ledger.Ledger(results / "ledger.db") as record:
         storage = OptunaStorage(f"sqlite:///{results / 'optuna.db'}")
-        run = Execution(plan, results, results, record, retries=Retries(asked=asked))
+        run = Execution(plan, results, results, record, retries=Retries(requested=asked))
         SearchController(run, cells, storage, scale.seeds, (told if told is not None else []).append)
         local.run_plan(run)
         storage.close()

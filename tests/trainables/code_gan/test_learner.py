@@ -29,7 +29,7 @@ from trainables.code_gan.autoencoder.codec import Codec
 from trainables.code_gan.autoencoder.config import AutoencoderConfig
 from trainables.code_gan.autoencoder.scores import reconstruction_scores
 from trainables.code_gan.config import CodeGANConfig
-from trainables.code_gan.encoding.codes import PlainImages
+from trainables.code_gan.encoding.codes import UnencodedImages
 from trainables.code_gan.random_draws import mixes, noise
 from trainables.code_gan.reconstruction.config import ReconstructionConfig
 from trainables.code_gan.reconstruction.learner import Reconstruction
@@ -108,7 +108,7 @@ def test_samples_are_the_average_s() -> None:
 def test_codes_are_those_of_the_frozen_encoder() -> None:
     images, frozen = NumberedImages(), codec()
     device = torch.device("cpu")
-    plain = PlainImages(images, device).batch(3, range(2))
+    plain = UnencodedImages(images, device).batch(3, range(2))
     assert float(plain.min()) >= -1
     assert float(plain.max()) <= 1
     codes = EncodedImages(images, frozen, device).batch(3, range(2))

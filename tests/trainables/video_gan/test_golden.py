@@ -133,10 +133,10 @@ def gradients_of_the_penalty(golden: Golden) -> dict[str, Tensor]:
     """Those of Σ_l Σ_i ‖∇D_l‖² alone."""
     for level, video in enumerate(golden.levels("real")):
         run, x = Recorded(), video.clone().requires_grad_()
-        slope, cotangents = run.backward(golden.discriminator.judge(level, x, run, None), x)
+        slope, cotangents = run.backward(golden.discriminator.logits(level, x, run, None), x)
         tangent = Tangent(run)
         with torch.no_grad():
-            golden.discriminator.judge(level, slope, tangent, None)
+            golden.discriminator.logits(level, slope, tangent, None)
         nothing = torch.zeros(len(x), dtype=x.dtype)
         for kernel, gradient in run.gradients(cotangents, nothing, tangent.inputs, 1.0):
             torch.autograd.backward(kernel, gradient)

@@ -2,7 +2,7 @@ import torch
 
 from trainables.video_gan.modules.pyramid import pyramid
 from trainables.video_gan.random_draws import (
-    judged_frames,
+    discriminated_frames,
     labels,
     mixtures,
     noise,
@@ -50,7 +50,7 @@ def test_mixtures_are_uniform_and_keyed_by_sample() -> None:
 
 
 def test_judged_frames_are_drawn_apart_for_real_and_fake() -> None:
-    pairs = {judged_frames(0, update, 0, 4) for update in range(300)}
+    pairs = {discriminated_frames(0, update, 0, 4) for update in range(300)}
     assert len(pairs) == 16
 
 

@@ -34,7 +34,7 @@ class Penalty:
 
     @property
     def between(self) -> bool:
-        """Whether slopes are taken between real and generated videos, not at the real ones."""
+        """True if slopes are taken between real and generated videos, not at the real ones."""
         return self.kind == "wgan-gp" and self.weight > 0
 
     def p(self, s_N: Tensor) -> Tensor:

@@ -101,7 +101,7 @@ def _findings(place: Place) -> tuple[Finding, ...]:
 
 
 def _on_head(cluster: str, expected: tuple[str, ...]) -> tuple[Finding, ...]:
-    """What the doctor finds that runs on a cluster's head."""
+    """Findings of the doctor that runs on a cluster's head."""
     from retable.cluster.jobs.head import head_of, nodes_of
     from retable.cluster.jobs.jobs import jobs_on
 

@@ -73,7 +73,7 @@ def stop(study: StudyFile, /, *, cluster: RequiredCluster, session: Given) -> in
 
 
 def is_remote(address: str | None) -> bool:
-    """Whether a study with that --address runs on the head of a cluster, and not in this process."""
+    """True if a study with that --address runs on the head of a cluster, and not in this process."""
     return address is not None and address.startswith(("http://", "https://")) | address.endswith(
         (".yaml", ".yml")
     )

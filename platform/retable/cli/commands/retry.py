@@ -50,12 +50,12 @@ def retry(
         return run_remotely(session, "retry", declared, study, options)
     refresh(options.out)
     request = requested(declared, options)
-    request = replace(request, retries=replace(request.retries, asked=options.classes))
+    request = replace(request, retries=replace(request.retries, requested=options.classes))
     return retry_trials(request, session.console, options.trial)
 
 
 def retry_trials(request: Request, console: Console, trial: str | None = None) -> int:
-    """`training.run`, with the failed trials of the classes ``request.retries.asked``, all classes if it is empty.
+    """`training.run`, with the failed trials of the classes ``request.retries.requested``, all classes if it is empty.
 
     Args:
         trial: signature, or its beginning, of a finished trial to train from its start again.
@@ -63,8 +63,8 @@ def retry_trials(request: Request, console: Console, trial: str | None = None) -
     Raises:
         ValueError: no trial has that signature, several begin like that, or it is not this study's.
     """
-    asked = request.retries.asked or frozenset(CAUSES)
-    request = replace(request, retries=replace(request.retries, asked=asked))
+    asked = request.retries.requested or frozenset(CAUSES)
+    request = replace(request, retries=replace(request.retries, requested=asked))
     root, plan = training.prepare(request, console)
     if trial is not None:
         _restart(request, plan, trial, console)

@@ -165,10 +165,10 @@ def test_an_encoding_that_was_killed_goes_on(
     assert isinstance(CODES, PartitionedConfig)
     first, following = CODES.partitions(0, run), TrialProgress(run.folder, run.attempt)
     assert first.missing() == [0, 1, 2, 3]
-    assert following.words(CODES) == "starting its workers"
+    assert following.text(CODES) == "starting its workers"
     for partition in (2, 0):
         first.write(partition)
-    assert following.words(CODES) == "2 of 4 shards"
+    assert following.text(CODES) == "2 of 4 shards"
     written: list[int] = []
     write = CodeWriter.write
 

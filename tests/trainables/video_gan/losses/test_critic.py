@@ -63,7 +63,7 @@ def check_against_autograd(
     halves = (None, None) if frames is None else frames.chunk(2)
     told = [None if labels is None else labels[::k] for k in one_in]
     judged = [
-        [net.judge(level, x, run, which, told[level]) for level, x in enumerate(some)]
+        [net.logits(level, x, run, which, told[level]) for level, x in enumerate(some)]
         for some, which in ((real, halves[0]), (fake, halves[1]), (points, halves[0]))
     ]
     at, logits = (points, judged[2]) if penalty.between else (real, judged[0])
