@@ -19,7 +19,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from retable.evaluation.pretrained import weights_hash
-from retable.io.console import counting, open_console
+from retable.io.console import open_console, progress_bar
 from retable.io.files import write_bytes
 from trainables.classifiers.inception.config import FORMAT
 from trainables.classifiers.inception.download import fetched
@@ -103,7 +103,7 @@ def _fetched(console: Console) -> Path:
     """torch-fidelity's file, from GitHub or the cache folder. Raises as `fetched` does, with what to do instead."""
     name = URL.rpartition("/")[2]
     try:
-        with counting(console, f"{name}, MB") as tell:
+        with progress_bar(console, f"{name}, MB") as tell:
             return fetched(URL, tell)
     except (ConnectionError, ValueError) as error:
         raise ValueError(

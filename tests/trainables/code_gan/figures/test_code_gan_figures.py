@@ -53,7 +53,7 @@ CPU = torch.device("cpu")
 def drawn(place: "Place") -> Path:
     """The folder of all figures of the study."""
     command = ["figures", str(place.study), "--out", str(place.results), "--samples", "5"]
-    assert main([*command, "--data", str(place.data)]) == 0
+    assert main(arguments=[*command, "--data", str(place.data)]) == 0
     return place.results / "figures"
 
 
@@ -292,7 +292,7 @@ def test_without_the_data_set_the_rest_is_drawn(
         Image.new("RGB", (16, 16), (number, 0, 0)).save(other / f"{number}.png")
     command = ["figures", signature[:8], "--out", str(tmp_path), "--data", str(other)]
     kept = tmp_path / "figures" / signature
-    assert main(command) == 0
+    assert main(arguments=command) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "Without the figures after interpolation: " in told
     assert f"but {other} holds" in told
@@ -301,7 +301,7 @@ def test_without_the_data_set_the_rest_is_drawn(
         "interpolation",
     ]
     encoder = place.signature("code_autoencoder", code_divisor=8)
-    assert main(["figures", encoder, "--out", str(tmp_path), "--data", str(other)]) == 2
+    assert main(arguments=["figures", encoder, "--out", str(tmp_path), "--data", str(other)]) == 2
     with pytest.raises(NothingToDraw, match="was trained on data"):
         opened(tmp_path, *find(tmp_path, encoder), CPU, other).data()
 
@@ -322,7 +322,7 @@ def test_trials_that_were_never_begun_are_named(
     ]
 
     def told(*options: str) -> tuple[int, str]:
-        code = main([*command, *options])
+        code = main(arguments=[*command, *options])
         return code, " ".join(capsys.readouterr().out.split())
 
     code, text = told("--tables", "2", "--seeds", "0,7")
@@ -348,14 +348,16 @@ def test_what_is_scored_otherwise_is_asked_for_though_it_fills_no_cell(
     study = tmp_path / "other_sizes.py"
     study.write_text(OTHER_SIZES)
     command = ["figures", str(study), "--out", str(tmp_path), "--data", str(place.data)]
-    assert main(command) == 2
+    assert main(arguments=command) == 2
     shutil.copytree(place.results / "trials", tmp_path / "trials")
-    assert main(command) == 0
+    assert main(arguments=command) == 0
 
 
 def test_a_search_has_figures_of_its_points(place: "Place", capsys: pytest.CaptureFixture[str]) -> None:
     study = Path(__file__).parents[4] / "studies" / "code_gan_search.py"
-    assert main(["figures", str(study), "--out", str(place.results)]) == 2  # which has none of its points
+    assert (
+        main(arguments=["figures", str(study), "--out", str(place.results)]) == 2
+    )  # which has none of its points
     text = " ".join(capsys.readouterr().out.split())
     assert "never begun: code_autoencoder, seed 0; codes: code-GAN, seed 0" in text
     assert "no trial of code_gan_search at scale smoke that has figures is finished" in text
