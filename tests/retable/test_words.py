@@ -82,8 +82,8 @@ NAMES = {
 }
 """Words that no module, class, function, argument or field has in its name -> what to write.
 
-Left out of the glossary's left column are words that have become the field's own where they stand now: `commands` and
-`remote` (the command line's), `costs` and `forecast`, `request` (Ray's and HTTP's), `source`, `layout`, `points` and `owner`.
+Words of the glossary's left column that are the field's own where they are used now are not in it: `commands` and
+`remote` (of the command line), `costs`, `forecast`, `request` (Ray, HTTP), `source`, `layout`, `points`, `owner`.
 """
 
 EXCEPTIONS = {

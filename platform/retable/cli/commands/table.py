@@ -1,12 +1,15 @@
-"""TODO."""
+"""`retable table`: the tables of finished trials, on the console and as files."""
 
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from rich.console import Console
 
-from retable.cli.commands.request import Request, _records, _told, fingerprint_if_here
+from retable.cli.commands.remote import table_of
+from retable.cli.commands.request import Given, Request, refresh, requested, states_and_messages
+from retable.cli.options import FLAT, Cluster, StudyFile, StudyOptions, option
 from retable.planning.plan import Plan
 from retable.store.formats.layout import ResultsFolder
 
@@ -14,11 +17,49 @@ if TYPE_CHECKING:
     from retable.report.report import Load
 
 
+@dataclass(frozen=True, kw_only=True)
+class TableOptions(StudyOptions):
+    """The source of the numbers, and the folder of the files."""
+
+    from_mlflow: Annotated[
+        str | None,
+        option(
+            "[URI]",
+            "Make the tables from MLflow alone, without the folder of results. Default of URI: MLFLOW_TRACKING_URI, or "
+            "mlflow.db in the folder of results.",
+        ),
+    ] = None
+    export: Annotated[
+        Path | None,
+        option("DIR", "Folder to export the tables to. Default: the folder of results.", Path),
+    ] = None
+    cluster: Cluster = None
+
+
+def table(
+    study: StudyFile,
+    /,
+    *,
+    options: Annotated[TableOptions, FLAT] = TableOptions(),
+    session: Given,
+) -> int:
+    """Print and export the tables of finished trials. Train nothing."""
+    declared = session.load(study)
+    if options.cluster is not None:
+        return table_of(
+            session, declared, study, options.cluster, options, options.export, options.from_mlflow
+        )
+    refresh(options.out)
+    request = requested(declared, options)
+    request = replace(request, from_mlflow=options.from_mlflow, exports=options.export)
+    return show_tables(request, session.console)
+
+
 def show_tables(request: Request, console: Console) -> int:
-    """Print and export the tables of what has been trained so far. Trains nothing."""
+    """Print and export the tables of the finished trials."""
     if request.from_mlflow is None:
-        return report(request, request.plan(fingerprint_if_here(request, console)), console)
-    from retable.cli.commands.mlflow import load_from_mlflow
+        return report(request, request.plan(request.fingerprint(console)), console)
+    from retable.cli.from_mlflow import load_from_mlflow
 
     found = load_from_mlflow(request.study.name, request.scale.name, request.results, request.from_mlflow)
     plan = request.plan(found.data)
@@ -30,8 +71,8 @@ def report(request: Request, plan: Plan[Any], console: Console) -> int:
     from retable.report.results.load import load_results
     from retable.tracking.delivery import Delivery
 
-    records = _records(request)
-    states, messages = _told(records)
+    records = request.records()
+    states, messages = states_and_messages(records)
     if request.study.searches:
         from retable.search.summary import reports
 
@@ -50,7 +91,7 @@ def report(request: Request, plan: Plan[Any], console: Console) -> int:
 
 
 def _print_and_export(plan: Plan[Any], load: "Load", folder: Path, console: Console) -> int:
-    # Tables and figures stand on pandas, SciPy and Matplotlib, which no other command waits for.
+    # Tables and figures stand on pandas, SciPy and Matplotlib, which no other verb waits for.
     from retable.report.formats.console import print_tables
     from retable.report.formats.export import export
     from retable.report.report import draw_figures, report_tables
