@@ -28,9 +28,9 @@ COLOURS = {  # two paints for each thing
     "Ball": ((222, 40, 40), (250, 245, 240)),
     "Target": ((250, 215, 50), (35, 75, 215)),
     "Gift": ((35, 160, 70), (255, 130, 205)),
-    "LiveView": ((250, 140, 20), (40, 25, 70)),
+    "Board": ((250, 140, 20), (40, 25, 70)),
 }
-DISCS, SQUARES = ("Ball", "Target"), ("Gift", "LiveView")
+DISCS, SQUARES = ("Ball", "Target"), ("Gift", "Board")
 MOTIONS = {DISCS: ("Bounce", "Orbit", "Slide"), SQUARES: ("Pulse", "Spin")}
 CLASSES = tuple(
     sorted(
