@@ -109,7 +109,7 @@ class CodeGANConfig(TrialConfig):
 
     @property
     def shape(self) -> Stage2:
-        """What the networks look like."""
+        """Sizes of the networks."""
         encoder = self._encoder
         return Stage2(
             resolution=self.resolution // (encoder.code_divisor if encoder else 1),
@@ -120,7 +120,7 @@ class CodeGANConfig(TrialConfig):
         )
 
     def canonical(self) -> Self:
-        """No encoder where none is asked."""
+        """Without an encoder where none is used."""
         encoder = self._encoder
         classifier = self.evaluation.classifier.canonical()
         return replace(
@@ -132,7 +132,7 @@ class CodeGANConfig(TrialConfig):
     def labels(self) -> Mapping[str, Label]:
         """Flat parameters; `code_divisor` is ``none`` before acceleration.
 
-        `encoder_classes` is empty where the encoder was trained on the same ones, `encoder_weights` where none was brought.
+        `encoder_classes` is empty where the encoder was trained on the same ones, `encoder_weights` where it is not pretrained.
         """
         encoder = self._encoder
         return {
@@ -160,30 +160,30 @@ class CodeGANConfig(TrialConfig):
         return (self.evaluation.classifier, *((codes.of, codes) if codes else ()))
 
     def bound_to_iterations(self) -> str:
-        """Nothing: the learning rate stays the same."""
+        """Empty: the learning rate stays the same."""
         return ""
 
     def with_classifier(self, file: Path) -> Self:
-        """Scored by the classifier in that file of weights."""
+        """Return a copy that is evaluated with the pretrained classifier."""
         return replace(self, evaluation=self.evaluation.with_classifier(file))
 
     def with_encoder(self, file: Path) -> Self:
-        """Over the codes of the autoencoder in that file; before acceleration there is none.
+        """Return a copy over the codes of the pretrained autoencoder; before acceleration there is none.
 
         Raises:
             FileNotFoundError: there is no such file.
             ValueError: it holds no autoencoder, or one whose codes have another size.
         """
-        asked = self._encoder
-        if asked is None:
+        wanted = self._encoder
+        if wanted is None:
             return self
-        brought = PretrainedAutoencoder.of(file, replace(asked.data, classes=()), asked.scored)
-        wanted, given = ((one.code_divisor, one.code_channels) for one in (asked, brought))
-        if wanted != given:
+        pretrained = PretrainedAutoencoder.of(file, replace(wanted.data, classes=()), wanted.scored)
+        sizes, given = ((one.code_divisor, one.code_channels) for one in (wanted, pretrained))
+        if sizes != given:
             raise ValueError(
-                f"codes of (divisor, channels) = {wanted} are asked for, but the autoencoder of {file} gives {given}"
+                f"codes of (divisor, channels) = {sizes} are asked for, but the autoencoder of {file} gives {given}"
             )
-        return replace(self, encoder=brought)
+        return replace(self, encoder=pretrained)
 
     @property
     def needs(self) -> DataNeeds:

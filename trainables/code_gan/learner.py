@@ -30,7 +30,7 @@ Generate = Callable[[Sequence[int], int], Tensor]
 
 
 class Scorer(Protocol):
-    """What scores generated images by the protocol of a config."""
+    """Evaluator of generated images."""
 
     def scores(self, generate: Generate, *, final: bool) -> Mapping[str, Score]:
         """Scores by protocol name, the same on all ranks; every rank calls it."""
@@ -101,8 +101,8 @@ class CodeGANLearner:
         """
         n_critic, scalars = self.config.n_critic, {}
         for update in range(iteration * n_critic, (iteration + 1) * n_critic):
-            scalars = self._judge(update)
-        return scalars | self._deceive(iteration)
+            scalars = self._update_critic(update)
+        return scalars | self._update_generator(iteration)
 
     def evaluate(self, iteration: int, *, final: bool) -> Mapping[str, Score]:
         """Scores of images from the averaged generator, from the same noise at every snapshot."""
@@ -131,7 +131,7 @@ class CodeGANLearner:
         self.generator_adam.load_state_dict(state["generator_adam"])
         self.critic_adam.load_state_dict(state["discriminator_adam"])
 
-    def _judge(self, update: int) -> dict[str, Tensor]:
+    def _update_critic(self, update: int) -> dict[str, Tensor]:
         """One update of the discriminator."""
         self.critic_adam.zero_grad()
         means: dict[str, Tensor] = {}
@@ -149,7 +149,7 @@ class CodeGANLearner:
         self.critic_adam.step()
         return means
 
-    def _deceive(self, iteration: int) -> dict[str, Tensor]:
+    def _update_generator(self, iteration: int) -> dict[str, Tensor]:
         """One update of the generator, and of its average."""
         self.generator_adam.zero_grad()
         loss = torch.zeros((), device=self.workers.device)
@@ -160,11 +160,11 @@ class CodeGANLearner:
                 part = unwrapped(self.critic).deceived_by(fake_NCHW, share=1 / len(micros))
             loss = loss + part / len(micros)
         self.generator_adam.step()
-        self._follow()
+        self._update_average()
         return {"loss_gen": loss}
 
     @torch.no_grad()
-    def _follow(self) -> None:
+    def _update_average(self) -> None:
         """The average moves by 1 - ema towards the weights."""
         pairs = zip(self.average.parameters(), unwrapped(self.generator).parameters(), strict=True)
         for averaged, parameter in pairs:

@@ -1,4 +1,4 @@
-"""The family at each scale: what a paper's config becomes where days and GPUs are not at hand. No torch.
+"""The family at each scale: a paper's config made smaller, for machines without days and GPUs. No torch.
 
 Resolutions are divided by four at smoke and toy scale: the paper's 256, 512 and 1024 become 64, 128 and 256. The 128 of
 stage 1 becomes 32 at smoke and 64 at toy scale: learnt at 32 pixels, codes of h/16 are 2 × 2 and all border, and the larger
@@ -22,7 +22,7 @@ ENCODER_SNAPSHOTS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """What a scale sets. Widths are those of the widest layers.
+    """Settings of a scale. Widths are those of the widest layers.
 
     A GAN's snapshots are so many that one of the image GAN's lies near the end of the code GAN's training, which is
     several times as fast.

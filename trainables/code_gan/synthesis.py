@@ -31,7 +31,7 @@ class Synthesis:
     def of(
         cls, config: CodeGANConfig, state: Mapping[str, Any], codec: Codec | None, device: torch.device
     ) -> Self:
-        """That of a learner's state, on the device."""
+        """Return the synthesis of a learner's state, on the device."""
         generator = build_generator(config.shape).eval().requires_grad_(requires_grad=False)
         generator.load_state_dict(state["average"])
         return cls(generator.to(device), codec and codec.to(device))

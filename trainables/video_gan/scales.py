@@ -1,4 +1,4 @@
-"""The family at each scale: what a paper's config becomes where days and GPUs are not at hand. No torch."""
+"""The family at each scale: a paper's config made smaller, for machines without days and GPUs. No torch."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -262,9 +262,9 @@ def _nodes(given: argparse.Namespace) -> tuple[Node, ...]:
         return tuple(replace(node, gpu_gb=card) for node in given.nodes)
     if given.address is None:
         return ()
-    from retable.cluster.nodes import living
+    from retable.cluster.nodes import live_nodes
 
-    return living(given.address, given.out)
+    return live_nodes(given.address, given.out)
 
 
 def _request(study: Study[Any], given: argparse.Namespace) -> Request:

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.text import Text
 
 from retable.cli import main as cli
-from retable.cluster.jobs.transfer import ANSWER, carried
+from retable.cluster.jobs.transfer import ANSWER, pack
 from retable.io.console import open_console
 
 
@@ -39,7 +39,7 @@ def main(words: Sequence[str]) -> int:
     if verb == "table":
         with tempfile.TemporaryDirectory() as folder:
             code = cli.main([*words, "--out", storage, "--export", folder])
-            for line in carried(Path(folder)):
+            for line in pack(Path(folder)):
                 console.out(line, highlight=False)
         return code
     on_ray = ("--address", "auto") if verb in ("run", "retry", "extend", "doctor") else ()

@@ -1,8 +1,8 @@
-"""Plan -> one Tune experiment. Tune runs attempts; the execution says which, and the ledger is the truth.
+"""Runs a plan on Ray, as one Tune experiment. Tune runs attempts, the execution chooses them, and the ledger records them.
 
-Tune's documented nesting (a trial that holds a CPU and waits for its worker group's CPUs) can deadlock. Here a trial's Tune
-side holds no CPU, and `retable.cluster.dispatch` hands out a trial only when its whole worker group fits: nothing ever waits for
-what another waiting trial holds.
+Tune's documented nesting (a trial that holds a CPU and waits for the CPUs of its worker group) can deadlock. Here a trial's
+Tune side holds no CPU, and `retable.cluster.dispatch` starts a trial only when its whole worker group fits: no trial waits for
+resources that another waiting trial holds.
 """
 
 import json
@@ -21,22 +21,22 @@ from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
 from ray.train.v2.api.exceptions import TrainingFailedError, WorkerGroupError
 from ray.tune.search import Searcher
 
-from retable.cluster.connect import connected
+from retable.cluster.connection.connect import connected
 from retable.cluster.dispatch import Dispatch, Start
-from retable.cluster.evaluate import score
 from retable.cluster.monitoring.gauges import exported
 from retable.cluster.nodes import RayCluster
 from retable.cluster.partitions import run_partitions
-from retable.cluster.train import failure_file, train_worker_group, write_failure
+from retable.cluster.train import failure_file, score_trial, train_worker_group, write_failure
 from retable.cluster.worker_groups import checked_slots, worker_group_for
 from retable.execution.execution import Execution
 from retable.execution.retries import Cause, cause_of
 from retable.execution.signals import stopped_by_signals
+from retable.store.formats.layout import ResultsFolder
 from retable.trial.partitions import PartitionedConfig
 
 TUNE_SIDE = [{"CPU": 0, "memory": 2**20, "node:__internal_head__": 0.001}]
-"""What a trial's Tune side reserves: Ray refuses an empty bundle, so a sliver of memory and no CPU. It is on the head, and
-Train's controller with it: a node that is lost then takes workers only, and the trial's attempt ends with its cause."""
+"""Resources of a trial's Tune side: a little memory and no CPU, since Ray refuses an empty bundle. It runs on the head, and
+Train's controller with it: a lost node then takes only workers with it, and the trial's attempt ends with its cause."""
 
 
 def run_plan(
@@ -46,21 +46,21 @@ def run_plan(
     gpus: float | None = None,
     wait_minutes: float = 30.0,
 ) -> None:
-    """Train what is missing, as many worker groups at a time as the cluster holds.
+    """Train the missing trials, with as many worker groups at a time as fit on the cluster.
 
-    The first Ctrl-C (or SIGTERM) asks running trials to save and return; a second one ends them at once.
+    The first Ctrl-C (or SIGTERM) lets running trials save and stop; a second one ends them at once.
 
     Args:
-        workers: most workers of one trial; None for what suits the cluster.
+        workers: most workers of one trial; None for a number that suits the cluster.
         address: a running Ray cluster; None for one of our own, which ends with the run.
-        gpus: of each worker; None for one where there are any.
-        wait_minutes: how long a trial waits for a node that can hold it.
+        gpus: GPUs of each worker; None for one if there are any.
+        wait_minutes: minutes that a trial waits for a node on which it fits.
 
     Raises:
-        ImpossibleShapeError: the cluster can never hold such a worker group; nothing was started.
-        ConnectionError: nothing answers at the address.
+        ImpossibleShapeError: such a worker group can never fit on the cluster; nothing was started.
+        ConnectionError: no cluster answers at the address.
     """
-    scratch = execution.results.resolve() / "ray"
+    scratch = ResultsFolder(execution.results.resolve()).ray
     name, own = execution.plan.study.name, address is None
     shared = () if execution.storage else (execution.data, execution.results)
     with (
@@ -73,19 +73,19 @@ def run_plan(
             checked_slots(resources, shape)
         stated = workers is not None
         _run(execution, Dispatch(execution, shape, cluster, 60 * wait_minutes, stated), scratch)
-    shutil.rmtree(scratch, ignore_errors=True)  # nothing is ever restored from it
+    shutil.rmtree(scratch, ignore_errors=True)  # nothing is restored from it
 
 
 def _run(execution: Execution, dispatch: Dispatch, scratch: Path) -> None:
     searcher = PlanSearcher(dispatch)
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # how a trial failed is told by what it left
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a trial's failure is read from its folder
     with execution.leases_kept(), execution.watched(), exported(execution), stopped_by_signals(execution):
         try:
             tune.Tuner(
                 tune.with_resources(partial(_trial, scratch=scratch), tune.PlacementGroupFactory(TUNE_SIDE)),
                 tune_config=tune.TuneConfig(
                     search_alg=searcher,
-                    num_samples=-1,  # the searcher says when it is over
+                    num_samples=-1,  # the searcher ends the experiment
                     metric="iteration",
                     mode="max",
                     trial_dirname_creator=lambda trial: trial.trial_id,
@@ -99,16 +99,16 @@ def _run(execution: Execution, dispatch: Dispatch, scratch: Path) -> None:
 
 
 def _trial(config: Mapping[str, Any], *, scratch: Path) -> dict[str, int]:
-    """What Tune runs for each trial: its worker group, to the end. An error is a file, so that Tune goes on."""
+    """The function that Tune runs for each trial: its worker group, to the end. An error is a file, so that Tune goes on."""
     start: Start = config["start"]
     assignment = start.assignment
     try:
-        # Pieces are written into one folder by many nodes; where they share none, the scoring below does them all.
+        # Nodes write partitions into one shared folder. Without one, the scoring task below writes all of them.
         divided = isinstance(assignment.trial.config, PartitionedConfig) and assignment.storage is None
         if divided and not run_partitions(assignment, start.worker_group, start.placement):
-            return {"iteration": 0}  # why not is in the trial's folder
+            return {"iteration": 0}  # the reason is in the trial's folder
         if assignment.trial.config.iterations == 0:
-            score(assignment, start.worker_group, start.placement)
+            score_trial(assignment, start.worker_group, start.placement)
         else:
             train_worker_group(assignment, start.worker_group, start.placement, scratch)
     except Exception as error:
@@ -121,7 +121,7 @@ def _trial(config: Mapping[str, Any], *, scratch: Path) -> dict[str, int]:
 
 
 def _cause(error: Exception) -> Cause:
-    """The class of an error that no worker could write down any more."""
+    """The cause of an error that no worker could record."""
     errors = [error, *error.worker_failures.values()] if isinstance(error, WorkerGroupError) else [error]
     errors += [one.health_check_failure for one in errors if isinstance(one, WorkerHealthCheckFailedError)]
     if any(isinstance(one, OutOfMemoryError) for one in errors):  # Ray's memory monitor ended a worker
@@ -132,7 +132,7 @@ def _cause(error: Exception) -> Cause:
 
 
 class PlanSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
-    """Hands Tune the trials that start, and notes how they end."""
+    """Passes starting trials to Tune, and records their ends."""
 
     def __init__(self, dispatch: Dispatch) -> None:
         super().__init__(metric="iteration", mode="max")
@@ -140,19 +140,19 @@ class PlanSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
         self._live: dict[str, Start] = {}
 
     def suggest(self, trial_id: str) -> Any:
-        """The next trial's config; None if none can start now; FINISHED if none will."""
+        """The config of the next trial; None if none can start now; FINISHED if none will start any more."""
         start = self.dispatch.next()
         if start is not None:
             self._live[trial_id] = start
             return {"signature": start.assignment.trial.signature, "start": start}
-        if self._live:  # what is live may fail and have to come again
+        if self._live:  # a running trial may fail and need another attempt
             return Searcher.FINISHED if self.execution.stopping else None
         return None if self.execution.waiting else Searcher.FINISHED
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Record the attempt by what it left in its folder."""
+        """Record the end of an attempt, from the files in its folder."""
         if trial_id in self._live:
             assignment = self._live.pop(trial_id).assignment
             self.execution.gather(assignment.trial.signature)
@@ -171,7 +171,7 @@ class PlanSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
             self.dispatch.ended(assignment.trial.signature, lost=cause in ("lost", "preempted"))
 
     def abandon(self) -> None:
-        """Record what was still running when Tune itself came to an end."""
+        """Record trials that still ran when Tune itself ended."""
         for trial_id in list(self._live):
             self.execution.end(self._live.pop(trial_id).assignment, "stopped", "interrupted")
 

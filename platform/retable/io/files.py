@@ -1,4 +1,4 @@
-"""Text, JSON and folders that are there whole or not at all, also after a power cut."""
+"""Files, JSON and folders that are written whole or not at all, also across a power cut."""
 
 import errno
 import json
@@ -12,13 +12,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+TEMPORARY = ".tmp"
+"""Suffix of an unfinished folder."""
+
+
+class DiskFull(OSError):
+    """A file did not fit on its disk. The old file is intact; the unfinished one is removed."""
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file in the same folder; it takes the place of `path` when the block ends without an error.
+    """A temporary file in the same folder; it replaces `path` when the block ends without an error.
 
-    The data reaches the disk before the name does, so that a crash at any point leaves the old file or the new one.
-    Parent folders are made.
+    The data reaches the disk before the name does, so a crash at any point leaves the old file or the new one. Parent
+    folders are made.
 
     Raises:
         OSError: the folder cannot be written.
@@ -46,19 +53,11 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-TEMPORARY = ".tmp"
-"""How the name of something unfinished ends."""
-
-
-class DiskFull(OSError):
-    """There was no room for a file. What was there before is intact, what was begun is removed."""
-
-
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file whole. Parent folders are made.
 
     Raises:
-        DiskFull: there is no room; the old file stands.
+        DiskFull: there is no room; the old file is intact.
     """
     make_folder(path.parent)
     with room_for(len(data), path.parent), replacing(path) as temporary:
@@ -71,11 +70,11 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write a file whole, as indented JSON. Raises as `write_bytes` does.
+    """Write a file whole, as indented JSON. Raises as `write_bytes` does, and:
 
     Raises:
         ValueError: a number is not finite, or the value refers to itself.
-        TypeError: the value holds something that JSON has no word for.
+        TypeError: the value holds something that JSON cannot express.
     """
     try:
         text = json.dumps(value, indent=1, allow_nan=False)
@@ -86,7 +85,7 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The members of a file that `write_json` wrote.
+    """The JSON object of a file that `write_json` wrote.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -95,14 +94,14 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_bytes())
     except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error}); put a copy of it back") from error
+        raise ValueError(f"{path} is damaged ({error}); restore a copy of it") from error
     if not isinstance(found, dict):
-        raise ValueError(f"{path} must hold named values, but holds {found!r:.40}; put a copy of it back")  # noqa: TRY004
+        raise ValueError(f"{path} must hold a JSON object, but holds {found!r:.40}; restore a copy of it")  # noqa: TRY004
     return found
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and its parents such that they survive a power cut."""
+    """Make a folder and its parents so that they survive a power cut."""
     if not path.is_dir():
         make_folder(path.parent)
         path.mkdir(exist_ok=True)
@@ -111,10 +110,10 @@ def make_folder(path: Path) -> None:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder beside `path`, for files; it gets that name when the block ends without an error.
+    """A temporary folder beside `path`, for files; it is renamed to `path` when the block ends without an error.
 
     Raises:
-        OSError: `path` is there already and not empty.
+        OSError: `path` exists and is not empty.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
     make_folder(path.parent)
@@ -133,10 +132,10 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def room_for(needed: int, folder: Path) -> Iterator[None]:
-    """A block that writes `needed` bytes into a folder, or says that there is no room.
+    """A block that writes `needed` bytes into a folder.
 
     Raises:
-        DiskFull: there are fewer bytes free, before the block or in it.
+        DiskFull: fewer bytes are free, before the block or during it.
     """
     if shutil.disk_usage(folder).free < needed:
         raise _disk_full(needed, folder)
@@ -158,7 +157,7 @@ def _disk_full(needed: int, folder: Path) -> DiskFull:
 
 
 def seal(record: Mapping[str, object]) -> bytes:
-    """One line of JSON whose last member, ``crc32``, is the checksum of what stands before it.
+    """One line of JSON whose last member, ``crc32``, is the checksum of the text before it.
 
     Raises:
         ValueError: a number is not finite.
@@ -168,7 +167,7 @@ def seal(record: Mapping[str, object]) -> bytes:
 
 
 def unseal(line: bytes) -> dict[str, object]:
-    """The record of a line that `seal` made.
+    """The record of a line that `seal` wrote.
 
     Raises:
         ValueError: it is cut, or a bit of it has changed.

@@ -1,4 +1,4 @@
-"""Locks between processes, as files. The kernel lets go of one when its holder ends, however it ends."""
+"""Locks between processes, as files. The kernel releases a lock when its holder ends, however it ends."""
 
 import fcntl
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from retable.io.files import make_folder
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock, waiting for whoever has it. Parent folders are made."""
+    """Hold the lock; wait until it is free. Parent folders are made."""
     make_folder(path.parent)
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -19,13 +19,13 @@ def locked(path: Path) -> Iterator[None]:
 
 @contextmanager
 def held(path: Path, refusal: str) -> Iterator[None]:
-    """Hold the lock, or say that another process has it. Parent folders are made.
+    """Hold the lock, or raise if another process holds it. Parent folders are made.
 
     Args:
-        refusal: what the error says.
+        refusal: message of the error.
 
     Raises:
-        BlockingIOError: another process has it.
+        BlockingIOError: another process holds it.
     """
     make_folder(path.parent)
     with path.open("a") as file:

@@ -1,4 +1,4 @@
-"""Something that is done every few seconds, beside the work."""
+"""A periodic action in a thread, beside the main work."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def periodic(action: Callable[[], None], seconds: float, name: str) -> Iterator[None]:
-    """Do something every so many seconds while the body runs, in a thread."""
+    """Call an action every so many seconds in a thread, until the block ends."""
     over = threading.Event()
 
     def repeat() -> None:

@@ -1,4 +1,4 @@
-"""One SQLite file that several processes write: its durability, its turns, its schema, and its errors in words."""
+"""One SQLite file that several processes write: durability, waiting, schema and readable errors."""
 
 import errno
 import sqlite3
@@ -17,24 +17,24 @@ POLL_SECONDS = 0.002
 
 
 class LedgerError(RuntimeError):
-    """The ledger's file can't be used."""
+    """The ledger's file cannot be used."""
 
 
 class Database:
-    """The file, made and brought to the newest schema if need be. Threads may share one; processes open their own.
+    """A SQLite file, made or migrated to the newest schema. Threads may share one; each process opens its own.
 
     Args:
-        migrations: what makes schema n of schema n - 1, from nothing on; statements are separated by ``;``.
+        migrations: scripts that turn schema n - 1 into schema n, from none on; statements are separated by ``;``.
 
     Raises:
-        LedgerError: the file is none of ours, or a newer version of Retable made it.
+        LedgerError: the file is of another kind, or a newer version of Retable made it.
     """
 
     def __init__(self, path: Path, migrations: Sequence[str]) -> None:
         self.path = path
         make_folder(path.parent)
         self._lock = threading.RLock()
-        with _in_words(path):
+        with _readable_errors(path):
             self._connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
         try:
@@ -44,7 +44,10 @@ class Database:
             raise
 
     def execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
-        """Execute, waiting while others write. SQLite's own waiting grows to 0.1 s a nap: one of many starves."""
+        """Execute a statement; wait while others write.
+
+        SQLite's own waiting sleeps up to 0.1 s between two tries, which starves one of many writers.
+        """
         end = time.monotonic() + BUSY_SECONDS
         while True:
             try:
@@ -56,19 +59,19 @@ class Database:
 
     @contextmanager
     def guarded(self) -> Iterator["Database"]:
-        """The database, for one thread at a time; a statement is a transaction of its own."""
-        with self._lock, _in_words(self.path):
+        """The database, for one thread at a time; each statement is a transaction of its own."""
+        with self._lock, _readable_errors(self.path):
             yield self
 
     @contextmanager
     def writing(self) -> Iterator["Database"]:
-        """One transaction: all of it is on the disk afterwards, or nothing."""
+        """One transaction: all of it is on the disk afterwards, or none of it."""
         with self.guarded(), self._connection:
             self.execute("BEGIN IMMEDIATE")
             yield self
 
     def copy(self, path: Path) -> None:
-        """Write all of it, as it stands, into another file."""
+        """Write the whole database into another file."""
         with self.guarded(), closing(sqlite3.connect(path)) as other:
             self._connection.backup(other)
 
@@ -102,8 +105,8 @@ class Database:
 
 
 @contextmanager
-def _in_words(path: Path) -> Iterator[None]:
-    """SQLite's errors as ours, with what to do."""
+def _readable_errors(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into ours, with a remedy."""
     try:
         yield
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):

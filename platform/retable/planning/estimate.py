@@ -91,7 +91,7 @@ def _merged(plans: Sequence[Plan[Any]]) -> dict[str, tuple[PlannedTrial, tuple[s
 def _throughput(results: Path, record: TrialRecord | None) -> TrialThroughput:
     """Measured throughput of a trial, with the ledger's number of workers if the folder has none."""
     if record is None:
-        return TrialThroughput()  # a folder that the ledger does not know of is adopted by the next run
+        return TrialThroughput()  # the next run adopts a folder that is not in the ledger
     throughput = read_throughput(ResultsFolder(results).trial(record.signature).path)
     if throughput.workers is None and record.attempts:
         return replace(throughput, workers=record.attempts[-1].workers)

@@ -8,7 +8,7 @@ import pytest
 
 from retable.cli import main as cli
 from retable.cli import on_head
-from retable.cluster.jobs.transfer import ANSWER, unpacked
+from retable.cluster.jobs.transfer import ANSWER, unpack
 from retable.io.console import open_console
 
 STUDY = str(Path(__file__).parents[3] / "studies" / "cost_ablation.py")
@@ -88,7 +88,7 @@ def test_tables_come_with_their_files(
     monkeypatch.setattr(cli, "main", table)
     assert on_head.main(["table", STUDY]) == 1
     _, _, text = capsys.readouterr().out.partition(f"{ANSWER}\n")
-    said, written = unpacked(text, tmp_path / "here")
+    said, written = unpack(text, tmp_path / "here")
     assert said == f"1 files are in {tmp_path / 'here' / 'tables'}.\n"
     assert [path.read_text() for path in written] == ["a\n"]
     assert not storage.exists()

@@ -94,7 +94,7 @@ def test_a_study_must_be_among_what_travels(root: Path, tmp_path: Path) -> None:
     ours = Sources(root, checkout=True)
     assert ours.relative(root / "studies" / ".." / "studies" / "mine.py") == "studies/mine.py"
     (tmp_path / "outside.py").touch()
-    with pytest.raises(ValueError, match=r"outside.py is not in the checkout .*; move it there"):
+    with pytest.raises(ValueError, match=r"outside.py is not in the checkout .*; move the file there"):
         ours.relative(tmp_path / "outside.py")
     (root / "results" / "mine.py").touch()
     with pytest.raises(

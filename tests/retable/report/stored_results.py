@@ -20,6 +20,8 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from retable.io.sealed import SEAL, sealed
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 STORED = HERE / "stored"
@@ -144,15 +146,20 @@ def _anonymise(results: Path, told: Mapping[str, str]) -> None:
             text = text.replace(one, other)
         return text
 
+    def resealed(text: str) -> str:
+        record = json.loads(replaced(text))
+        return json.dumps(sealed(record) if record.pop(SEAL, None) else record, indent=1) + "\n"
+
     for path in results.rglob("*.json"):
         text = path.read_text(encoding="utf-8")
         if replaced(text) != text:
-            path.write_text(replaced(text), encoding="utf-8")
+            path.write_text(resealed(text), encoding="utf-8")
     with closing(sqlite3.connect(results / "ledger.db", isolation_level=None)) as ledger:
-        ledger.create_function("replaced", 1, lambda text: text if text is None else replaced(text))
+        ledger.create_function("resealed", 1, lambda text: text if text is None else resealed(text))
+        ledger.create_function("replaced", 1, replaced)
         ledger.execute(
             "UPDATE attempt SET host = 'host', boot = '', namespace = '', pid = number, started = 0, "
-            "result = replaced(result), message = replaced(message)"
+            "result = resealed(result), message = replaced(message)"
         )
         ledger.execute("VACUUM")
 

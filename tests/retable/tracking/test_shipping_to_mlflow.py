@@ -1,4 +1,4 @@
-"""Outbox to MLflow, whole: dead, hung and flaky servers, killed drivers, and in the end the same points."""
+"""From the metrics log to MLflow, whole: dead, hung and flaky servers, killed drivers, and in the end the same points."""
 
 import os
 import random
@@ -311,7 +311,7 @@ def test_a_real_server_that_hangs_dies_and_comes_back(
         uploader.finish(one.signature, "done")
         until(lambda: uploader.pending() == 0)
         assert uploader.close(PATIENCE) == 0
-        assert said[-1].endswith("takes everything again.")
+        assert said[-1].endswith("accepts everything again.")
         (child,) = tracker._runs_of(one)
         assert shown(tracker, child.info.run_id) == written(one)
         assert child.info.status == "FINISHED"

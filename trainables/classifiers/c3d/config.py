@@ -1,4 +1,4 @@
-"""What defines a C3D classifier scientifically. No torch here."""
+"""Config of a C3D classifier. No torch here."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -62,7 +62,7 @@ class C3DConfig(TrialConfig):
         return Resize("bilinear", self.data.size)
 
     def with_weights(self, file: Path) -> PretrainedC3D:
-        """The C3D in a file that `trainables.classifiers.c3d.convert` made, in the place of this one."""
+        """Return the pretrained C3D in a file that `trainables.classifiers.c3d.convert` made."""
         return PretrainedC3D.of(file)
 
     def learning_rate(self, iteration: int) -> float:
@@ -81,7 +81,7 @@ class C3DConfig(TrialConfig):
         return self.data.needs
 
     def cost_key(self) -> Mapping[str, object]:
-        """What makes the network, and whether it drops features."""
+        """Everything that shapes the network, and whether it drops features."""
         return {
             "widths": list(self.widths),
             "fc": self.fc,
@@ -107,7 +107,7 @@ class C3DConfig(TrialConfig):
         return C3D(classes, self.widths, self.fc, self.data.frames, self.data.size)
 
     def classifier(self, state: Mapping[str, Any]) -> "C3D":
-        """The network of a trained learner's state, as the metrics ask for it."""
+        """The network of a trained learner's state, as metrics use it."""
         network = self.network(len(state["network"]["fc8.bias"]))
         network.load_state_dict(state["network"])
         return network

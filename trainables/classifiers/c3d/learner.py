@@ -1,4 +1,4 @@
-"""Training C3D on clips."""
+"""C3D in training on clips, and a pretrained one."""
 
 from collections.abc import Sequence
 
@@ -7,14 +7,13 @@ import torch
 from torch import Tensor
 
 from retable.data.samples.clips import Clips, to_model
-from retable.metrics.protocol import Protocol as MetricName
 from retable.trial.distributed import Workers
 from retable.trial.learner import Best, Score
 from retable.trial.random import stream
 from retable.trial.run import Run
 from trainables.classifiers.c3d.config import C3DConfig
 from trainables.classifiers.c3d.pretrained import PretrainedC3D
-from trainables.classifiers.learner import ClassifierLearner
+from trainables.classifiers.learner import ClassifierLearner, accuracy
 from trainables.classifiers.pretrained_learner import PretrainedClassifierLearner
 
 
@@ -51,7 +50,7 @@ class C3DLearner(ClassifierLearner):
 
 
 class PretrainedC3DLearner(PretrainedClassifierLearner):
-    """C3D as it was brought, and its accuracy on one clip of each held-out video."""
+    """A pretrained C3D and its accuracy on one clip of each held-out video."""
 
     best = Best("accuracy", "max")
 
@@ -60,17 +59,10 @@ class PretrainedC3DLearner(PretrainedClassifierLearner):
         self._test = Clips(run.data, config.data, "test", 0)
 
     def _measured(self) -> dict[str, Score]:
-        right = torch.zeros(1, dtype=torch.int64, device=self.workers.device)
-        share = self.workers.share(len(self._test))
-        for start in range(0, len(share), self.at_once):
-            clips, labels_N = self._test.evaluation_batch(share[start : start + self.at_once])
-            logits_NK, _ = self.extractor.features(to_model(clips.to(self.workers.device)))
-            right += (logits_NK.argmax(dim=1) == labels_N.to(self.workers.device)).sum()
-        protocol = MetricName(
-            family="accuracy",
-            samples=len(self._test),
-            data=self._test.fingerprint[:6],
-            resize=self.extractor.resize,
-            split="test",
+        return accuracy(
+            lambda clips: self.extractor.features(to_model(clips))[0],
+            self._test,
+            self.at_once,
+            self.extractor.resize,
+            self.workers,
         )
-        return {protocol.name: Score(int(self.workers.gather(right).sum()) / len(self._test))}

@@ -1,4 +1,4 @@
-"""What defines a classifier of images scientifically. No torch here."""
+"""Config of a classifier of images. No torch here."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageClassifierConfig(TrialConfig):
-    """A small convolutional network trained from scratch on a data set's train split: the judge of image GANs.
+    """A small convolutional network trained from scratch on a data set's train split, to score image GANs.
 
-    The defaults suit the embedded images. It is our own, for the papers' judges are trained on images that are not here.
+    The defaults suit the embedded images. It is our own, for the papers' classifiers are trained on images that are not here.
 
     Attributes:
         widths: channels of its stages; each has two convolutions and halves the maps.
@@ -59,7 +59,7 @@ class ImageClassifierConfig(TrialConfig):
         return Resize("bicubicaa", self.data.size)
 
     def with_weights(self, file: Path) -> Inception:
-        """The Inception-v3 in a file that `trainables.classifiers.inception.convert` made, in the place of this one."""
+        """Return the pretrained Inception-v3 in a file that `trainables.classifiers.inception.convert` made."""
         return Inception.of(file, self.data)
 
     def learning_rate(self, iteration: int) -> float:
@@ -109,7 +109,7 @@ class ImageClassifierConfig(TrialConfig):
         return ImageClassifier(classes, self.widths, self.features)
 
     def classifier(self, state: Mapping[str, Any]) -> "ImageClassifier":
-        """The network of a trained learner's state, as the metrics ask for it."""
+        """The network of a trained learner's state, as metrics use it."""
         network = self.network(len(state["network"]["logits.bias"]))
         network.load_state_dict(state["network"])
         return network

@@ -1,4 +1,4 @@
-"""A trial that trains nothing: Inception-v3, and the Inception score of held-out images."""
+"""Pretrained Inception-v3, and the Inception score of held-out images."""
 
 import torch
 
@@ -15,7 +15,7 @@ from trainables.classifiers.pretrained_learner import PretrainedClassifierLearne
 
 
 class InceptionLearner(PretrainedClassifierLearner):
-    """Inception-v3 as it was brought. Raises as `PretrainedClassifierLearner` does, and without the extra."""
+    """Pretrained Inception-v3. Raises as `PretrainedClassifierLearner` does, and without the extra."""
 
     best = Best("is", "max")
 

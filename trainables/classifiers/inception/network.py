@@ -1,4 +1,4 @@
-"""THE torch-fidelity file: its Inception-v3, imported when it is asked for."""
+"""The only module that imports torch-fidelity: its Inception-v3, imported when it is first used."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from retable.data.samples.pixels import to_uint8
 
 LOGITS, FEATURES = "logits_unbiased", "2048"
-"""What torch-fidelity takes IS of, and FID, KID and neighbours."""
+"""Layers of torch-fidelity for IS, and for FID, KID and nearest neighbours."""
 
 PREFIX = "inception."
 """Of the weights' names, for the network is a part of another here."""

@@ -1,4 +1,4 @@
-"""What defines an autoencoder scientifically: stage 1 of a code-GAN. No torch here."""
+"""Config of an autoencoder, stage 1 of a code-GAN. No torch here."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -66,7 +66,7 @@ class AutoencoderConfig(TrialConfig):
             )
         if self.alpha and self.data.size < 16:
             raise ValueError(
-                f"images must be at least 16 pixels large where alpha > 0, for the discriminator judges patches, but "
+                f"images must be at least 16 pixels large where alpha > 0, for the discriminator sees patches, but "
                 f"got {self.data.size}"
             )
 
@@ -87,7 +87,7 @@ class AutoencoderConfig(TrialConfig):
         }
 
     def with_classifier(self, file: Path) -> Self:
-        """The same: no classifier scores a reconstruction, but GANs of the same study."""
+        """Return this config: a classifier scores GANs of the same study, but no reconstruction."""
         return self
 
     @property
@@ -106,7 +106,7 @@ class AutoencoderConfig(TrialConfig):
         }
 
     def bound_to_iterations(self) -> str:
-        """Nothing: the learning rate stays the same."""
+        """Empty: the learning rate stays the same."""
         return ""
 
     def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:

@@ -145,14 +145,14 @@ class AutoencoderLearner:
 
 
 class PretrainedAutoencoderLearner(PretrainedLearner):
-    """F and H as they were brought.
+    """Pretrained F and H.
 
     Args:
-        folder: the trial's, into which the driver put the file.
+        folder: of the trial, into which the driver copied the file.
         images: test images that reconstructions are scored on.
 
     Raises:
-        FileNotFoundError: the driver put no file there.
+        FileNotFoundError: there is no file in the folder.
         ValueError: the file there is another one.
     """
 

@@ -1,4 +1,4 @@
-"""How well images come back from their codes."""
+"""Scores of reconstructions: MSE and PSNR; originals beside their reconstructions."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What stage 2 learns, batch by batch: codes after acceleration, images before it.
+"""Training batches of stage 2: codes after acceleration, images before it.
 
 `Codes` is the seam: whatever gives the batch of an iteration by the samples' indices in it can stand behind the learner.
 """

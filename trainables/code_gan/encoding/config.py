@@ -65,11 +65,11 @@ class CodesConfig(TrialConfig):
         return replace(self, of=self.of.canonical())
 
     def with_classifier(self, file: Path) -> Self:
-        """The same: no classifier scores codes."""
+        """Return this config: no classifier scores codes."""
         return self
 
     def with_iterations(self, iterations: int) -> Self:
-        """Of the autoencoder trained for that many iterations."""
+        """Return the codes of an autoencoder that is trained for that many iterations."""
         return replace(self, of=self.of.with_iterations(iterations))
 
     @property
@@ -103,7 +103,7 @@ class CodesConfig(TrialConfig):
         return create(self, seed, run)
 
     def progress(self, folder: Path) -> str:
-        """How many shards are written."""
+        """Number of shards that are written."""
         from retable.data.samples.array_store import shards_written
 
         return shards_written(folder / FOLDER)

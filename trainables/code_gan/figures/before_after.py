@@ -68,17 +68,19 @@ def _beside(
 ) -> tuple[str, np.ndarray, list[str]]:
     """Caption, stills and texts of a sheet: before above, after below."""
     trials = (before, after)
-    stills, texts, told = [], [], []
+    stills, texts, trials_shown = [], [], []
     for when, trial, one in zip(("before", "after"), trials, pair, strict=True):
         state = learnt(one.snapshot, "cpu")
         shown = Sampler.of(trial, state).shown(range(ROWS * COLUMNS))
         stills.append(shown.reshape(ROWS, COLUMNS, *shown.shape[1:]))
         iteration, seconds = one.snapshot.iteration, one.seconds
         texts += [when, f"{iteration:,} iterations", f"{seconds:,.0f} s"]
-        told.append(f"{when} is {trial.trial.signature} at iteration {iteration:,} after {seconds:,.1f} s")
+        trials_shown.append(
+            f"{when} is {trial.trial.signature} at iteration {iteration:,} after {seconds:,.1f} s"
+        )
     size = _config(before).resolution
     caption = (
-        f"Samples of {size} × {size} images before and after acceleration at {what}, not selected: {', '.join(told)} of "
+        f"Samples of {size} × {size} images before and after acceleration at {what}, not selected: {', '.join(trials_shown)} of "
         f"steps, {_devices(trials)}. Neither the autoencoder's own training, {_encoder_seconds(after):,.0f} s and shared, nor the "
         "storing of its codes is counted."
     )

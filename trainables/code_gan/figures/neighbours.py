@@ -50,7 +50,7 @@ class Neighbours:
 
 @dataclass(frozen=True)
 class Queries:
-    """Images whose neighbours are asked for, made when they are needed.
+    """Images whose neighbours are measured, made when they are needed.
 
     Attributes:
         count: how many there are.
@@ -142,24 +142,24 @@ def neighbours(
     def tested(numbers: Sequence[int]) -> Tensor:
         return to_model(test.evaluation_batch([held_out[number] for number in numbers])[0])
 
-    asked = (Queries("samples", samples, drawn, 7), Queries("held-out images", len(held_out), tested, 3))
+    both = (Queries("samples", samples, drawn, 7), Queries("held-out images", len(held_out), tested, 3))
     found: dict[str, tuple[Neighbours, Neighbours]] = {}
-    for queries, before in zip(asked, (0, samples), strict=True):
+    for queries, before in zip(both, (0, samples), strict=True):
 
         def advance(count: int, before: int = before) -> None:
             progress(before + count, samples + len(held_out))
 
         found[queries.name] = training.nearest_to(queries, advance)
-    yield _sheet(training, asked, found)
+    yield _sheet(training, both, found)
     yield _curves(training, found)
 
 
 def _sheet(
-    training: TrainingImages, asked: Sequence[Queries], found: dict[str, tuple[Neighbours, Neighbours]]
+    training: TrainingImages, both: Sequence[Queries], found: dict[str, tuple[Neighbours, Neighbours]]
 ) -> Sheet:
     """The samples nearest to a training image by features, then such held-out images, with their neighbours."""
     rows, texts = [], []
-    for queries in asked:
+    for queries in both:
         by_pixels, by_features = found[queries.name]
         nearest_first = by_features.distances_MK[:, 0].argsort(stable=True).tolist()
         for number in nearest_first[: queries.rows]:
@@ -171,7 +171,7 @@ def _sheet(
             texts.append(
                 "{} {}: {:.3f} | {:.3g}".format(queries.name.split()[0].removesuffix("s"), number, *distances)
             )
-    samples, held_out = asked
+    samples, held_out = both
     caption = (
         f"Those {samples.rows} of {samples.count} samples that are nearest to a training image by features, and the "
         f"{held_out.rows} nearest of {held_out.count} held-out images. From left to right: the image, the {SHOWN} nearest "

@@ -1,4 +1,4 @@
-"""A trained autoencoder on images of another size: the paper's Table 1. No torch here."""
+"""Config of a trained autoencoder that is scored on images of another size: the paper's Table 1. No torch here."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace

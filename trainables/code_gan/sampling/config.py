@@ -1,4 +1,4 @@
-"""A trained code-GAN, sampled from truncated noise, and real images in its place. No torch here."""
+"""Configs of a trained code-GAN that is sampled from truncated noise, and of real images in its place. No torch here."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ class CodeSamplingConfig(ScoringConfig):
     """The best snapshot of a trained GAN; it has no batch norm whose statistics would depend on the noise.
 
     Attributes:
-        of: what was trained, with this trial's seed.
+        of: the trained model, with this trial's seed.
         truncation: τ > 0, beyond which no coordinate of z is. None: the whole range, as in the training's own evaluation.
         law: how z is kept within it (`trainables.parts.truncation`).
     """
@@ -42,7 +42,7 @@ class CodeSamplingConfig(ScoringConfig):
         return config if self.truncation is not None else replace(config, law="resample")
 
     def labels(self) -> Mapping[str, Label]:
-        """Those of what was trained, and how it is sampled; `truncation` is ``none`` for the whole range."""
+        """Those of the trained model, and how it is sampled; `truncation` is ``none`` for the whole range."""
         truncation = "none" if self.truncation is None else self.truncation
         return {**self.of.labels(), "truncation": truncation, "law": self.law}
 
@@ -57,7 +57,7 @@ class CodeSamplingConfig(ScoringConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class RealImagesConfig(ScoringConfig):
-    """Real held-out images, scored as generated ones are: what a perfect generator would get.
+    """Real held-out images, scored as generated ones are: the score of a perfect generator.
 
     Attributes:
         of: whose images and evaluation. Nothing is trained for it.

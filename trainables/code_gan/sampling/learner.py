@@ -1,4 +1,4 @@
-"""Trained generators, and real images in their place, as the metrics see them."""
+"""Learners that score trained generators, and real images in their place."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar

@@ -58,7 +58,7 @@ def forward_costs(config: VideoGANConfig, part: Part) -> dict[int, Cost]:
 
 
 def video_shapes(config: VideoGANConfig, samples: int) -> list[tuple[int, ...]]:
-    """(n_l, 3, T_l, H_l, W_l) of the training videos that the config's levels judge."""
+    """(n_l, 3, T_l, H_l, W_l) of the training videos at the config's levels."""
     config = config.canonical()
     shapes: list[tuple[int, ...]] = []
     for level, one_in in zip(config.levels, config.one_in, strict=True):

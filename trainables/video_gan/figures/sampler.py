@@ -25,7 +25,7 @@ COLUMNS = 6
 
 @dataclass(frozen=True)
 class Codes:
-    """What clips are generated from.
+    """Inputs of the generator.
 
     Attributes:
         z_NZ: noise in [-1, 1).
@@ -84,7 +84,7 @@ class Sampler:
         return torch.cat(parts).numpy()
 
     def _codes(self, indices: Sequence[int], labels: Sequence[int]) -> Codes:
-        """z of the samples of these numbers, uniform in [-1, 1); labels count if the model is told any."""
+        """z of the samples of these numbers, uniform in [-1, 1); labels count in a conditional model."""
         z_NZ = noise(SEED, "figure-z", 0, indices, self.config.z_dim).to(self.device)
-        told = torch.tensor(labels, device=self.device) if self.config.conditional else None
-        return Codes(z_NZ, told)
+        labels_N = torch.tensor(labels, device=self.device) if self.config.conditional else None
+        return Codes(z_NZ, labels_N)

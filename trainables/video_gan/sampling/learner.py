@@ -1,4 +1,4 @@
-"""Trained generators, and real clips in their place, as the metrics see them."""
+"""Learners that score trained generators, and real clips in their place."""
 
 from collections.abc import Mapping, Sequence
 
@@ -33,7 +33,9 @@ class VideoGANSampler(Scoring):
         self.generator = build_generator(config.of).to(workers.device).eval()
         self.generator.load_state_dict(state["generator"])
         self.clips = Clips(run.data, config.of.data, "train", seed)
-        self.asked = range(config.of.classes) if config.protocol.labels == "uniform" else self.clips.labels
+        self.label_pool = (
+            range(config.of.classes) if config.protocol.labels == "uniform" else self.clips.labels
+        )
         if config.truncation is not None:
             standing_statistics(
                 self.generator,
@@ -58,7 +60,7 @@ class VideoGANSampler(Scoring):
         z_NZ = noise(self.seed, f"{purpose}-z", position, indices, config.of.z_dim) * (config.truncation or 1)
         labels_N = None
         if config.of.conditional:
-            labels_N = labels(self.seed, f"{purpose}-label", position, indices, self.asked).to(device)
+            labels_N = labels(self.seed, f"{purpose}-label", position, indices, self.label_pool).to(device)
         frames = config.frames or config.of.frames
         videos = self.generator.generate(z_NZ.to(device), labels_N, level=config.level, frames=frames)
         return videos[:, :, -scored_frames(config.protocol, config.of.frames) :]

@@ -10,7 +10,7 @@ from rich.text import Text
 from retable.data.decode.pool import Readers
 from retable.data.prepare import BAD_FILES, Preparation
 from retable.data.scan.check import Report, rendered
-from retable.io.console import counting, measuring
+from retable.io.console import file_progress_bar, progress_bar
 
 SHOWN = 20  # bad files on the console; all are in a file
 
@@ -37,12 +37,12 @@ def prepare_data(
     """
     console.print(Text(preparation.inspect()))
     with _readers(preparation, workers, address, local) as readers:
-        with measuring(console, "Looking at files") as told:
+        with file_progress_bar(console, "Looking at files") as told:
             found = preparation.look(readers, told)
         catalog = preparation.catalog(found)
         for split in preparation.splits:
             if catalog.refusal() is None:
-                with measuring(console, f"Decoding {split}") as told:
+                with file_progress_bar(console, f"Decoding {split}") as told:
                     catalog = preparation.decode(catalog, split, readers, told)
     report = preparation.finish(catalog, found)
     _tell(report, preparation.out, console)
@@ -75,7 +75,7 @@ def check_data(folder: Path, frames: int, size: int, console: Console, checksums
     """List the files of a data set that training can't use; exit code 1 if it would refuse it or a checksum differs."""
     from retable.data.scan.check import check, rendered
 
-    with counting(console, f"Reading the files of {folder}") as progress:
+    with progress_bar(console, f"Reading the files of {folder}") as progress:
         report = check(folder, frames=frames, size=size, progress=progress, checksums=checksums)
     console.print(rendered(report))
     return 0 if report.passed else 1

@@ -13,7 +13,7 @@ from retable.figures.compare import comparison
 from retable.figures.draw import joint_figures, trial_figures
 from retable.figures.kinds import Curves, Film
 from retable.figures.trained_trial import NothingToDraw, TrainedTrial, descriptions, find, opened
-from retable.io.console import counting
+from retable.io.console import progress_bar
 from retable.io.files import write_json
 from retable.planning.plan import Plan, PlannedTrial
 from retable.report.results.numbers import counted
@@ -148,7 +148,7 @@ def _draw(finished: TrainedTrial, results: Path, samples: int, console: Console)
                 kept.append(figure)
             yield figure
 
-    with counting(console, f"Drawing {finished.name}") as progress:
+    with progress_bar(console, f"Drawing {finished.name}") as progress:
         figures = noted(trial_figures(finished, samples, progress))
         told = _written(figures, folder, finished.stamp, console)
     about = {
@@ -178,7 +178,7 @@ def _draw_together(
     for config in dict.fromkeys(type(one.trial.config) for one in drawn):
         own = [one for one in drawn if type(one.trial.config) is config]
         if len(own) > 1:
-            with counting(console, f"Drawing {len(own)} {config.trainable}s together") as progress:
+            with progress_bar(console, f"Drawing {len(own)} {config.trainable}s together") as progress:
                 try:
                     told += _written(joint_figures(own, progress), folder, stamp, console)
                 except NothingToDraw as reason:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from retable.cli.commands.request import ABSENT, Request, _catalog_if_here, _records
-from retable.io.console import counting
+from retable.io.console import progress_bar
 from retable.planning.duration import Machine
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def show_plan(
     catalog = _catalog_if_here(first, aside, frames=1)
     fingerprint = ABSENT if catalog is None else catalog.fingerprint
     plans = [request.plan(fingerprint) for request in requests]
-    with counting(aside, "Counting what steps cost") as progress:
+    with progress_bar(aside, "Counting what steps cost") as progress:
         forecast = estimate(
             plans, first.results, _records(first), machine, catalog=catalog, progress=progress
         )

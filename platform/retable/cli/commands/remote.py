@@ -76,7 +76,7 @@ def _there(
             "submit takes neither --address nor --out: a cluster's results are where its RETABLE_STORAGE says, and "
             "`retable table --out DIR` brings tables here"
         )
-    return ClusterClient(place=place, file=file, study=study.name, chosen=tuple(words), console=console)
+    return ClusterClient(place=place, file=file, study=study.name, selection=tuple(words), console=console)
 
 
 def chosen(given: argparse.Namespace) -> list[str]:

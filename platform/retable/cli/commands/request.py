@@ -10,7 +10,7 @@ from rich.text import Text
 
 from retable.data.datasets import here
 from retable.execution.retries import Retries
-from retable.io.console import counting
+from retable.io.console import progress_bar
 from retable.planning.plan import Plan, make_plan
 from retable.store.formats.layout import ResultsFolder
 from retable.study.scale import Scale
@@ -84,9 +84,9 @@ class Request:
         """The cells of the study's searches, with what was asked so far."""
         if not self.study.searches:
             return []
-        from retable.search.summary import tunings
+        from retable.search.summary import tuned_cells
 
-        return tunings(self.study, self.scale, data, self.results, tables=self.tables, seeds=self.seeds)
+        return tuned_cells(self.study, self.scale, data, self.results, tables=self.tables, seeds=self.seeds)
 
 
 def named_scale(study: Study[Any], name: str) -> Scale[Any]:
@@ -115,7 +115,7 @@ def _catalog_if_here(request: Request, console: Console, *, frames: int = 16) ->
             )
         )
         return None
-    with counting(console, "Looking at its files") as progress:
+    with progress_bar(console, "Looking at its files") as progress:
         return scan(root, frames=frames, progress=progress)
 
 

@@ -15,10 +15,10 @@ from retable.cli.commands.plan import show_searches
 from retable.cli.commands.request import ABSENT, Request, ledger_states
 from retable.cli.commands.tables import report
 from retable.data.datasets import locate
-from retable.evaluation.pretrained import Pretrained, bring, read_weights
+from retable.evaluation.pretrained import PretrainedConfig, place_weights, read_weights
 from retable.execution.restart import restart
 from retable.execution.retries import CAUSES, failure_class
-from retable.io.console import counting
+from retable.io.console import progress_bar
 from retable.planning.plan import Plan, PlannedTrial
 from retable.report.plan.rows import row_tables
 from retable.report.results.numbers import counted
@@ -168,9 +168,9 @@ def _prepared(request: Request, console: Console) -> tuple[Path, Plan[Any]]:
                 style="yellow",
             )
         )
-    with counting(console, f"Data set {request.scale.data}") as progress:
+    with progress_bar(console, f"Data set {request.scale.data}") as progress:
         root = locate(request.scale.data, request.data, progress)
-    with counting(console, "Looking at its files") as progress:
+    with progress_bar(console, "Looking at its files") as progress:
         catalog = scan(root, frames=1, progress=progress)  # each config says what it needs
     plan = request.plan(catalog.fingerprint, winners=False)
     notices: dict[str, None] = {}
@@ -185,7 +185,7 @@ def _prepared(request: Request, console: Console) -> tuple[Path, Plan[Any]]:
         told = "; ".join(dict.fromkeys(reasons.values()))
         console.print(Text(f"{counted(len(reasons), 'trial')} can't be trained: {told}", style="yellow"))
     for config in dict.fromkeys(planned.trial.config for planned in (*plan.trials, *to_come)):
-        with counting(console, "Decoding its files") as progress:
+        with progress_bar(console, "Decoding its files") as progress:
             notices[config.prepare(root, progress)] = None
     for notice in filter(None, notices):
         console.print(Text(notice, style="yellow"))
@@ -257,8 +257,8 @@ def _bring(request: Request, execution: "Execution") -> None:
     for planned in execution.plan.trials:
         config = planned.trial.config
         waiting = execution.states[planned.signature] == "waiting"
-        if waiting and isinstance(config, Pretrained) and config.weights in files:
-            bring(files[config.weights], execution.folder(planned.signature))
+        if waiting and isinstance(config, PretrainedConfig) and config.weights in files:
+            place_weights(files[config.weights], execution.folder(planned.signature))
 
 
 @contextmanager
@@ -267,11 +267,14 @@ def _searching(request: Request, execution: "Execution", console: Console) -> It
     if not request.study.searches:
         yield
         return
-    from retable.search.controller import SearchController, alone
-    from retable.search.optuna import Storage
+    from retable.search.controller import SearchController, search_lock
+    from retable.search.optuna import OptunaStorage
 
     url = request.storage or f"sqlite:///{ResultsFolder(request.results.resolve()).optuna_database}"
-    with alone(ResultsFolder(request.results).search(request.study.name)), closing(Storage(url)) as storage:
+    with (
+        search_lock(ResultsFolder(request.results).search(request.study.name)),
+        closing(OptunaStorage(url)) as storage,
+    ):
         SearchController(
             execution,
             request.tunings(execution.plan.data),

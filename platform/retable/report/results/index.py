@@ -1,4 +1,4 @@
-"""The index of a results folder: the results of all trials in one Arrow file, so that a report opens one and not thousands.
+"""Index of a results folder: the results of all trials in one Arrow file, so that a report opens one file.
 
 It is a copy of what the trials' folders hold. If it is deleted, the next report makes it again.
 """
@@ -32,7 +32,7 @@ class Entry(NamedTuple):
 
 
 def indexed(results: Path) -> dict[str, bytes]:
-    """The content of each trial's result file in a folder of results, by signature.
+    """Signature -> content of the trial's result file, for all trials in a results folder.
 
     Only files that are new or changed since the last call are opened. Several processes may call it at once.
     """
@@ -41,7 +41,7 @@ def indexed(results: Path) -> dict[str, bytes]:
     now = {}
     for trial in folder.trial_folders():
         path, signature = trial.result, trial.signature
-        with suppress(FileNotFoundError):  # moved away since
+        with suppress(FileNotFoundError):  # removed since
             stat = path.stat()
             entry = known.get(signature)
             if entry is None or (entry.modified_ns, entry.size) != (stat.st_mtime_ns, stat.st_size):

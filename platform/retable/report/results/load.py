@@ -1,4 +1,4 @@
-"""Outcomes of trials for a report, from their results and the ledger's states."""
+"""Results of trials for a report, from their result files and the ledger's states."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -76,15 +76,18 @@ def load_results(
     runs: Mapping[str, str] = _NONE,
     recorded: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> dict[str, Result]:
-    """The trials' outcomes from a folder of results, by its index.
+    """Load the results of trials from a results folder, through its index.
 
     Args:
-        results: the folder of the ledger and the trials.
-        states: state in the ledger of trials without a result, by signature.
-        messages: reason of that state, by signature.
-        runs: the tracker's ids of them, by signature.
-        recorded: the ledger's copies of results, by signature: for trials whose folders are gone, and to compare with the
-            files.
+        results: folder with the ledger and the trials.
+        signatures: trials to load.
+        states: signature -> state in the ledger, for trials without a result.
+        messages: signature -> reason of that state.
+        runs: signature -> id of the MLflow run.
+        recorded: signature -> the ledger's copy of the result, used for trials without a folder and to check the files.
+
+    Returns:
+        Signature -> result, for all `signatures`.
     """
     return parse_results(indexed(results), signatures, states, messages, runs, recorded)
 
@@ -97,9 +100,9 @@ def parse_results(
     runs: Mapping[str, str] = _NONE,
     recorded: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> dict[str, Result]:
-    """The trials' outcomes from the contents of their result files, by signature.
+    """Parse the content of result files; arguments as in `load_results`.
 
-    A damaged result makes its own trial ``unreadable``; it hides no other.
+    A damaged result makes its own trial ``unreadable`` and affects no other.
     """
     outcomes = {}
     for signature in signatures:
@@ -111,7 +114,7 @@ def parse_results(
             continue
         if found is not None:
             outcomes[signature] = replace(_outcome(found), mlflow_run=runs.get(signature, ""))
-        elif state in FINISHED:  # its result is gone: there is no number to show
+        elif state in FINISHED:  # the result is lost: there is no number to show
             outcomes[signature] = Result(signature, "missing")
         else:
             outcomes[signature] = Result(signature, state, note=messages.get(signature, ""))
@@ -119,8 +122,9 @@ def parse_results(
 
 
 def _outcome(result: TrialResult) -> Result:
-    together = result.train_seconds + result.evaluation_seconds
-    worker_seconds = together * result.workers + result.pieces_seconds
+    """Result for a report, made of a result file."""
+    wall_seconds = result.train_seconds + result.evaluation_seconds
+    worker_seconds = wall_seconds * result.workers + result.pieces_seconds
     return Result(
         signature=result.signature,
         state=result.state,
@@ -128,7 +132,7 @@ def _outcome(result: TrialResult) -> Result:
         scores=result.scores,
         iteration=result.best,
         best_by=_best_by(result.best_by) if result.iterations else "",
-        wall_seconds=together + result.pieces_seconds,
+        wall_seconds=wall_seconds + result.pieces_seconds,
         worker_seconds=worker_seconds,
         note=_note(result),
         gpu_hours=None if result.device.startswith(CPU) else worker_seconds / 3600,
@@ -142,12 +146,12 @@ def _outcome(result: TrialResult) -> Result:
 
 
 def _note(result: TrialResult) -> str:
-    """Remarks on the number for its reader: a collapse, and batch statistics that differ from those of the config."""
-    parts = max(result.splits.values(), default=1)
+    """Note on a collapse and on micro-batches that were split for want of memory, which changes batch statistics."""
+    splits = max(result.splits.values(), default=1)
     notes = [f"collapsed at {result.collapsed_at}"] if result.state == "collapsed" else []
-    if parts > 1:
-        how = "halved" if parts == 2 else f"cut in {parts}"
-        notes.append(f"micro-batch {how}: {parts}× accumulate, for want of memory")
+    if splits > 1:
+        how = "halved" if splits == 2 else f"cut in {splits}"
+        notes.append(f"micro-batch {how}: {splits}× accumulate, for want of memory")
     return ", ".join(notes)
 
 

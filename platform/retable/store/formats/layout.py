@@ -173,6 +173,11 @@ class ResultsFolder:
         return self.path / "mlflow.db"
 
     @property
+    def ray(self) -> Path:
+        """Folder for the files that Ray Tune and Ray Train write during a run."""
+        return self.path / "ray"
+
+    @property
     def tracking_id(self) -> Path:
         """Identity of this folder in the tracker, wherever it is moved."""
         return self.path / TRACKING_ID

@@ -64,7 +64,7 @@ def test_storage_elsewhere_is_not_looked_for_on_this_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RETABLE_STORAGE", (tmp_path / "shared").as_uri())
-    monkeypatch.setattr(doctor, "examine_alone", lambda subject: (ok("storage", subject.storage),))
+    monkeypatch.setattr(doctor, "examine_alone", lambda subject: (ok("storage", subject.results),))
     assert main(["doctor", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["findings"][0]["found"] == (tmp_path / "shared").as_uri()
     assert [f.check for f in examine._disks("s3://bucket/folder")] == [

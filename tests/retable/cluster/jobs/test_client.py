@@ -13,7 +13,7 @@ from retable.cli.main import load_study, main, main_study
 from retable.cluster.jobs import client
 from retable.cluster.jobs.head import Head
 from retable.cluster.jobs.jobs import Job
-from retable.cluster.jobs.transfer import ANSWER, carried
+from retable.cluster.jobs.transfer import ANSWER, pack
 from retable.environment.sources import Sources
 
 ROOT = Path(__file__).parents[4]
@@ -92,7 +92,7 @@ def test_submit_sends_the_options_of_the_study_and_says_how_to_follow_it(
     assert cluster.submitted == [(sent, "subsampling_ablation")]
     assert cluster.place == URL
     said = capsys.readouterr().out
-    assert f"Job new running on {URL}; it goes on without this machine." in said
+    assert f"Job new running on {URL}; it does not need this machine any more." in said
     assert f"retable logs {STUDY} --cluster {URL} --follow " in said
     assert f"retable status {STUDY} --cluster {URL} --scale toy --tables 9 " in said
     assert f"retable table {STUDY} --cluster {URL} --scale toy --tables 9 " in said
@@ -153,7 +153,9 @@ def test_a_study_outside_of_the_checkout_is_refused(
 ) -> None:
     (tmp_path / "mine.py").write_text("from studies.subsampling_ablation import STUDY\n")
     assert main(["submit", "mine.py", "--cluster", URL]) == 2
-    assert "which is what travels to the cluster; move it there" in " ".join(capsys.readouterr().out.split())
+    assert "only the checkout travels to the cluster; move the file there" in " ".join(
+        capsys.readouterr().out.split()
+    )
     assert cluster.submitted == []
 
 
@@ -174,7 +176,7 @@ def test_status_and_table_are_answered_by_the_head(
     assert capsys.readouterr().out == "Job new, submitted ?: running\nTable 9.\n"
     (tmp_path / "there" / "tables").mkdir(parents=True)
     (tmp_path / "there" / "tables" / "table_9.csv").write_text("a\n")
-    cluster.text += "".join(f"{line}\n" for line in carried(tmp_path / "there"))
+    cluster.text += "".join(f"{line}\n" for line in pack(tmp_path / "there"))
     assert main(["table", STUDY, "--cluster", URL, "--data", "/data/ucf101", "--out", "mine"]) == 0
     assert Path("mine/tables/table_9.csv").read_text() == "a\n"
     assert capsys.readouterr().out == "Table 9.\n"
@@ -202,7 +204,7 @@ def test_logs_and_stop_are_of_the_newest_job(cluster: Notes, capsys: pytest.Capt
     cluster.began = "RUNNING"
     assert main(["stop", STUDY, "--cluster", URL]) == 0
     assert cluster.stopped == ["new"]
-    assert "Job new was asked to save and end.\nJob new stopped" in capsys.readouterr().out
+    assert "Job new is saving and stopping.\nJob new stopped" in capsys.readouterr().out
 
 
 def test_a_study_whose_address_is_a_cluster_runs_there_and_its_tables_come_here(
@@ -211,7 +213,7 @@ def test_a_study_whose_address_is_a_cluster_runs_there_and_its_tables_come_here(
     monkeypatch.setattr(sys.modules["__main__"], "__file__", STUDY)
     (tmp_path / "there" / "tables").mkdir(parents=True)
     (tmp_path / "there" / "tables" / "table_9.csv").write_text("a\n")
-    cluster.text += "".join(f"{line}\n" for line in carried(tmp_path / "there"))
+    cluster.text += "".join(f"{line}\n" for line in pack(tmp_path / "there"))
     words = ["--tables", "9", "--address", URL, "--out", "mine"]
     assert main_study(load_study(Path(STUDY)), words) == 0
     assert cluster.submitted == [(["script", NAME, *words], "subsampling_ablation")]
@@ -227,4 +229,4 @@ def test_a_file_of_a_cluster_is_read_for_its_head(
 ) -> None:
     (tmp_path / "lab.yaml").write_text(json.dumps({"provider": {"type": "local"}}))
     assert main(["stop", STUDY, "--cluster", "lab.yaml"]) == 2
-    assert "lab.yaml must say where the head is" in capsys.readouterr().out
+    assert "lab.yaml must give the head's address" in capsys.readouterr().out

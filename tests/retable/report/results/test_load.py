@@ -115,7 +115,7 @@ def test_the_ledgers_copy_of_a_result_counts_where_the_folder_is_gone(tmp_path: 
     ("text", "reason"),
     [
         ('{"signature": "abc", "sta', "is damaged"),
-        ("[]", "must hold named values"),
+        ("[]", "must hold a JSON object"),
         (json.dumps({**CONTENT, "signature": "def"}), "result of trial def, expected abc"),
         (json.dumps({**CONTENT, "state": "running"}), "state must be one of"),
         (json.dumps({**CONTENT, "scores": {IS: {"value": float("nan"), "std": None, "repeats": 1}}}), "NaN"),

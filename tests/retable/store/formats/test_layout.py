@@ -17,6 +17,7 @@ def test_the_names_on_the_disk_stay_as_they_are() -> None:
         results.set_aside("0123", 2): "set-aside/0123-2",
         results.optuna_database: "optuna.db",
         results.mlflow_database: "mlflow.db",
+        results.ray: "ray",
         results.tracking_id: ".tracking-id",
         results.storage_url: ".storage-url",
         trial.config: "trials/0123/config.json",

@@ -1,4 +1,4 @@
-"""The same question to every node of the connected cluster, and two that are asked before anything starts."""
+"""Preflight checks: a function that runs on every node of the cluster, and the two checks before a study starts."""
 
 import secrets
 import sys
@@ -11,49 +11,49 @@ from ray import cloudpickle
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from retable.environment.packages import differences, installed
+from retable.environment.packages import differences, package_versions
 
 Answer = TypeVar("Answer")
 
 SECONDS = 180.0
-"""How long nodes may take to answer: each first fetches and unpacks the code that travelled."""
+"""Timeout of the nodes' answers: each node first fetches and unpacks our code."""
 
 
 class NodesDifferError(ValueError):
-    """Nodes can't run what this driver would send them: the message names them and says what to do."""
+    """Some nodes can't run this driver's code. The message names them and the remedy."""
 
 
 def on_every_node(
     function: Callable[..., Answer], *arguments: object, seconds: float = SECONDS
 ) -> dict[str, Answer | Exception]:
-    """What a function returns on each living node, or why it did not; in tasks that take no CPU, all at a time.
+    """The function's return value or its error on each live node. It runs in tasks that take no CPU, on all nodes at once.
 
-    The function travels with the module that defines it, so that a node without our code can answer too; that module
-    may use what Ray's own Python has, and nothing else.
+    The function is sent together with the module that defines it, so that a node without our code can answer too. That module
+    may only use packages that Ray's own Python has.
 
     Args:
-        seconds: after that long a node's answer is a TimeoutError.
+        seconds: timeout, after which a node's answer is a TimeoutError.
 
     Returns:
-        By the node's name, such as ``worker3 (10.0.0.3)``.
+        The answers by the node's name, such as ``worker3 (10.0.0.3)``.
     """
     module = sys.modules[function.__module__]
     cloudpickle.register_pickle_by_value(module)
     try:
         task = ray.remote(num_cpus=0, max_retries=0)(function)
-        asked = {}
+        tasks = {}
         for node in ray.nodes():
             if node["Alive"]:
                 here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
                 name = f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
-                name = name if name not in asked else f"{name}, node {node['NodeID'][:8]}"
-                asked[name] = task.options(scheduling_strategy=here).remote(*arguments)
+                name = name if name not in tasks else f"{name}, node {node['NodeID'][:8]}"
+                tasks[name] = task.options(scheduling_strategy=here).remote(*arguments)
     finally:
         cloudpickle.unregister_pickle_by_value(module)
-    done, late = ray.wait(list(asked.values()), num_returns=len(asked), timeout=seconds)
+    done, late = ray.wait(list(tasks.values()), num_returns=len(tasks), timeout=seconds)
     for answer in late:
         ray.cancel(answer, force=True)
-    return {name: _answer(answer, answer in done, seconds) for name, answer in asked.items()}
+    return {name: _answer(answer, answer in done, seconds) for name, answer in tasks.items()}
 
 
 def _answer(answer: "ray.ObjectRef[Answer]", done: bool, seconds: float) -> Answer | Exception:
@@ -62,22 +62,22 @@ def _answer(answer: "ray.ObjectRef[Answer]", done: bool, seconds: float) -> Answ
     try:
         found: Answer | Exception = ray.get(answer)
     except RayError as error:
-        found = error  # for the caller to judge
+        found = error  # the caller decides
     return found
 
 
 def check_versions() -> list[str]:
-    """Compare what every node has installed with what this driver has.
+    """Compare every node's package versions with this driver's.
 
     Returns:
-        Warnings: a sentence on each node that differs in what need not agree.
+        Warnings: a sentence on each node whose differences are no errors.
 
     Raises:
-        NodesDifferError: a node differs in what must agree, or gave no answer.
+        NodesDifferError: a node differs in a version that must agree, or did not answer.
     """
-    ours = installed()
+    ours = package_versions()
     errors, warnings = [], []
-    for node, theirs in on_every_node(installed).items():
+    for node, theirs in on_every_node(package_versions).items():
         if isinstance(theirs, Exception):
             errors.append(f"{node}: {str(theirs).strip().splitlines()[-1]}")
             continue
@@ -86,19 +86,20 @@ def check_versions() -> list[str]:
         if found.warnings:
             warnings.append(f"{node} has other versions than here: {'; '.join(found.warnings)}")
     if errors:
-        told = "\n".join(f"  {error}" for error in errors)
+        listed = "\n".join(f"  {error}" for error in errors)
         raise NodesDifferError(
-            f"these nodes can't run what this driver would send them; nothing was started:\n{told}\n"
+            f"these nodes can't run this driver's code; nothing was started:\n{listed}\n"
             "Install the versions of constraints.txt, and the same checkout or wheel, on all of them; `ray up` does so"
         )
     return warnings
 
 
-def unseen(folders: Sequence[Path]) -> dict[str, str]:
-    """The nodes that don't see one of the folders, with its path; a node that can't answer counts as one.
+def missing_folders(folders: Sequence[Path]) -> dict[str, str]:
+    """The missing folder by node, for nodes that lack one or do not answer.
 
     Args:
-        folders: all of them exist here; the last is written to for the test, since a path alone may be another folder.
+        folders: folders that exist on this machine. A test file is written to the last one, since the same path may be another
+            folder on a node.
     """
     token = folders[-1] / f".{secrets.token_hex(8)}"
     token.touch()

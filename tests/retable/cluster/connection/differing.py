@@ -19,9 +19,9 @@ os.environ["RAY_AUTH_TOKEN_PATH"] = str(FOLDER / "token")
 
 import ray.util
 
-from retable.cluster import connect
+from retable.cluster.connection import connect
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 PACKAGES = ("platform/retable", "trainables", "studies")
 
 

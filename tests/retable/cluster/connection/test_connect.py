@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from retable.cluster import SETTINGS, connect, preflight
-from retable.cluster.connect import check_nodes, connected, travelling
-from retable.cluster.preflight import NodesDifferError
-from retable.environment.packages import installed
+from retable.cluster.connection import connect, preflight
+from retable.cluster.connection.connect import check_nodes, connected, runtime_environment
+from retable.cluster.connection.preflight import NodesDifferError
+from retable.cluster.connection.settings import SETTINGS
+from retable.environment.packages import package_versions
 from tests.retable.cluster.with_token import printed_by
 
 
@@ -35,7 +36,7 @@ def test_an_address_where_nobody_listens_is_refused_at_once(tmp_path: Path) -> N
         port = held.getsockname()[1]
         with (
             pytest.raises(
-                ConnectionError, match=rf"nobody listens at 127.0.0.1:{port}: .*; is the cluster up"
+                ConnectionError, match=rf"nothing listens at 127.0.0.1:{port}: .*; is the cluster up"
             ),
             connected(f"127.0.0.1:{port}", tmp_path),
         ):
@@ -63,7 +64,7 @@ def test_the_checkout_travels_as_an_archive_with_our_settings(
 ) -> None:
     monkeypatch.delenv("RAY_JOB_CONFIG_JSON_ENV_VAR", raising=False)
     monkeypatch.setenv("RETABLE_CACHE", "/shared/cache")
-    environment = travelling(tmp_path)
+    environment = runtime_environment(tmp_path)
     assert Path(environment["working_dir"]).is_relative_to(tmp_path)
     assert environment["env_vars"]["PYTHONPATH"] == "platform"
     assert environment["env_vars"]["RETABLE_CACHE"] == "/shared/cache"
@@ -74,9 +75,9 @@ def test_in_a_job_of_ours_nothing_travels_again(tmp_path: Path, monkeypatch: pyt
     sent = {"working_dir": "gcs://a.zip", "env_vars": {name: "1" for name in SETTINGS}}
     monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", json.dumps({"runtime_env": sent}))
     monkeypatch.setenv("RETABLE_CACHE", "/shared/cache")
-    assert travelling(tmp_path) == {"env_vars": {"RETABLE_CACHE": "/shared/cache"}}
+    assert runtime_environment(tmp_path) == {"env_vars": {"RETABLE_CACHE": "/shared/cache"}}
     monkeypatch.delenv("RETABLE_CACHE")
-    assert travelling(tmp_path) == {"env_vars": {}}
+    assert runtime_environment(tmp_path) == {"env_vars": {}}
 
 
 def test_from_a_job_that_brought_no_code_the_checkout_travels(
@@ -84,7 +85,7 @@ def test_from_a_job_that_brought_no_code_the_checkout_travels(
 ) -> None:
     sent = {"env_vars": {"RAY_AUTH_MODE": "token"}}
     monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", json.dumps({"runtime_env": sent, "metadata": {}}))
-    environment = travelling(tmp_path)
+    environment = runtime_environment(tmp_path)
     assert Path(environment["working_dir"]).is_file()
     assert environment["env_vars"]["PYTHONPATH"] == "platform"
     assert "RAY_AUTH_MODE" not in environment["env_vars"]
@@ -94,14 +95,14 @@ def test_from_a_job_that_brought_no_code_the_checkout_travels(
 def test_beside_a_wheel_only_settings_travel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_JOB_CONFIG_JSON_ENV_VAR", raising=False)
     monkeypatch.setattr(connect, "checkout", lambda: None)
-    assert set(travelling(tmp_path)) == {"env_vars"}
-    assert "PYTHONPATH" not in travelling(tmp_path)["env_vars"]
+    assert set(runtime_environment(tmp_path)) == {"env_vars"}
+    assert "PYTHONPATH" not in runtime_environment(tmp_path)["env_vars"]
 
 
 def test_nodes_that_differ_are_named_before_anything_starts(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ours = installed()
+    ours = package_versions()
     answers: dict[str, object] = {
         "one (10.0.0.1)": ours,
         "two (10.0.0.2)": {**ours, "pandas": "3.0.0"},
@@ -153,7 +154,7 @@ def test_nodes_that_do_not_see_what_is_shared_are_named(
 
 @pytest.mark.slow
 def test_a_node_with_other_code_is_named_unless_the_code_travels(tmp_path: Path) -> None:
-    told = printed_by("differing.py", tmp_path, timeout=600)
+    told = printed_by(Path(__file__).with_name("differing.py"), tmp_path, timeout=600)
     assert told["checkout"] == "2 nodes"
-    assert "these nodes can't run what this driver would send them; nothing was started" in told["wheel"]
+    assert "these nodes can't run this driver's code; nothing was started" in told["wheel"]
     assert told["wheel"].count("our code is") == 1

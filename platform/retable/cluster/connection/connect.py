@@ -1,4 +1,4 @@
-"""Connecting to Ray: a cluster of our own on this machine, or the running one of which this machine is a node."""
+"""Connection to Ray: a cluster of our own on this machine, or a running one of which this machine is a node."""
 
 import gc
 import json
@@ -15,13 +15,13 @@ import ray
 from ray._private.runtime_env.constants import RAY_JOB_CONFIG_JSON_ENV_VAR
 from ray.exceptions import AuthenticationError
 
-from retable.cluster import SETTINGS
-from retable.cluster.preflight import NodesDifferError, check_versions, unseen
-from retable.cluster.token import protect, token_file
+from retable.cluster.connection.preflight import NodesDifferError, check_versions, missing_folders
+from retable.cluster.connection.settings import SETTINGS
+from retable.cluster.connection.token import protect, token_file
 from retable.environment.sources import checkout
 
 PASSED_ON = ("RETABLE_CACHE",)
-"""Variables that workers take from the driver. Without them they use what is usual on their own machine."""
+"""Variables that workers take from the driver. If they are not set, workers use the defaults of their own machine."""
 
 QUIETLY: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
 PROC = Path("/proc")
@@ -33,27 +33,27 @@ log = logging.getLogger(__name__)
 def connected(
     address: str | None, scratch: Path, shared: Sequence[Path] = ()
 ) -> Iterator[list[dict[str, float]]]:
-    """Ray, for the length of the block: a cluster of its own here, or the running one at that address.
+    """A connection to Ray for the length of the block: to a cluster of its own on this machine, or to a running one.
 
-    Yields each living node's resources. Ends only the Ray that it started. The dashboard is on, on loopback: with
-    it off, every trial that Tune stops keeps its placement group for ever.
+    Yields the resources of each live node. Only a cluster started here is ended. The dashboard is on, on loopback: without it,
+    every trial that Tune stops keeps its placement group forever.
 
-    A running cluster's nodes are asked first for their versions and whether they see what is shared; what had
-    better agree and does not is logged as a warning.
+    On a running cluster the nodes are checked first: their versions, and the shared folders. Differences that are no errors are
+    logged as warnings.
 
     Args:
-        address: ``auto`` or ``host:port`` of a cluster of which this machine is a node.
-        scratch: a folder that is made.
-        shared: folders that workers read or write by their path; the last one is written to.
+        address: ``auto`` or ``host:port`` of a cluster of which this machine is a node; None for a cluster of its own.
+        scratch: a folder for temporary files, which is made.
+        shared: folders that workers read or write by their path; a file is written to the last one.
 
     Raises:
-        ValueError: a driver can't run here at such an address.
-        ConnectionError: nothing answers at the address, or not to us.
-        NodesDifferError: a node has other code, Python, Ray or torch, or does not see what is shared.
+        ValueError: a driver can't run on this machine with such an address.
+        ConnectionError: no cluster answers at the address, or it refuses us.
+        NodesDifferError: a node has other code, Python, Ray or torch, or lacks a shared folder.
     """
     scratch.mkdir(parents=True, exist_ok=True)
     if address is None:
-        # "local", for without an address Ray joins whatever cluster it finds on this machine.
+        # "local", since without an address Ray joins any cluster that it finds on this machine.
         ray.init(address="local", include_dashboard=True, dashboard_host="127.0.0.1", **QUIETLY)
         protect(token_file())
         try:
@@ -68,18 +68,18 @@ def connected(
 
 @contextmanager
 def joined(address: str) -> Iterator[str]:
-    """The running cluster at that address, for the length of the block; its nodes may be as they are.
+    """A connection to the running cluster at that address, for the length of the block. Its nodes are not checked.
 
-    Yields its dashboard's address, ``host:port``; empty if it has none.
+    Yields the address of its dashboard, ``host:port``; empty if it has none.
 
     Raises:
-        ValueError: a driver can't run here at such an address.
-        ConnectionError: nothing answers at the address, or not to us.
-        NodesDifferError: it was started with another Python or Ray.
+        ValueError: a driver can't run on this machine with such an address.
+        ConnectionError: no cluster answers at the address, or it refuses us.
+        NodesDifferError: the cluster was started with another Python or Ray.
     """
     _refuse_remote_address(address)
     with tempfile.TemporaryDirectory() as folder:
-        environment = travelling(Path(folder))
+        environment = runtime_environment(Path(folder))
         try:
             context = ray.init(address=address, runtime_env=environment, **QUIETLY)
         except (ConnectionError, RuntimeError, ValueError, AuthenticationError) as error:
@@ -91,10 +91,10 @@ def joined(address: str) -> Iterator[str]:
 
 
 def _disconnect() -> None:
-    """End the connection while no other thread lets go of Ray's objects.
+    """Disconnect while no other thread releases Ray's objects.
 
-    Ray ends the whole process, before its tables are printed, where an object's last reference goes while it shuts
-    down; a thread that happens to collect garbage then, such as the shipper's, does just that.
+    Ray ends the whole process, before its tables are printed, if the last reference to an object is released during its
+    shutdown. Garbage collection in another thread, such as the uploader's, would do that.
     """
     gc.collect()
     gc.disable()
@@ -108,48 +108,48 @@ def _resources() -> list[dict[str, float]]:
     return [dict(node["Resources"]) for node in ray.nodes() if node["Alive"]]
 
 
-def travelling(folder: Path) -> dict[str, Any]:
-    """The runtime environment by which a running cluster's workers find this code.
+def runtime_environment(folder: Path) -> dict[str, Any]:
+    """The runtime environment with which the workers of a running cluster find our code.
 
     Args:
-        folder: where the archive is written; Ray reads it once, when it connects.
+        folder: folder for the archive; Ray reads it once, when it connects.
 
     Raises:
         ValueError: the checkout is too large to travel.
     """
     job = json.loads(os.environ.get(RAY_JOB_CONFIG_JSON_ENV_VAR, "{}")).get("runtime_env") or {}
-    ours = "working_dir" not in job  # in a job of ours the code travelled when it was submitted
+    ours = "working_dir" not in job  # a job of ours got the code when it was submitted
     sources = checkout() if ours else None
     variables = {} if sources is None else {"PYTHONPATH": "platform"}
     variables |= {name: os.environ[name] for name in (*PASSED_ON, *SETTINGS) if name in os.environ}
-    # Ray refuses a variable that the job has set, also to the same value.
+    # Ray refuses a variable that the job has set, even to the same value.
     variables = {name: value for name, value in variables.items() if name not in job.get("env_vars", {})}
     if sources is None:
-        return {"env_vars": variables}  # else installed as a wheel: the nodes must have the same wheel
+        return {"env_vars": variables}  # sent before, or installed as a wheel, which the nodes must have too
     archive = folder / "checkout.zip"
     sources.pack(archive)
     return {"working_dir": str(archive), "env_vars": variables}
 
 
 def check_nodes(shared: Sequence[Path]) -> None:
-    """See that every node can run what this driver sends and sees what it shares; warns of what had better agree.
+    """Check that every node can run this driver's code and has the shared folders. Other differences are logged as warnings.
 
     Raises:
-        NodesDifferError: one does not; the message names all that don't.
+        NodesDifferError: some node can't; the message names all such nodes.
     """
     for warning in check_versions():
         log.warning("%s", warning)
-    if shared and (absent := unseen(shared)):
-        told = "\n".join(f"  {node}: {path}" for node, path in absent.items())
+    if shared and (absent := missing_folders(shared)):
+        listed = "\n".join(f"  {node}: {path}" for node, path in absent.items())
         raise NodesDifferError(
-            f"these nodes don't see what workers need at the same path as here; nothing was started:\n{told}\n"
-            "Put results (--out, or RETABLE_STORAGE of the cluster), data (--data) and the cache (RETABLE_CACHE) on "
-            "storage that all nodes share"
+            f"these nodes lack a folder that workers need at the same path as here; nothing was started:\n{listed}\n"
+            "Put results (--out, or RETABLE_STORAGE of the cluster), data (--data) and the cache (RETABLE_CACHE) on a "
+            "file system that all nodes share"
         )
 
 
 def _explained(error: Exception, address: str) -> Exception:
-    """What Ray's own refusal to connect means for the user."""
+    """The error for the user when Ray refuses to connect."""
     if "Version mismatch" in str(error):
         return NodesDifferError(
             f"the cluster at {address} was started with another Ray or Python. {error}\nStart both from one environment"
@@ -161,16 +161,16 @@ def _explained(error: Exception, address: str) -> Exception:
 
 
 def _refuse_remote_address(address: str) -> None:
-    """Tell at once what Ray would find out in a minute, or never.
+    """Refuse at once an address that Ray would refuse after a minute, or never.
 
     Raises:
-        ValueError: the address is of a kind by which no driver can run here.
-        ConnectionError: nobody listens there, or this machine is no node of any cluster.
+        ValueError: no driver can run on this machine with an address of this kind.
+        ConnectionError: nothing listens there, or this machine is no node of a cluster.
     """
     if address.startswith("ray://"):
         raise ValueError(
             f"a driver can't train through Ray Client ({address}): its ledger and results would be on this machine, "
-            "where no worker sees them. Let the cluster run the study: `retable submit STUDY --cluster FILE`, or "
+            "where no worker sees them. Run the study on the cluster: `retable submit STUDY --cluster FILE`, or "
             "--address http://HEAD:8265"
         )
     if "://" in address or address.endswith((".yaml", ".yml")):
@@ -180,11 +180,11 @@ def _refuse_remote_address(address: str) -> None:
         )
     host, _, port = address.rpartition(":")
     if not port.isdecimal():
-        return  # auto, local: what Ray finds on this machine
+        return  # auto, local: a cluster that Ray finds on this machine
     try:
         socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
     except OSError as error:
-        raise ConnectionError(f"nobody listens at {address}: {error}; is the cluster up?") from error
+        raise ConnectionError(f"nothing listens at {address}: {error}; is the cluster up?") from error
     if not _a_node_runs_here():
         raise ConnectionError(
             f"this machine is no node of the cluster at {address}, and a driver must run on one, where results are. "
@@ -193,7 +193,7 @@ def _refuse_remote_address(address: str) -> None:
 
 
 def _a_node_runs_here() -> bool:
-    """Whether a Ray node runs on this machine; yes where that can't be told."""
+    """True if a Ray node runs on this machine, or if that is unknown."""
     if not PROC.is_dir():
         return True
     for name in PROC.glob("[0-9]*/comm"):
@@ -201,5 +201,5 @@ def _a_node_runs_here() -> bool:
             if name.read_text().strip() == "raylet":
                 return True
         except OSError:
-            continue  # it ended while we looked
+            continue  # it has just ended
     return False

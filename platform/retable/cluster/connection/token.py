@@ -1,4 +1,4 @@
-"""The token without which a cluster answers nobody: where it is, and how to get it."""
+"""The token of a cluster, which answers no request without it."""
 
 import os
 import stat
@@ -6,23 +6,23 @@ from pathlib import Path
 
 
 class NoTokenError(ValueError):
-    """There is no token on this machine; the message says how to get it."""
+    """There is no token on this machine. The message says how to get it."""
 
 
 def token_file() -> Path:
-    """The file that Ray reads: RETABLE's and Ray's own tools share it."""
+    """Path of the token file, which Retable and Ray's own tools share."""
     named = os.environ.get("RAY_AUTH_TOKEN_PATH")
     return Path(named).expanduser() if named else Path.home() / ".ray" / "auth_token"
 
 
 def known_token(place: str) -> str:
-    """The token of RAY_AUTH_TOKEN, or of the token file, which is narrowed to the user: Ray leaves it for all to read.
+    """The token in RAY_AUTH_TOKEN, or in the token file. The file is made private first, since Ray lets everyone read it.
 
     Args:
-        place: what it is for, such as ``http://10.0.0.1:8265``.
+        place: name of the server that asks for the token, such as ``http://10.0.0.1:8265``.
 
     Raises:
-        NoTokenError: there is none.
+        NoTokenError: there is no token.
     """
     token = os.environ.get("RAY_AUTH_TOKEN", "").strip()
     file = token_file()
@@ -31,14 +31,14 @@ def known_token(place: str) -> str:
         token = file.read_text(encoding="utf-8").strip()
     if not token:
         raise NoTokenError(
-            f"{place} answers only to its token, but there is none in {file}: copy the head's ~/.ray/auth_token there "
+            f"{place} asks for a token, but there is none in {file}: copy the head's ~/.ray/auth_token there "
             "(scp USER@HEAD:.ray/auth_token FILE; chmod 600 FILE), or name another file with RAY_AUTH_TOKEN_PATH"
         )
     return token
 
 
 def protect(file: Path) -> None:
-    """Let only its owner read the file, as far as that is up to us."""
+    """Make a file readable by its owner only, if this user owns it."""
     mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else 0o600
     if mode & 0o077 and file.stat().st_uid == os.getuid():
         file.chmod(mode & 0o700)

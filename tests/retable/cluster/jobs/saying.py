@@ -11,8 +11,8 @@ from pathlib import Path
 import ray
 
 import retable
-from retable.cluster.connect import connected
-from retable.cluster.preflight import on_every_node
+from retable.cluster.connection.connect import connected
+from retable.cluster.connection.preflight import on_every_node
 from retable.environment.provenance import provenance
 
 

@@ -100,7 +100,11 @@ def main() -> dict[str, object]:
 
     def remote(file: str, study: str, place: str = str(place)) -> ClusterClient:
         return ClusterClient(
-            place=place, file=HERE / file, study=study, chosen=("--tables", "1"), console=console
+            place=place,
+            file=(HERE / file).resolve(),
+            study=study,
+            selection=("--tables", "1"),
+            console=console,
         )
 
     def said() -> str:
@@ -126,7 +130,7 @@ def main() -> dict[str, object]:
         result["followed"] = said()
         result["logs"] = (saying.logs(follow=False), said())
 
-        walking = remote("walking.py", "walking")
+        walking = remote("../walking.py", "walking")
         result["table"] = (walking.table(FOLDER / "here"), said())
         result["status"] = (saying.status(), said())
         result["wrong"] = (walking.table(FOLDER / "here", "--seeds", "x"), said())
