@@ -58,7 +58,7 @@ def _unusable_files(needs: DataNeeds, catalog: Catalog) -> str:
     try:
         if needs.kind == "image":
             images = ImageSpec(size=needs.size, classes=needs.class_names)
-            return catalog.fitting(images).refusal() or ""
+            return catalog.requiring_images(images).refusal() or ""
         found = catalog.of(needs.kind) if needs.kind else catalog
     except DataError as error:
         return str(error)

@@ -1,4 +1,6 @@
-"""What the data rooms raise."""
+"""The error of the data rooms."""
+
+from retable.errors import RetableError
 
 from retable.errors import RetableError
 
