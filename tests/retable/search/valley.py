@@ -21,9 +21,10 @@ import optuna
 import torch
 
 from retable.cli.main import main_study
-from retable.execution import execution, local
+from retable.execution import local
 from retable.execution.execution import Execution
 from retable.execution.retries import Cause, Retries
+from retable.io import sealed
 from retable.search import history
 from retable.search.controller import SearchController
 from retable.search.optuna import Storage
@@ -33,7 +34,6 @@ from retable.study.scale import Scale
 from retable.study.search import Halving, Real, Search, Variant
 from retable.study.study import Study
 from retable.study.table import Row, unchanged
-from retable.training import loop
 from retable.trial.config import TrialConfig
 from retable.trial.distributed import Workers
 from retable.trial.identity import Label
@@ -183,8 +183,7 @@ def kill_at(moment: int) -> None:
         counted(optuna.storages.RDBStorage, name)
     counted(history, "write_json")
     counted(checkpoint, "save")
-    for module in (execution, loop):
-        counted(module, "write_json")
+    counted(sealed, "write_json")  # descriptions and results
 
 
 def killed_again_and_again(folder: Path, first: int, step: int) -> None:
