@@ -8,10 +8,10 @@
 #SBATCH --signal=B:INT@300
 #SBATCH --output=retable-%j.log
 #
-# One Slurm job that is a Ray cluster, runs a study on it, and ends. From the root of the checkout, on a file system that
-# all nodes share, after `make .venv/.ready`:
+# One Slurm job that starts a Ray cluster, runs a study on it, and ends. Run it from the root of the checkout, on a file system
+# that all nodes share, after `make .venv/.ready`:
 #   sbatch [--nodes=4 ...] clusters/slurm.sh studies/subsampling_ablation.py --scale paper --data DIR [--workers 4 ...]
-# Five minutes before its time is up the study is asked to save and return; the same command goes on from there.
+# Five minutes before the time limit the study saves and stops; the same command resumes it.
 set -euo pipefail
 fail() { echo "$1" >&2; exit 2; }
 [ $# -ge 1 ] || fail "usage: sbatch clusters/slurm.sh STUDY.py [its options]"
@@ -26,7 +26,7 @@ finish() {
   { [ -z "$study$workers" ] || kill $study $workers 2> /dev/null || true; clusters/node/stop.sh || true; }
 }
 trap finish EXIT
-trap '[ -z "$study" ] || kill -INT "$study" 2> /dev/null || true' INT  # Slurm's, before the time is up
+trap '[ -z "$study" ] || kill -INT "$study" 2> /dev/null || true' INT  # Slurm's signal, before the time limit
 
 export MLFLOW_TRACKING_URI=${MLFLOW_TRACKING_URI:-http://127.0.0.1:5000}  # this script runs on the head
 read -r RETABLE_NODE_IP _ < <(hostname -I)
@@ -38,7 +38,7 @@ clusters/node/head.sh
 mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 others=$((${#nodes[@]} - 1))
 if [ "$others" -gt 0 ]; then
-  # What a step started ends with it, so each worker's step stays.
+  # The processes of a step end with it, so each worker's step sleeps.
   srun --overlap --nodes="$others" --ntasks="$others" --ntasks-per-node=1 --exclude="$(hostname -s)" --kill-on-bad-exit=0 \
     bash -c 'read -r RETABLE_NODE_IP _ < <(hostname -I) && export RETABLE_NODE_IP && clusters/node/worker.sh && exec sleep infinity' &
   workers=$!
@@ -51,7 +51,7 @@ for _ in $(seq 30); do
 done
 echo "$up of ${#nodes[@]} nodes are up."
 
-set -m  # or the shell lets its child ignore the interrupt
+set -m  # otherwise the shell lets its child ignore the interrupt
 python "$@" --address auto --out "$RETABLE_STORAGE" &
 study=$!
 set +m

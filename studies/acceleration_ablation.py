@@ -1,10 +1,9 @@
-"""What learning codes instead of images is worth: minutes for an epoch and quality, before and after acceleration.
+"""Acceleration ablation of the code-GAN: minutes for an epoch and quality, with codes and with images.
 
 Liu, Yao, Ren, "An Acceleration Framework for High Resolution Image Synthesis" (2019), Table 3 and, with rows and columns
-as printed, Table 4. Nothing but `accelerate` tells the columns apart. The trials are those of
-studies/code_size_ablation.py, which has this Table 4 too, so that either finds what the other has trained. The report
-compares them at equal iterations and at equal training time, for the paper does not say which its Table 4 is at. Table 2,
-the networks' maps, is counted by studies/code_gan_cost.py.
+as printed, Table 4. The columns differ in `accelerate` only. studies/code_size_ablation.py has this Table 4 too and
+shares its trials. The report compares trials at equal iterations and at equal training time, since the paper does not say
+which of them its Table 4 is at. studies/code_gan_cost.py counts Table 2, the networks' maps.
 """
 
 from dataclasses import replace
@@ -27,13 +26,13 @@ RESOLUTIONS = (256, 512, 1024)
 
 
 def before(config: TrialConfig) -> TrialConfig:
-    """The same WGAN-GP of images."""
+    """Config of the same WGAN-GP of images instead of codes."""
     assert isinstance(config, CodeGANConfig)
     return replace(config, accelerate=False)
 
 
 def pair(metric: str, name: str, published: str = "") -> tuple[Column[TrialConfig], Column[TrialConfig]]:
-    """A metric before and after acceleration."""
+    """Columns of a metric before and after acceleration."""
     return (
         Column[TrialConfig](f"{name}before", metric, change=before, model="before", published=published),
         Column[TrialConfig](f"{name}after", metric, model="after", published=published),
@@ -70,7 +69,7 @@ def fid(resolution: int, column: str) -> Place:
 
 
 def faster(resolution: int) -> Comparison:
-    """That two epochs after acceleration take less time than one before it."""
+    """Comparison that holds if two epochs after acceleration take less time than one before it."""
     terms = (minutes(resolution, "after"), 2), (minutes(resolution, "before"), -1)
     return Comparison(f"{resolution} px: before > 2 · after", terms)
 
@@ -80,8 +79,8 @@ IMPROVES = Claim(
     "at every resolution, acceleration improves the Fréchet distance",
     tuple(fid(resolution, "after").beats(fid(resolution, "before")) for resolution in RESOLUTIONS),
 )
-# That acceleration gains more at high resolution, and that images alone fail there, can't be claims: distances between
-# images of different sizes are of different protocols.
+# Two statements of the paper cannot be claims: that acceleration gains more at high resolution, and that images alone
+# fail there. They compare images of different sizes, whose protocols differ.
 CLAIMS = (
     Claim(
         "4.2, Table 3",
@@ -110,6 +109,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli.main import main_study as main
+    from retable.cli import main
 
     raise SystemExit(main(STUDY))

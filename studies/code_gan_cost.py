@@ -1,4 +1,4 @@
-"""What learning codes instead of images saves: the networks of the code-GAN counted, beside the paper's hours.
+"""Costs of the code-GAN: operations and parameters, with codes and with images, beside the paper's hours.
 
 Liu, Yao, Ren, "An Acceleration Framework for High Resolution Image Synthesis" (2019). Nothing is trained and no data is
 read: `python studies/code_gan_cost.py` counts the operators that a training step would run. The paper gives no layer
@@ -20,7 +20,8 @@ from retable.evaluation.config import ImageEvaluation
 from retable.io.console import open_console
 from retable.study.published import Published
 from trainables.classifiers.c3d.scales import SMALL
-from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
+from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.stages.channels import Stage2, after, before
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from trainables.code_gan.costs.training import TrainingCost
 
 EPOCH = 30_000
-"""Images of CelebA-HQ, fed once."""
+"""Images of CelebA-HQ in an epoch."""
 PUBLISHED = Path(__file__).parent / "published" / "code_gan.csv"
 
 
@@ -50,12 +51,12 @@ class CostRow:
 
     @property
     def shape(self) -> Stage2:
-        """Its networks."""
+        """Networks of the GAN."""
         return after(self.resolution, self.divisor) if self.divisor else before(self.resolution)
 
     @property
     def minutes(self) -> float:
-        """The paper's minutes for an epoch of 30,000 images."""
+        """Published minutes for an epoch of 30,000 images."""
         labels = {"resolution": self.resolution} | ({"code_divisor": self.divisor} if self.divisor else {})
         table = "6" if self.divisor in (8, 16) else "3"
         model = "after" if self.divisor else "before"
@@ -76,7 +77,7 @@ PAPER_MAPS = ("4×4×256 and 256×256×64", "4×4×256 and 64×64×128")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the costs, or what the options say. Returns the exit code."""
+    """Print the costs, or the output that the options select. Returns the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--json", action="store_true", help="print the costs as JSON and nothing else")
     parser.add_argument(
@@ -116,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def counted(*, literal: bool = True) -> dict[CostRow, "TrainingCost"]:
-    """What each row costs."""
+    """Costs of each row."""
     from trainables.code_gan.costs.training import training_cost
 
     shapes = dict.fromkeys(row.shape for row in ROWS)  # codes of one size are of several resolutions
@@ -125,13 +126,13 @@ def counted(*, literal: bool = True) -> dict[CostRow, "TrainingCost"]:
 
 
 def ratio(costs: Costs, row: CostRow, n_critic: int = 1) -> float:
-    """How much more the image GAN of that resolution costs."""
+    """Ratio of the costs of the image GAN of that resolution to the row's."""
     whole = costs[CostRow(row.resolution, None)]
     return whole.each_image(n_critic) / costs[row].each_image(n_critic)
 
 
 def records(costs: Costs) -> list[dict[str, str | int | float | None]]:
-    """All counts and the paper's times, a record for each row."""
+    """Records of all counts and the paper's times, one for each row."""
     return [
         {
             "row": row.label,
@@ -153,7 +154,7 @@ def records(costs: Costs) -> list[dict[str, str | int | float | None]]:
 
 
 def maps_table() -> Table:
-    """The paper's Table 2, which gives the first and the last map of either network at 256 px."""
+    """Table 2 of the paper: the first and the last map of both networks at 256 px."""
     from trainables.code_gan.costs.maps import maps
 
     found = [maps(before(256)), maps(after(256))]
@@ -169,21 +170,21 @@ def maps_table() -> Table:
         ("discriminator, output", [sizes.discriminator[-1:] for sizes in found], ("1", "1")),
     )
     for label, ours, papers in parts:
-        told = (
+        texts = (
             f"{', '.join(map(_size, those))}\n[paper: {text}]"
             for those, text in zip(ours, papers, strict=True)
         )
-        table.add_row(label, *map(Text, told))
+        table.add_row(label, *map(Text, texts))
     return table
 
 
 def _size(map_CHW: tuple[int, ...]) -> str:
-    """Such as ``4×4×256``, as the paper writes it."""
+    """Size of a map as the paper writes it, such as ``4×4×256``."""
     return "×".join(map(str, (*map_CHW[1:], map_CHW[0])))
 
 
 def forward_table(costs: Costs) -> Table:
-    """The networks by themselves."""
+    """Table of the networks' own costs."""
     headings = ("generator, GMAC", "parameters", "discriminator, GMAC", "parameters")
     table = _table("Stage 2, a forward pass of one sample", headings)
     for row, cost in costs.items():
@@ -197,7 +198,7 @@ def forward_table(costs: Costs) -> Table:
 
 
 def training_table(costs: Costs) -> Table:
-    """What an image costs in training, with the paper's minutes and both ratios."""
+    """Table of the training costs of an image, with the paper's minutes and both ratios."""
     title = "Stage 2, training on one real image: a discriminator's update, and a generator's after every n_critic"
     headings = (
         *("GMAC, n_critic 1", "n_critic 5", "before / after, n_critic 1", "n_critic 5"),
@@ -221,7 +222,7 @@ def training_table(costs: Costs) -> Table:
 
 
 def stage_1_table() -> Table:
-    """The encoder and the decoder at every size of codes and images that the paper has."""
+    """Table of the encoder and the decoder, at every size of codes and images in the paper."""
     from trainables.code_gan.costs.training import autoencoder_costs
 
     headings = ("parameters", *(f"{resolution}, GMAC" for resolution in (128, 256, 512, 1024)))
@@ -237,7 +238,7 @@ def stage_1_table() -> Table:
 def print_measured(
     console: Console, costs: Costs, rows: Sequence[CostRow], steps: int, batch_size: int | None
 ) -> int:
-    """Time steps of these rows here, and print what was timed, however it ends. Returns the exit code."""
+    """Time steps of these rows on this machine, and print the results, also after an error. Returns the exit code."""
     times: dict[CostRow, Measured] = {}
     code = 0
     try:
@@ -247,12 +248,12 @@ def print_measured(
         for row in rows:
             found = measure(config_of(row, batch_size or (16 if on.type == "cuda" else 2)), on, steps)
             times[row] = found
-            # Now, for at 1024 px the next takes minutes of a CPU.
+            # Printed at once, since at 1024 px the next one takes minutes on a CPU.
             console.print(f"{row.label}: {found.seconds:.3f} s a step")
     except KeyboardInterrupt:
         code = 130
     finally:
-        if times:  # with those of codes come those of images, which are timed first
+        if times:  # rows of codes need those of images, which are timed first
             console.print("", measured_table(costs, times), sep="\n")
         if missing := [row.label for row in rows if row not in times]:
             console.print(f"\nInterrupted. Not measured: {'; '.join(missing)}.", highlight=False)
@@ -260,7 +261,7 @@ def print_measured(
 
 
 def measured_table(costs: Costs, times: "Mapping[CostRow, Measured]") -> Table:
-    """Steps timed here, before and after acceleration, beside what was counted and what the paper measured."""
+    """Table of step times on this machine, with codes and with images, beside the counts and the paper's times."""
     from retable.costs.device import device_name
     from trainables.code_gan.costs.measure import device
 
@@ -294,7 +295,7 @@ def measured_table(costs: Costs, times: "Mapping[CostRow, Measured]") -> Table:
 
 
 def config_of(row: CostRow, batch_size: int) -> CodeGANConfig:
-    """What is measured. Nothing is encoded or scored, so that the classifier is anybody's."""
+    """Config of the timed steps. Nothing is encoded or scored, so any classifier will do."""
     return CodeGANConfig(
         batch_size=batch_size,
         accelerate=row.divisor is not None,

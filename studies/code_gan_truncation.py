@@ -1,8 +1,8 @@
-"""What truncating z is worth to the code-GAN: IS and FID of one trained model by threshold.
+"""Truncation of z for the code-GAN: IS and FID of one trained model by threshold.
 
-The protocol is studies/truncation_ablation.py's, BigGAN's, on a model of images, which are another data set. z is normal
-here: what is beyond ±τ is drawn again until nothing is. The code-GAN has no batch norm, so that no statistics are to be
-collected anew. What is trained is the accelerated GAN of 256 × 256 images of studies/acceleration_ablation.py's Table 4.
+The protocol is BigGAN's, as in studies/truncation_ablation.py, on a model of images. z is normal here: values beyond ±τ
+are drawn again until there are none. The code-GAN has no batch norm, so there are no statistics to collect again. The
+model is the accelerated GAN of 256 × 256 images in Table 4 of studies/acceleration_ablation.py.
 """
 
 from dataclasses import replace
@@ -38,6 +38,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli.main import main_study as main
+    from retable.cli import main
 
     raise SystemExit(main(STUDY))

@@ -1,12 +1,13 @@
-"""How small may a code be: reconstructions by the size of codes and images, and the GANs that learn them.
+"""Code size ablation of the code-GAN: reconstructions by the size of codes and images, and the GANs of these codes.
 
-Liu, Yao, Ren, "An Acceleration Framework for High Resolution Image Synthesis" (2019), Tables 1, 4 and 6; the first one's
-columns are rows here, and Table 4 is that of studies/acceleration_ablation.py. An encoder is trained once for each size
-of codes, at 128 × 128, and serves every resolution. The paper does not say in which range of values Table 1's error
-is, so that its numbers stand beside both. Minutes for an epoch are measured on the trials themselves; those of the paper's
-own networks on this machine are in studies/code_gan_cost.py. Codes are stored as float16: Table 1's last column is by how
-many percent that makes the error larger. At toy scale stage 1 learns at twice the size of Table 1's first rows
-(`trainables.code_gan.scales`), where the paper's learns at that size.
+Liu, Yao, Ren, "An Acceleration Framework for High Resolution Image Synthesis" (2019), Tables 1, 4 and 6. The columns
+of Table 1 are rows here, and Table 4 is that of studies/acceleration_ablation.py. An encoder is trained once for each
+size of codes, at 128 × 128, and used at every resolution. The paper does not say in which range of values the error of
+Table 1 is measured, so its numbers stand beside both ranges. Minutes for an epoch are measured on the trials
+themselves; studies/code_gan_cost.py has those of the paper's own networks on this machine. Codes are stored as
+float16: the last column of Table 1 is the percentage by which this increases the error. At toy scale stage 1 is
+trained at twice the size of the first rows of Table 1 (`trainables.code_gan.scales`); the paper trains it at that
+size.
 """
 
 from dataclasses import replace
@@ -21,23 +22,23 @@ from retable.study.table import Column, Row, Table
 from retable.trial.config import TrialConfig
 from studies.acceleration_ablation import AFTER, IMPROVES
 from studies.acceleration_ablation import STUDY as ACCELERATION
-from trainables.code_gan.autoencoder.reconstruction_config import ReconstructionConfig
-from trainables.code_gan.config import AutoencoderConfig
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
+from trainables.code_gan.reconstruction.config import ReconstructionConfig
 from trainables.code_gan.scales import paper, smoke, toy
 
 ENCODER = AutoencoderConfig()
 DIVISORS = (2, 4, 8, 16)
-"""The paper's Table 1 has no h/16; its Table 6 has."""
+"""Divisors of Table 6; Table 1 of the paper has no h/16."""
 RESOLUTIONS = (128, 256, 512, 1024)
 
 
 def name(divisor: int, resolution: int) -> str:
-    """A row's label: the code's size, and that of the paper's images."""
+    """Label of a row: the size of the code and of the paper's images."""
     return f"h/{divisor}, {resolution} px"
 
 
 def gan(label: str, resolution: int, divisor: int | None) -> Row[TrialConfig]:
-    """A GAN of codes of that divisor or, where it is None, of images."""
+    """Row of a GAN of codes of that divisor, or of images if it is None."""
     config = replace(
         AFTER,
         accelerate=divisor is not None,
@@ -58,7 +59,7 @@ RECONSTRUCTIONS = tuple(
     for resolution in RESOLUTIONS
 )
 PUBLISHED = 12
-"""Of them, the paper's."""
+"""Number of these rows that the paper has."""
 ERRORS = (
     Column[TrialConfig]("MSE of [0, 1]", "mse01", published="mse"),
     Column[TrialConfig]("MSE of [-1, 1]", "mse11", published="mse"),
@@ -79,17 +80,17 @@ TABLES = (
 )
 EVERY = {table.number: None for table in TABLES}
 SMOKE = {"1": PUBLISHED, "6": None}
-"""In ten minutes on two cores; studies/acceleration_ablation.py has Table 4."""
+"""Default tables of the smoke scale: ten minutes on two cores; studies/acceleration_ablation.py has Table 4."""
 TOY = {"1": None, "4": 1}
 """The GANs of 512 and 1024 px, here 128 and 256, take many hours on two cores; `--tables 4,6` trains them."""
 
 
 def error(divisor: int, resolution: int) -> Place:
-    """A cell of Table 1. In which range the error is changes no order."""
+    """Cell of Table 1. The range of values does not change the order of the errors."""
     return Place("1", name(divisor, resolution), ERRORS[0].label)
 
 
-# That larger images come back better can't be a claim: errors of images of different sizes are of different protocols.
+# That larger images are reconstructed better cannot be a claim: the protocols of images of different sizes differ.
 CLAIMS = (
     Claim(
         "Table 1",
@@ -128,6 +129,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli.main import main_study as main
+    from retable.cli import main
 
     raise SystemExit(main(STUDY))

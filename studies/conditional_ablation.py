@@ -1,4 +1,4 @@
-"""What the classes of clips are worth to TGANv2: its Tables 7 and 8.
+"""Conditional ablation of TGANv2: with and without the classes of clips, Tables 7 and 8.
 
 Saito et al., "Train Sparsely, Generate Densely: Memory-efficient Unsupervised Training of High-resolution Temporal
 GAN" (IJCV 2020), sections 4.6 and 5.11. The unconditional trials are those of the subsampling ablation.
@@ -9,9 +9,9 @@ from dataclasses import replace
 from retable.study.scale import Scale
 from retable.study.study import Study
 from retable.study.table import Column, Row, Table, unchanged
+from studies.claims.tganv2 import CONDITIONAL
 from studies.subsampling_ablation import BASE, batch, stride
 from studies.subsampling_ablation import STUDY as SUBSAMPLING
-from studies.tganv2_claims import CONDITIONAL
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.scales import smoke, toy
 
@@ -19,12 +19,12 @@ SIZES = tuple(Row(f"batch {size}", batch(BASE, size), model="Our model") for siz
 
 
 def conditional(config: VideoGANConfig) -> VideoGANConfig:
-    """Both networks are told the classes; nothing else changes."""
+    """Config with both networks conditioned on the classes, and no other change."""
     return replace(config, conditional=True)
 
 
 def models(metric: str) -> tuple[Column[VideoGANConfig], ...]:
-    """The columns of Tables 7 and 8; the paper calls unconditional models pure."""
+    """Columns of Tables 7 and 8; the paper calls unconditional models pure."""
     return (
         Column("s_t = 2, pure", metric, stride(2)),
         Column("s_t = 2, conditional", metric, lambda config: conditional(stride(2)(config))),
@@ -52,6 +52,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli.main import main_study as main
+    from retable.cli import main
 
     raise SystemExit(main(STUDY))

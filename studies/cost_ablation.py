@@ -1,4 +1,4 @@
-"""What the subsampling layers of TGANv2 save: its Table 1 and Figure 5, counted, and the same on this machine.
+"""Costs of TGANv2 with and without subsampling layers: its Table 1 and Figure 5, counted and measured on this machine.
 
 Saito et al., "Train Sparsely, Generate Densely: Memory-efficient Unsupervised Training of High-resolution Temporal
 GAN" (IJCV 2020). Nothing is trained and no data is read: `python studies/cost_ablation.py` counts the operators that
@@ -25,15 +25,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CostRow:
-    """A row of Table 1: one network of a config, and its name among the published numbers."""
+    """Row of Table 1.
+
+    Attributes:
+        network: network of the config that is counted.
+        model: name of the row among the published numbers.
+    """
 
     label: str
-    part: Literal["generator", "discriminator"]
+    network: Literal["generator", "discriminator"]
     config: VideoGANConfig
     model: str
 
     def published(self, metric: str) -> float | None:
-        """The paper's number."""
+        """Published number of the row; None if the paper has none."""
         labels = batch(self.config, 1).labels()
         number = Published.load(Path(str(STUDY.published))).find("1", metric, self.model, labels)
         return number.value if number else None
@@ -51,11 +56,11 @@ ROWS = (
     CostRow("3D + 2D discriminators", "discriminator", BOTH_3D_2D, "3D+2D discriminators"),
 )
 Counts = Mapping[str, Mapping[int, "Cost"]]
-"""Label of a row -> what each level costs."""
+"""Label of a row -> cost of each level."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print Table 1 and Figure 5's numbers, or what the options say. Returns the exit code."""
+    """Print the numbers of Table 1 and Figure 5, or the output that the options select. Returns the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--json", action="store_true", help="print Table 1 as JSON and nothing else")
     parser.add_argument("--figure", type=Path, metavar="DIR", help="draw Figure 5 there, as PNG and SVG")
@@ -86,20 +91,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def counted(rows: Sequence[CostRow]) -> dict[str, dict[int, "Cost"]]:
     """What each level of each row costs by the paper's convention, one clip forward."""
-    from trainables.video_gan.costs import forward_costs
+    from trainables.video_gan.costs.forward import forward_costs
 
-    return {row.label: forward_costs(row.config, row.part) for row in rows}
+    return {row.label: forward_costs(row.config, row.network) for row in rows}
 
 
 def total(levels: Mapping[int, "Cost"]) -> "Cost":
-    """All levels together."""
+    """Sum of all levels."""
     from retable.costs.flops import Cost
 
     return sum(levels.values(), Cost())
 
 
 def records(counts: Counts) -> list[dict[str, str | int | float | None]]:
-    """Table 1, a record for each row."""
+    """Records of Table 1, one for each row."""
     return [
         {
             "row": row.label,
@@ -150,7 +155,7 @@ def by_level(counts: Counts) -> Table:
 
 
 def parameters_line() -> str:
-    """How many parameters the networks have."""
+    """Note on the number of parameters of the networks."""
     import torch
 
     from retable.costs.flops import parameters
@@ -164,8 +169,7 @@ def parameters_line() -> str:
 
 
 def draw(counts: Counts, folder: Path) -> tuple[Path, Path]:
-    """Figure 5 as files.
-
+    """Draw Figure 5, as PNG and SVG.
     Raises:
         OSError: the folder cannot be written.
     """
@@ -187,7 +191,7 @@ def draw(counts: Counts, folder: Path) -> tuple[Path, Path]:
 
 
 def laptop(config: VideoGANConfig) -> VideoGANConfig:
-    """A size that two cores step through in seconds: 128 × 128, a quarter of the widths."""
+    """Config of a size that two cores train in seconds a step: 128 × 128, a quarter of the widths."""
     return replace(
         config,
         resolution=128,
@@ -200,7 +204,7 @@ def laptop(config: VideoGANConfig) -> VideoGANConfig:
 
 def measure(console: Console) -> None:
     """Print what a training step of each row takes here, with the savings beside the counted ones."""
-    from trainables.video_gan.measure import device, measure_each
+    from trainables.video_gan.costs.measure import device, measure_each
 
     at_size = laptop if device().type == "cpu" else lambda config: config
     rows = [replace(row, config=at_size(row.config)) for row in ROWS]
@@ -217,10 +221,10 @@ def measure(console: Console) -> None:
     )
     headings = ("s", "peak, MB", "time: naive / this", "counted", "memory: naive / this", "counted")
     table = _table(title, headings)
-    measured = dict(zip(counts, measure_each([(row.config, row.part) for row in rows]), strict=True))
+    measured = dict(zip(counts, measure_each([(row.config, row.network) for row in rows]), strict=True))
     for row in rows:
-        ours, whole = measured[row.label], measured[f"{row.part}, naive"]
-        count, all_count = counts[row.label], counts[f"{row.part}, naive"]
+        ours, whole = measured[row.label], measured[f"{row.network}, naive"]
+        count, all_count = counts[row.label], counts[f"{row.network}, naive"]
         table.add_row(
             row.label,
             f"{ours.seconds:.3f}",

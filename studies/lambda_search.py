@@ -1,7 +1,7 @@
-"""What weight λ the gradient penalty should have: tuned for TGANv2 at each s_t, and for the two baselines.
+"""Search for the weight λ of the gradient penalty, for TGANv2 at each s_t and for the two baselines.
 
 Saito et al., "Train Sparsely, Generate Densely: Memory-efficient Unsupervised Training of High-resolution Temporal
-GAN" (IJCV 2020), section 5.2: the authors settled on 0.5, and on 10.0 for the baselines. Both are asked here first.
+GAN" (IJCV 2020), section 5.2: the authors settled on 0.5, and on 10.0 for the baselines. These are the first points here.
 """
 
 from dataclasses import replace
@@ -16,7 +16,7 @@ from trainables.video_gan.scales import smoke, toy
 
 
 def weight(config: VideoGANConfig, lam: float) -> VideoGANConfig:
-    """Another weight of the penalty."""
+    """Config with that weight of the penalty."""
     return replace(config, lam=lam)
 
 
@@ -68,6 +68,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli.main import main_study as main
+    from retable.cli import main
 
     raise SystemExit(main(STUDY))

@@ -1,4 +1,4 @@
-"""What the subsampling layers of TGANv2 are worth: Tables 2 to 6 and 9 to 12 over one set of trials.
+"""Subsampling ablation of TGANv2: Tables 2 to 6 and 9 to 12 over one set of trials.
 
 Saito et al., "Train Sparsely, Generate Densely: Memory-efficient Unsupervised Training of High-resolution Temporal
 GAN" (IJCV 2020), sections 5.7 to 5.13. `reference_batch` is the number of clips that one GPU of the paper held: its R1
@@ -13,7 +13,7 @@ from retable.evaluation.config import Evaluation
 from retable.study.scale import Scale
 from retable.study.study import Study
 from retable.study.table import Column, Row, Table, unchanged
-from studies.tganv2_claims import SUBSAMPLING
+from studies.claims.tganv2 import SUBSAMPLING
 from trainables.classifiers.c3d.scales import PAPER as C3D
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.scales import smoke, toy
@@ -33,22 +33,22 @@ BASE = VideoGANConfig(
 
 
 def naive(config: VideoGANConfig) -> VideoGANConfig:
-    """All frames at every level: one clip fills a GPU."""
+    """Config with all frames at every level: one clip fills a GPU."""
     return replace(config, s_t=1, S1=False, S2=False, S3=False, reference_batch=1)
 
 
 def batch(config: VideoGANConfig, size: int) -> VideoGANConfig:
-    """Another batch size, on fewer or more GPUs that hold what they held before."""
+    """Config with that batch size, on fewer or more GPUs with as many clips each as before."""
     return replace(config, batch_size=size, reference_batch=min(config.reference_batch, size))
 
 
 def stride(s_t: int) -> Change:
-    """Keep every s_t-th frame at each of the config's subsampling layers."""
+    """Change that keeps every s_t-th frame at each of the config's subsampling layers."""
     return lambda config: replace(config, s_t=s_t)
 
 
 def first_layer(s_t: int) -> Change:
-    """Turn on S1, the only layer that a discriminator of one level has a use for."""
+    """Change that turns on S1, the only subsampling layer that affects a discriminator of one level."""
     return lambda config: replace(config, s_t=s_t, S1=True)
 
 
@@ -65,7 +65,7 @@ BASELINES = (Row("3D dis. only", batch(ONLY_3D, 16)), Row("3D + 2D dis.", batch(
 
 
 def methods(*, baselines: int, unsampled: int, ours: int) -> tuple[Row[VideoGANConfig], ...]:
-    """The rows of Tables 2 to 4, at each method's batch size."""
+    """Rows of Tables 2 to 4, at the batch size of each method."""
     return (
         Row("Single 3D discriminator only", batch(ONLY_3D, baselines)),
         Row("3D + 2D discriminators", batch(BOTH_3D_2D, baselines)),
@@ -76,7 +76,7 @@ def methods(*, baselines: int, unsampled: int, ours: int) -> tuple[Row[VideoGANC
 
 
 def strides(metric: str) -> tuple[Column[VideoGANConfig], ...]:
-    """The columns of Tables 5 and 6. The paper has no naive model at 64 and 128 clips; we can train one."""
+    """Columns of Tables 5 and 6. The paper has no naive model at 64 and 128 clips; it can be trained here."""
     return (
         Column("Naive impl.", metric, naive, model="Naive impl."),
         Column("s_t = 2", metric, stride(2), model="Our model"),
@@ -85,7 +85,7 @@ def strides(metric: str) -> tuple[Column[VideoGANConfig], ...]:
 
 
 def first_layers(metric: str) -> tuple[Column[VideoGANConfig], ...]:
-    """The columns of Tables 11 and 12."""
+    """Columns of Tables 11 and 12."""
     return (
         Column("Naive impl.", metric),
         Column("s_t = 2", metric, first_layer(2)),
@@ -162,6 +162,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli.main import main_study as main
+    from retable.cli import main
 
     raise SystemExit(main(STUDY))

@@ -1,10 +1,11 @@
-"""An encoder of faces for GANs of everything else: LSUN's categories, before and after acceleration.
+"""Transfer ablation of the code-GAN: an encoder of faces for GANs of LSUN's categories, before and after acceleration.
 
-Liu, Yao, Ren, "An Acceleration Framework for High Resolution Image Synthesis" (2019), Table 5: the encoder and the decoder
-are trained on CelebA-HQ and never on LSUN. What an encoder and a GAN are trained on are classes of one data set. At paper
-scale that is a folder with `cat`, `airplane`, `bus`, `bird`, `bedroom` and `church_outdoor`, as LSUN's LMDB folders or folders of
-images; either it has a folder `celeba_hq` too, or the encoder is brought (`--encoder FILE`, trainables/code_gan/README.md). At
-smoke and toy scale each category is one of the embedded images' classes, and the faces are the four that are left.
+Liu, Yao, Ren, "An Acceleration Framework for High Resolution Image Synthesis" (2019), Table 5: the encoder and the
+decoder are trained on CelebA-HQ and never on LSUN. Encoder and GANs are trained on different classes of one data set.
+At paper scale this is a folder with `cat`, `airplane`, `bus`, `bird`, `bedroom` and `church_outdoor`, as LSUN's LMDB
+folders or folders of images. It also has a folder `celeba_hq`, or the user provides a pretrained encoder (`--encoder
+FILE`, trainables/code_gan/README.md). At smoke and toy scale each category is one class of the embedded images, and
+the faces are the four other classes.
 """
 
 from dataclasses import replace
@@ -17,7 +18,8 @@ from retable.study.study import Study
 from retable.study.table import Column, Row, Table
 from retable.trial.config import TrialConfig
 from studies.acceleration_ablation import AFTER, pair
-from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
+from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.scales import paper, smoke, toy
 
 FACES = ("celeba_hq",)
@@ -29,7 +31,7 @@ CATEGORIES = {
     "bedroom": "bedroom",
     "church": "church_outdoor",
 }
-"""The paper's name of each, and LSUN's."""
+"""Name of each category in the paper, and in LSUN."""
 
 EMBEDDED = {
     "celeba_hq": ("Ball", "Gem", "Mug", "Snowman"),
@@ -40,7 +42,7 @@ EMBEDDED = {
     "bedroom": ("Ring",),
     "church_outdoor": ("Mushroom",),
 }
-"""What stands for them where there are the embedded images only: no class is in two places."""
+"""Classes of the embedded images that replace the categories and the faces; each is used once."""
 
 ENCODER = AutoencoderConfig(data=ImageSpec(size=128, classes=FACES))
 ROWS = tuple(
@@ -52,11 +54,11 @@ ROWS = tuple(
 COLUMNS: tuple[Column[TrialConfig], ...] = (*pair("fid", "FID "), *pair("kid", "KID "))
 TABLE = Table("5", "An encoder trained on faces, GANs of other images, 256 px", ROWS, COLUMNS)
 FIRST = {TABLE.number: 2}
-"""Two categories; `--tables 5` runs all six."""
+"""Default table with two categories; `--tables 5` runs all six."""
 
 
 def embedded(config: TrialConfig) -> TrialConfig:
-    """The same with the embedded images' classes."""
+    """Config with the classes of the embedded images."""
     assert isinstance(config, CodeGANConfig)
     assert isinstance(config.encoder, AutoencoderConfig)
     return replace(
@@ -94,6 +96,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli.main import main_study as main
+    from retable.cli import main
 
     raise SystemExit(main(STUDY))

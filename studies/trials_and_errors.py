@@ -1,8 +1,9 @@
-"""What the authors of TGANv2 tried and told of without numbers, as tables that can be filled.
+"""Trials that the authors of TGANv2 report without numbers, as tables that can be filled.
 
 Saito et al., "Train Sparsely, Generate Densely: Memory-efficient Unsupervised Training of High-resolution Temporal
 GAN" (IJCV 2020), section 6.1; and two points where the paper and its code differ, Equations 7 and 10. A caption says
-what was told. The first row of each table is the full model of the subsampling ablation, the same trial as there.
+what the paper reports. The first row of each table is the full model of the subsampling ablation, the same trial as
+there.
 """
 
 from collections.abc import Sequence
@@ -23,13 +24,13 @@ LONGER = 24  # frames; a multiple of every stride, and no video of UCF101 or of 
 
 
 def question(number: str, caption: str, *rows: tuple[str, TrialConfig]) -> Table[TrialConfig]:
-    """What was tried, below the full model by the words that matter here."""
+    """Table of one question: the full model and its variants, with IS and FID."""
     scores = (Column[TrialConfig]("IS", "is"), Column[TrialConfig]("FID", "fid"))
     return Table(number, caption, tuple(Row(label, config) for label, config in rows), scores)
 
 
-def told(section: str, says: str, better: str, worse: str, metrics: Sequence[str] = ("IS", "FID")) -> Claim:
-    """A claim that one row is better than another."""
+def claim(section: str, says: str, better: str, worse: str, metrics: Sequence[str] = ("IS", "FID")) -> Claim:
+    """Claim that one row is better than another."""
     return Claim(
         section, says, tuple(Place(section, better, m).beats(Place(section, worse, m)) for m in metrics)
     )
@@ -104,16 +105,16 @@ TABLES = (
     ),
 )
 EVERY = {table.number: None for table in TABLES}
-# At 32 px the ConvLSTM's maps are 1 × 1, where a dilated kernel does what a plain one does: the last row is left out.
+# At 32 px the ConvLSTM's maps are 1 × 1, where a dilated kernel equals an undilated one: the last row is left out.
 SMALL = EVERY | {"6.1.1": 4}
 
 CLAIMS = (
-    told("6.1.1", "a single CLSTM with many channels beats stacked ones", ONE, STACKED),
-    told("6.1.1", "the plain CLSTM beats a dilated one", ONE, DILATED),
-    told("6.1.1", "more channels are better", ONE, "One CLSTM, 512 channels"),
-    told("6.1.3", "spectral normalization decreases the performance", "Without", "With"),
-    told("6.1.5", "without batch normalization the performance decreases", "With", "Without"),
-    told("6.1.6", "plain convolutions have a lower Inception score than the ResNet", RESNET, PLAIN, ("IS",)),
+    claim("6.1.1", "a single CLSTM with many channels beats stacked ones", ONE, STACKED),
+    claim("6.1.1", "the plain CLSTM beats a dilated one", ONE, DILATED),
+    claim("6.1.1", "more channels are better", ONE, "One CLSTM, 512 channels"),
+    claim("6.1.3", "spectral normalization decreases the performance", "Without", "With"),
+    claim("6.1.5", "without batch normalization the performance decreases", "With", "Without"),
+    claim("6.1.6", "plain convolutions have a lower Inception score than the ResNet", RESNET, PLAIN, ("IS",)),
 )
 
 STUDY = Study(
@@ -131,6 +132,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli.main import main_study as main
+    from retable.cli import main
 
     raise SystemExit(main(STUDY))

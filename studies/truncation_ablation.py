@@ -1,8 +1,9 @@
-"""What narrowing z's range is worth: IS and FID of one trained model by truncation threshold.
+"""Truncation of z for TGANv2: IS and FID of one trained model by threshold.
 
-The protocol is BigGAN's (Brock et al., ICLR 2019, section 3.1 and Table 2) on TGANv2: z is uniform, so that its range
-narrows to [-τ, τ], and the batch norms' statistics are collected anew at each τ. Nothing is trained but the model
-itself, which is the full model of studies/subsampling_ablation.py. studies/code_gan_truncation.py asks the same of images.
+The protocol is BigGAN's (Brock et al., ICLR 2019, section 3.1 and Table 2) on TGANv2: z is uniform, so that truncation
+narrows its range to [-τ, τ], and the batch norms' statistics are collected again at each τ. The model is the full
+model of studies/subsampling_ablation.py, and nothing else is trained. studies/code_gan_truncation.py has the same for
+images.
 """
 
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ AS_TRAINED = "as trained"
 def truncation_table(
     trained: TrialConfig, truncated: Mapping[float, TrialConfig], real: Row[TrialConfig]
 ) -> Table[TrialConfig]:
-    """A model as it was trained, truncated at each τ, and real data."""
+    """Rows of a model as it was trained, truncated at each τ, and of real data."""
     rows = (
         Row(AS_TRAINED, trained),
         *(Row(f"τ = {threshold}", config) for threshold, config in truncated.items()),
@@ -58,6 +59,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli.main import main_study as main
+    from retable.cli import main
 
     raise SystemExit(main(STUDY))

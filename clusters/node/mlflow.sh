@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The head's MLflow server, on loopback: drivers run beside it, and people reach it through SSH.
-#   mlflow.sh start    starts it        mlflow.sh wait    until it answers, or fails with its log
+# The head's MLflow server, on loopback: drivers run on the head too, and people reach it through SSH.
+#   mlflow.sh start    starts it        mlflow.sh wait    waits until it answers, or fails with its log
 set -euo pipefail
 # shellcheck source=clusters/node/environment.sh
 . "$(dirname "$0")/environment.sh"
@@ -9,8 +9,8 @@ case ${1:-} in
   start)
     mkdir -p "$run"
     export MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
-    # Not in the command line, which all can read: it may hold a password. The file is not in the shared storage, for
-    # SQLite's locks don't hold on NFS.
+    # The URI may hold a password, so it is not in the command line, which all users can read. The file is not in the shared
+    # folder, since SQLite's locks don't work on NFS.
     export MLFLOW_BACKEND_STORE_URI=${RETABLE_POSTGRES_URL:-sqlite:///$root/mlflow.db}
     setsid mlflow server --host 127.0.0.1 --port 5000 --workers 2 --allowed-hosts '127.0.0.1:*,localhost:*' \
       --uvicorn-opts '--log-level warning' \

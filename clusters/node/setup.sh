@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Installs the checkout on this node, in the versions of constraints.txt. Does nothing when that was done already.
+# Installs the checkout on this node, with the versions of constraints.txt. Does nothing if it is installed already.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=clusters/node/environment.sh
 . clusters/node/environment.sh
 python=${RETABLE_PYTHON:-python3}
 
-# `ray down` runs `ray stop` in a login shell, so that shell must find it. Last in the path: it hides nothing of yours.
+# `ray down` runs `ray stop` in a login shell, which must find it. It comes last in the path, so it hides none of your programs.
 # shellcheck disable=SC2016
 on_path='export PATH="$PATH:'$root'/.venv/bin"  # ray, mlflow and retable'
 grep -qxF "$on_path" ~/.bashrc 2> /dev/null || echo "$on_path" >> ~/.bashrc

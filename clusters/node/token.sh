@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the cluster's token, if there is none, and keeps it from others.
+# Makes the cluster's token if there is none, and makes it readable by its owner only.
 set -euo pipefail
 token=~/.ray/auth_token
 mkdir -p ~/.ray

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Ends what this node runs when the cluster has ended: `ray down` itself stops no more than the head's Ray.
+# Stops this node's processes when the cluster has ended: `ray down` itself stops only the head's Ray.
 #   watch.sh HEAD_IP
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -10,7 +10,7 @@ head=$1
 ray_runs_here() {
   grep -qsx raylet /proc/[0-9]*/comm
 }
-head_refuses() {  # a head that can't be reached may come back: Ray waits for it a minute, and then ends here
+head_refuses() {  # an unreachable head may come back: Ray waits for it for a minute, and then ends on this node
   local answer
   ! answer=$(LC_ALL=C timeout 5 bash -c ": <> /dev/tcp/$head/6379" 2>&1) && [[ $answer == *"Connection refused"* ]]
 }

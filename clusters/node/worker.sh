@@ -13,11 +13,11 @@ ray start --address="$RAY_HEAD_IP:6379" --node-ip-address="$node_ip" --metrics-e
   > "$run/start.log" 2>&1 || { cat "$run/start.log"; exit 1; }
 setsid "$here/watch.sh" "$RAY_HEAD_IP" > "$run/watch.log" 2>&1 < /dev/null &
 
-# A cloud warns its spot machines before it takes them back; Ray itself does not ask.
+# A cloud gives its spot machines a preemption notice; Ray itself does not read it.
 case $(cat /sys/class/dmi/id/sys_vendor 2> /dev/null || true) in
   "Amazon EC2") cloud=aws ;;
   Google) cloud=gcp ;;
   *) exit 0 ;;
 esac
-setsid python -m retable.cluster.spot.preemption "$cloud" > "$run/notice.log" 2>&1 < /dev/null &
-echo $! > "$run/notice.pid"
+setsid python -m retable.cluster.spot.preemption "$cloud" > "$run/preemption.log" 2>&1 < /dev/null &
+echo $! > "$run/preemption.pid"

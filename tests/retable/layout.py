@@ -42,12 +42,12 @@ class House:
 
     @property
     def folders(self) -> Graph:
-        """Folders, each with the others that their files import; a package's `__init__` belongs to its folder."""
+        """Folders, each with the others that their files import; files beside no room stand for themselves."""
         return grouped(self.files, self._folder_of)
 
     def _folder_of(self, module: str) -> str:
         within = any(other.startswith(f"{module}.") for other in self.files)
-        return module if within or "." not in module else module.rpartition(".")[0]
+        return module if within or module.count(".") < 2 else module.rpartition(".")[0]
 
     @property
     def sizes(self) -> Counter[str]:
@@ -147,4 +147,4 @@ def _circle_lines(what: str, graph: Graph) -> Iterable[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join(lines(measured())))
+    sys.stdout.write("\n".join(lines(measured())) + "\n")

@@ -49,7 +49,7 @@ def _signatures(file: Path, results: Path) -> dict[str, list[str]]:
         lines[name] = [f"by default {scale.data}, seeds {scale.seeds}, tables {', '.join(tables)}"]
         request = Request(study=study, scale=scale, tables=every, results=results)
         for one in request.plan(DATA).trials:
-            cells = "; ".join(one.places) or one.name
+            cells = "; ".join(one.cells) or one.name
             lines[name].append(
                 f"{one.signature} · seed {one.trial.seed} · {one.trial.config.trainable} · {cells}"
             )

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from retable.search.summary import search_plan, tunings
+from retable.search.summary import search_plan, tuned_cells
 from studies.code_gan_search import STUDY
-from trainables.code_gan.config import AutoencoderConfig
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
 
 
 @pytest.mark.parametrize(("scale", "points"), [("smoke", 2), ("toy", 8), ("paper", 20)])
 def test_each_size_of_codes_is_tuned_apart_over_an_encoder_of_its_own(
     scale: str, points: int, tmp_path: Path
 ) -> None:
-    found = tunings(STUDY, STUDY.scales[scale], "0" * 64, tmp_path)
+    found = tuned_cells(STUDY, STUDY.scales[scale], "0" * 64, tmp_path)
     assert [tuning.cell.label for tuning in found] == [f"code-GAN, h/{divisor}" for divisor in (4, 8, 16)]
     assert {tuning.wanted for tuning in found} == {points}
     for tuning, divisor in zip(found, (4, 8, 16), strict=True):
@@ -30,7 +30,7 @@ def test_each_size_of_codes_is_tuned_apart_over_an_encoder_of_its_own(
 
 
 def test_the_papers_lambda_is_asked_first(tmp_path: Path) -> None:
-    for tuning in tunings(STUDY, STUDY.scales["paper"], "0" * 64, tmp_path):
-        asked = tuning.ask([])
+    for tuning in tuned_cells(STUDY, STUDY.scales["paper"], "0" * 64, tmp_path):
+        asked = tuning.suggest([])
         assert asked is not None
         assert asked.point == {"lambda": 10.0, "batch": "16"}

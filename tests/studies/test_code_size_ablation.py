@@ -5,9 +5,10 @@ import pytest
 from retable.planning.plan import make_plan
 from retable.report.tables.paper_check import check_paper
 from studies.code_size_ablation import CLAIMS, STUDY
-from trainables.code_gan.autoencoder.reconstruction_config import ReconstructionConfig
-from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
+from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.costs.training import training_cost
+from trainables.code_gan.reconstruction.config import ReconstructionConfig
 
 
 @pytest.mark.parametrize("scale", ["smoke", "toy", "paper"])
@@ -33,7 +34,7 @@ def test_each_gan_and_encoder_is_trained_once_for_tables_4_and_6() -> None:
     kinds = Counter(planned.trial.config.trainable for planned in plan.trials)
     # Codes are stored once for each encoder and resolution. Table 6 has Table 4's GANs at 1024 px, both, and two of its own.
     assert kinds == {"code_autoencoder": 4, "code_reconstruction": 16, "codes": 5, "code_gan": 8, "cnn": 1}
-    shared = [planned for planned in plan.trials if {place[0] for place in planned.places} == {"4", "6"}]
+    shared = [planned for planned in plan.trials if {place[0] for place in planned.cells} == {"4", "6"}]
     assert [len(planned.requires) for planned in shared] == [1, 3]
 
 

@@ -11,7 +11,7 @@ from retable.costs.flops import Cost, parameters
 from studies.cost_ablation import ROWS, counted, laptop, main, records, total
 from studies.subsampling_ablation import BASE, NAIVE
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.costs import Part, forward_costs
+from trainables.video_gan.costs.forward import Part, forward_costs
 from trainables.video_gan.networks import build_discriminator, build_generator
 
 ROOT = Path(__file__).parents[2]

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from retable.cli.main import load_study, main_study
-from retable.search.summary import search_plan, tunings
+from retable.search.summary import search_plan, tuned_cells
 
 STUDY = load_study(Path(__file__).parents[2] / "studies" / "lambda_search.py")
 
 
 @pytest.mark.parametrize(("scale", "cells", "points"), [("smoke", 3, 2), ("toy", 4, 8), ("paper", 4, 20)])
 def test_the_cells_of_each_scale(scale: str, cells: int, points: int, tmp_path: Path) -> None:
-    found = tunings(STUDY, STUDY.scales[scale], "0" * 64, tmp_path)
+    found = tuned_cells(STUDY, STUDY.scales[scale], "0" * 64, tmp_path)
     assert len(found) == cells
     assert {tuning.wanted for tuning in found} == {points}
     for tuning in found:
@@ -24,10 +24,10 @@ def test_the_cells_of_each_scale(scale: str, cells: int, points: int, tmp_path: 
 
 
 def test_the_papers_values_are_asked_first(tmp_path: Path) -> None:
-    found = tunings(STUDY, STUDY.scales["paper"], "0" * 64, tmp_path)
+    found = tuned_cells(STUDY, STUDY.scales["paper"], "0" * 64, tmp_path)
     first = {}
     for tuning in found:
-        asked = tuning.ask([])
+        asked = tuning.suggest([])
         assert asked is not None
         first[tuning.cell.label] = asked.point["lambda"]
     assert first == {

@@ -149,7 +149,7 @@ def test_default_smoke_cells() -> None:
         ("5", "batch 4"),
         ("5", "batch 8"),
     ]
-    assert len({planned.signature for planned in plan.trials if planned.places}) == 10
+    assert len({planned.signature for planned in plan.trials if planned.cells}) == 10
 
 
 MYPY = """[mypy]

@@ -3,7 +3,7 @@
 import pytest
 
 from retable.report.results.cells import filled_cells
-from retable.report.tables.claims import claims_plan, judge
+from retable.report.tables.claims import claim_verdicts, claims_plan
 from retable.report.tables.paper_check import check_paper
 from retable.study.claims import Claim
 from retable.study.study import Study
@@ -103,4 +103,6 @@ def test_by_hand_from_table_10() -> None:
 
 def test_before_anything_is_trained() -> None:
     plan = claims_plan(STUDY, STUDY.scales["smoke"], "0123456789abcdef")
-    assert [one.verdict for one in judge(plan, filled_cells(plan, {}))] == ["not trained"] * len(EXPECTED)
+    assert [one.verdict for one in claim_verdicts(plan, filled_cells(plan, {}))] == ["not trained"] * len(
+        EXPECTED
+    )

@@ -20,7 +20,7 @@ class Uncounted(CostCache):
 def test_tables_2_to_12_are_41_trainings(tmp_path: Path) -> None:
     studies = subsampling_ablation.STUDY, conditional_ablation.STUDY
     plans = [make_plan(study, study.scales["paper"], "0123456789abcdef") for study in studies]
-    forecast = estimate(plans, tmp_path, {}, Machine(), book=Uncounted(tmp_path))
+    forecast = estimate(plans, tmp_path, {}, Machine(), costs=Uncounted(tmp_path))
     assert forecast.invalid == ()
     trained = Counter(one.planned.trial.config.trainable for one in forecast.trials)
     # 37 that the paper printed numbers of, 6 of them conditional (Tables 7 and 8: two strides at three batch sizes); naive

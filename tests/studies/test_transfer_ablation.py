@@ -18,7 +18,8 @@ from retable.report.tables.paper_check import check_paper
 from retable.study.table import Row
 from retable.trial.config import TrialConfig
 from studies.transfer_ablation import CATEGORIES, CLAIM, EMBEDDED, ENCODER, FACES, ROWS, STUDY, TABLE
-from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
+from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.encoding.config import CodesConfig
 
 DATA = "0123456789abcdef"

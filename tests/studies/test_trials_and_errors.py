@@ -13,7 +13,7 @@ from retable.trial.trial import Trial
 from studies.subsampling_ablation import NINE
 from studies.trials_and_errors import FULL, STUDY, TABLES
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.costs import step_cost
+from trainables.video_gan.costs.step import step_cost
 from trainables.video_gan.learner import VideoGANLearner
 from trainables.video_gan.sampling.config import SamplingConfig
 from trainables.video_gan.scales import smoke
@@ -83,7 +83,7 @@ def test_the_first_row_is_the_full_model_of_the_subsampling_study(scale: str) ->
 def test_every_row_in_the_plan_is_a_trial_of_its_own(scale: str) -> None:
     plan = make_plan(STUDY, STUDY.scales[scale], DATA)
     rows = sum(len(table.rows[: plan.tables[table.number]]) - 1 for table in TABLES)
-    planned = [trial for trial in plan.trials if trial.places]
+    planned = [trial for trial in plan.trials if trial.cells]
     assert len(planned) == 1 + rows == (16 if scale == "paper" else 15)
     trained = [trial for trial in planned if trial.trial.config.trainable == FULL.trainable]
     assert len({trial.name for trial in trained}) == len(trained) == 1 + rows - 2

@@ -1,0 +1,1 @@
+"""Classifiers whose logits and features score generators, trained here or pretrained; each has a folder."""

@@ -32,6 +32,34 @@ class Labelled(Protocol):
         ...
 
 
+def accuracy(
+    logits_of: Callable[[Tensor], Tensor], test: Labelled, batch: int, resize: str, workers: Workers
+) -> dict[str, Score]:
+    """Accuracy on each held-out sample by its protocol's name; every rank calls it and gets the same.
+
+    Args:
+        logits_of: uint8 samples on the workers' device -> logits (n, K).
+        test: the held-out samples.
+        batch: samples classified at once by a worker.
+        resize: name of the resizing, for the protocol.
+    """
+    right = torch.zeros(1, dtype=torch.int64, device=workers.device)
+    share = workers.share(len(test))
+    for start in range(0, len(share), batch):
+        samples, labels_N = on_device(test.evaluation_batch(share[start : start + batch]), workers.device)
+        right += (logits_of(samples).argmax(dim=1) == labels_N).sum()
+    protocol = MetricName(
+        family="accuracy", samples=len(test), data=test.fingerprint[:6], resize=resize, split="test"
+    )
+    return {protocol.name: Score(int(workers.gather(right).sum()) / len(test))}
+
+
+def on_device(batch: tuple[Tensor, Tensor], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Samples and labels on a device."""
+    samples, labels_N = (tensor.to(device, non_blocking=True) for tensor in batch)
+    return samples, labels_N
+
+
 class LearnedConfig(Protocol):
     """The config of a classifier that is trained here."""
 
@@ -83,7 +111,7 @@ class ClassifierLearner:
         )  # each step sets the rate
 
     def step(self, iteration: int) -> Mapping[str, Tensor]:
-        """One update on the global batch: the mean cross-entropy over it. Also tells the accuracy on it."""
+        """One update on the global batch: the mean cross-entropy over it, and the accuracy on it."""
         config = self.config
         for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate(iteration)
@@ -91,7 +119,8 @@ class ClassifierLearner:
         self.optimizer.zero_grad()
         loss = correct = torch.zeros((), device=self.workers.device)
         for last, share in enumerate(shares := self.workers.indices(config.batch_size, config.accumulate), 1):
-            x, labels_N = self._to_device(self.train.batch(iteration, share))
+            samples, labels_N = on_device(self.train.batch(iteration, share), self.workers.device)
+            x = self.to_model(samples)
             with self.workers.accumulating(*() if last == len(shares) else (self.network,)):
                 logits_NK = self._logits(x, iteration, share)
                 part = functional.cross_entropy(logits_NK, labels_N) / len(shares)
@@ -106,24 +135,16 @@ class ClassifierLearner:
         """Accuracy on each held-out sample; the final evaluation is the same."""
         del iteration, final
         network = unwrapped(self.network).eval()
-        right = torch.zeros(1, dtype=torch.int64, device=self.workers.device)
-        share = self.workers.share(len(self.test))
-        for start in range(0, len(share), EVALUATION_BATCH):
-            batch = self.test.evaluation_batch(share[start : start + EVALUATION_BATCH])
-            x, labels_N = self._to_device(batch)
-            logits_NK, _ = network(x)
-            right += (logits_NK.argmax(dim=1) == labels_N).sum()
-        protocol = MetricName(
-            family="accuracy",
-            samples=len(self.test),
-            data=self.test.fingerprint[:6],
-            resize=self.resize.name,
-            split="test",
+        return accuracy(
+            lambda samples: network(self.to_model(samples))[0],
+            self.test,
+            EVALUATION_BATCH,
+            self.resize.name,
+            self.workers,
         )
-        return {protocol.name: Score(int(self.workers.gather(right).sum()) / len(self.test))}
 
     def samples(self) -> None:
-        """A classifier has nothing to look at."""
+        """Return no preview."""
 
     def state(self) -> dict[str, Any]:
         """Weights and Adam's moments."""
@@ -141,7 +162,3 @@ class ClassifierLearner:
         """In training, of the samples of those global indices."""
         logits_NK: Tensor = self.network(x)[0]
         return logits_NK
-
-    def _to_device(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        samples, labels_N = (tensor.to(self.workers.device, non_blocking=True) for tensor in batch)
-        return self.to_model(samples), labels_N

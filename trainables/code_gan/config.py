@@ -1,29 +1,19 @@
-"""What defines a code-GAN scientifically: its GAN (stage 2), and by import its autoencoder (stage 1). No torch here."""
+"""Config of a code-GAN's second stage. No torch here."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 from retable.data.decode.spec import ImageSpec
 from retable.evaluation.config import ImageEvaluation
-from retable.trial.config import TrialConfig
+from retable.trial.config import DataNeeds, TrialConfig
 from retable.trial.identity import Label, identified
 from trainables.code_gan.autoencoder.config import AutoencoderConfig
 from trainables.code_gan.autoencoder.pretrained import AnyAutoencoder, PretrainedAutoencoder, encoder_classes
 from trainables.code_gan.encoding.config import CodesConfig
 from trainables.code_gan.stages.channels import WIDTH, Stage2, levels
 from trainables.code_gan.stages.checks import check_adam, check_least
-
-if TYPE_CHECKING:
-    from retable.figures.trained_trial import TrainedTrial
-    from retable.trial.distributed import Workers
-    from retable.trial.figures import Figure
-    from retable.trial.run import Run
-    from retable.trial.step_cost import StepCost
-    from trainables.code_gan.learner import CodeGANLearner
-
-__all__ = ["AutoencoderConfig", "CodeGANConfig"]
 
 STAGE_2_IMAGES = ImageSpec(size=256)
 
@@ -51,6 +41,10 @@ class CodeGANConfig(TrialConfig):
     """
 
     trainable: ClassVar[str] = "code_gan"
+    learner: ClassVar[str] = "trainables.code_gan.learner:CodeGANLearner.of"
+    costs: ClassVar[str] = "trainables.code_gan.costs.step:step_cost"
+    figures: ClassVar[str] = "trainables.code_gan.figures.report:figures"
+    joint_figures: ClassVar[str] = "trainables.code_gan.figures.before_after:side_by_side"
     epoch: ClassVar[int] = 30_000
     iterations: int = 180_000
     batch_size: int = 16
@@ -96,7 +90,7 @@ class CodeGANConfig(TrialConfig):
             ) from error
 
     @property
-    def fed(self) -> int:
+    def samples_per_iteration(self) -> int:
         """Each of the discriminator's updates has a batch of its own."""
         return self.batch_size * self.n_critic
 
@@ -115,7 +109,7 @@ class CodeGANConfig(TrialConfig):
 
     @property
     def shape(self) -> Stage2:
-        """What the networks look like."""
+        """Sizes of the networks."""
         encoder = self._encoder
         return Stage2(
             resolution=self.resolution // (encoder.code_divisor if encoder else 1),
@@ -126,7 +120,7 @@ class CodeGANConfig(TrialConfig):
         )
 
     def canonical(self) -> Self:
-        """No encoder where none is asked."""
+        """Without an encoder where none is used."""
         encoder = self._encoder
         classifier = self.evaluation.classifier.canonical()
         return replace(
@@ -138,7 +132,7 @@ class CodeGANConfig(TrialConfig):
     def labels(self) -> Mapping[str, Label]:
         """Flat parameters; `code_divisor` is ``none`` before acceleration.
 
-        `encoder_classes` is empty where the encoder was trained on the same ones, `encoder_weights` where none was brought.
+        `encoder_classes` is empty where the encoder was trained on the same ones, `encoder_weights` where it is not pretrained.
         """
         encoder = self._encoder
         return {
@@ -166,53 +160,46 @@ class CodeGANConfig(TrialConfig):
         return (self.evaluation.classifier, *((codes.of, codes) if codes else ()))
 
     def bound_to_iterations(self) -> str:
-        """Nothing: the learning rate stays the same."""
+        """Empty: the learning rate stays the same."""
         return ""
 
     def with_classifier(self, file: Path) -> Self:
-        """Scored by the classifier in that file of weights."""
+        """Return a copy that is evaluated with the pretrained classifier."""
         return replace(self, evaluation=self.evaluation.with_classifier(file))
 
     def with_encoder(self, file: Path) -> Self:
-        """Over the codes of the autoencoder in that file; before acceleration there is none.
+        """Return a copy over the codes of the pretrained autoencoder; before acceleration there is none.
 
         Raises:
             FileNotFoundError: there is no such file.
             ValueError: it holds no autoencoder, or one whose codes have another size.
         """
-        asked = self._encoder
-        if asked is None:
+        wanted = self._encoder
+        if wanted is None:
             return self
-        brought = PretrainedAutoencoder.of(file, replace(asked.data, classes=()), asked.scored)
-        wanted, given = ((one.code_divisor, one.code_channels) for one in (asked, brought))
-        if wanted != given:
+        pretrained = PretrainedAutoencoder.of(file, replace(wanted.data, classes=()), wanted.scored)
+        sizes, given = ((one.code_divisor, one.code_channels) for one in (wanted, pretrained))
+        if sizes != given:
             raise ValueError(
-                f"codes of (divisor, channels) = {wanted} are asked for, but the autoencoder of {file} gives {given}"
+                f"codes of (divisor, channels) = {sizes} are asked for, but the autoencoder of {file} gives {given}"
             )
-        return replace(self, encoder=brought)
+        return replace(self, encoder=pretrained)
+
+    @property
+    def needs(self) -> DataNeeds:
+        """Images of the resolution."""
+        return self.data.needs
 
     def cost_key(self) -> Mapping[str, object]:
         """The networks, the updates, and whether there is a penalty."""
         shape = identified(self.shape)
         return shape | {"n_critic": self.n_critic, "penalty": self.lam > 0}
 
-    def step_cost(self) -> "StepCost":
-        """Counted from the networks, on the meta device. Encoding is not in it."""
-        from trainables.code_gan.costs.step import code_gan_step_cost
-
-        return code_gan_step_cost(self)
-
     def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
         """Decode the train split's images before any worker starts; samples are compared with them too."""
         from retable.data.samples.images import Images
 
         return Images(data, self.data, "train", 0, progress=progress).notice
-
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "CodeGANLearner":
-        """The learner of this config on this worker."""
-        from trainables.code_gan.assembly import assembled
-
-        return assembled(self, seed, run, workers)
 
     def landmarks(self) -> Collection[int]:
         """Some of the snapshots, the denser the earlier, from a sixteenth of the training on.
@@ -222,20 +209,3 @@ class CodeGANConfig(TrialConfig):
         every = self.snapshot_every
         shares = (1.5, 2, 2.5, 3, 4, 5, 6, 8, 12, 16)
         return {max(round(self.iterations / share / every), 1) * every for share in shares}
-
-    def figures(
-        self, finished: "TrainedTrial", samples: int, progress: Callable[[int, int], None]
-    ) -> Iterator["Figure"]:
-        """Samples, Figure 10 of the paper, and the samples' nearest training images."""
-        from trainables.code_gan.figures.report import everything
-
-        return everything(self, finished, samples, progress)
-
-    @classmethod
-    def together(
-        cls, finished: Sequence["TrainedTrial"], progress: Callable[[int, int], None]
-    ) -> Iterator["Figure"]:
-        """Samples of each, and those before and after acceleration side by side: Figures 5 to 9."""
-        from trainables.code_gan.figures.before_after import side_by_side
-
-        return side_by_side(finished, progress)

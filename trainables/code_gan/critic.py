@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from trainables.code_gan.discriminator import Discriminator
+from trainables.code_gan.networks import Discriminator
 from trainables.code_gan.stages.objective import critic_loss, generator_loss, slope_penalty
 
 

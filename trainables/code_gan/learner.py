@@ -2,22 +2,27 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from retable.data.samples.images import Images
 from retable.trial.distributed import Workers, unwrapped
 from retable.trial.learner import Best, Score
+from retable.trial.run import Run
+from retable.trial.trial import Trial
 from trainables.code_gan.autoencoder.codec import Codec
 from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.critic import Critic, Verdict
-from trainables.code_gan.encoding.codes import Codes
+from trainables.code_gan.encoding.codes import Codes, PlainImages, StoredCodes
+from trainables.code_gan.encoding.learner import CodeWriter, copies
+from trainables.code_gan.evaluators import decoder, evaluator
 from trainables.code_gan.networks import build_discriminator, build_generator
 from trainables.code_gan.random_draws import mixes, noise
-from trainables.code_gan.sampling.synthesis import Synthesis, preview
-from trainables.code_gan.stages.adam import adam
+from trainables.code_gan.synthesis import Synthesis, preview
+from trainables.parts.adam import adam
 from trainables.parts.initial import seeded_weights
 
 Generate = Callable[[Sequence[int], int], Tensor]
@@ -25,7 +30,7 @@ Generate = Callable[[Sequence[int], int], Tensor]
 
 
 class Scorer(Protocol):
-    """What scores generated images by the protocol of a config."""
+    """Evaluator of generated images."""
 
     def scores(self, generate: Generate, *, final: bool) -> Mapping[str, Score]:
         """Scores by protocol name, the same on all ranks; every rank calls it."""
@@ -69,6 +74,24 @@ class CodeGANLearner:
         self.generator_adam = adam(config, self.generator)
         self.critic_adam = adam(config, self.critic)
 
+    @classmethod
+    def of(cls, config: CodeGANConfig, seed: int, run: Run, workers: Workers) -> Self:
+        """Return the learner on the run's data set, with the trained encoder and classifier.
+
+        Raises:
+            FileNotFoundError: the encoder or the classifier is not trained yet.
+            DataError: the stored codes are damaged, or not of this encoder and these images.
+        """
+        images = Images(run.data, config.data, "train", seed)
+        scorer = evaluator(config.evaluation, images, run, workers)
+        codec = decoder(config, run, workers)
+        codes: Codes = PlainImages(images, workers.device)
+        if config.codes is not None and codec is not None:
+            folder = run.required(Trial(config.codes, 0, run.fingerprint).signature)
+            stored = CodeWriter(config.codes, run, folder, images, codec).whole(workers)
+            codes = StoredCodes(stored, images, copies(config.data))
+        return cls(config, seed, workers, codes=codes, codec=codec, scorer=scorer)
+
     def step(self, iteration: int) -> Mapping[str, Tensor]:
         """n_critic updates of the discriminator, each on its own batch, then one of the generator and its average.
 
@@ -78,8 +101,8 @@ class CodeGANLearner:
         """
         n_critic, scalars = self.config.n_critic, {}
         for update in range(iteration * n_critic, (iteration + 1) * n_critic):
-            scalars = self._judge(update)
-        return scalars | self._deceive(iteration)
+            scalars = self._update_critic(update)
+        return scalars | self._update_generator(iteration)
 
     def evaluate(self, iteration: int, *, final: bool) -> Mapping[str, Score]:
         """Scores of images from the averaged generator, from the same noise at every snapshot."""
@@ -108,7 +131,7 @@ class CodeGANLearner:
         self.generator_adam.load_state_dict(state["generator_adam"])
         self.critic_adam.load_state_dict(state["discriminator_adam"])
 
-    def _judge(self, update: int) -> dict[str, Tensor]:
+    def _update_critic(self, update: int) -> dict[str, Tensor]:
         """One update of the discriminator."""
         self.critic_adam.zero_grad()
         means: dict[str, Tensor] = {}
@@ -126,7 +149,7 @@ class CodeGANLearner:
         self.critic_adam.step()
         return means
 
-    def _deceive(self, iteration: int) -> dict[str, Tensor]:
+    def _update_generator(self, iteration: int) -> dict[str, Tensor]:
         """One update of the generator, and of its average."""
         self.generator_adam.zero_grad()
         loss = torch.zeros((), device=self.workers.device)
@@ -137,11 +160,11 @@ class CodeGANLearner:
                 part = unwrapped(self.critic).deceived_by(fake_NCHW, share=1 / len(micros))
             loss = loss + part / len(micros)
         self.generator_adam.step()
-        self._follow()
+        self._update_average()
         return {"loss_gen": loss}
 
     @torch.no_grad()
-    def _follow(self) -> None:
+    def _update_average(self) -> None:
         """The average moves by 1 - ema towards the weights."""
         pairs = zip(self.average.parameters(), unwrapped(self.generator).parameters(), strict=True)
         for averaged, parameter in pairs:

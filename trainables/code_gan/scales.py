@@ -1,4 +1,4 @@
-"""The family at each scale: what a paper's config becomes where days and GPUs are not at hand. No torch.
+"""The family at each scale: a paper's config made smaller, for machines without days and GPUs. No torch.
 
 Resolutions are divided by four at smoke and toy scale: the paper's 256, 512 and 1024 become 64, 128 and 256. The 128 of
 stage 1 becomes 32 at smoke and 64 at toy scale: learnt at 32 pixels, codes of h/16 are 2 × 2 and all border, and the larger
@@ -11,9 +11,10 @@ from typing import cast
 
 from retable.evaluation.config import ImageEvaluation
 from retable.trial.config import C, TrialConfig
-from trainables.code_gan.autoencoder.reconstruction_config import ReconstructionConfig
-from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
-from trainables.code_gan.sampling.config import CodeSamplingConfig, RealImagesConfig
+from retable.trial.scoring import ScoringConfig
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
+from trainables.code_gan.config import CodeGANConfig
+from trainables.code_gan.reconstruction.config import ReconstructionConfig
 
 SHRINK = 4
 ENCODER_SNAPSHOTS = 4
@@ -21,7 +22,7 @@ ENCODER_SNAPSHOTS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """What a scale sets. Widths are those of the widest layers.
+    """Settings of a scale. Widths are those of the widest layers.
 
     A GAN's snapshots are so many that one of the image GAN's lies near the end of the code GAN's training, which is
     several times as fast.
@@ -100,8 +101,8 @@ def _at(size: Size, config: TrialConfig) -> TrialConfig:
         return replace(config, of=_autoencoder(size, config.of), resolution=config.resolution // SHRINK)
     if isinstance(config, CodeGANConfig):
         return _gan(size, config)
-    if isinstance(config, CodeSamplingConfig | RealImagesConfig):
-        return replace(config, of=_gan(size, config.of))
+    if isinstance(config, ScoringConfig):
+        return replace(config, of=_at(size, config.of))
     raise TypeError(
         f"expected the config of a code-GAN or of its autoencoder, but got {type(config).__name__}"
     )
@@ -126,7 +127,7 @@ def _gan(size: Size, config: CodeGANConfig) -> CodeGANConfig:
         config,
         iterations=size.gan_iterations,
         snapshot_every=size.gan_iterations // size.snapshots,
-        # One that was brought has its own size.
+        # A pretrained one has its own size.
         encoder=_autoencoder(size, config.encoder)
         if isinstance(config.encoder, AutoencoderConfig)
         else config.encoder,

@@ -1,6 +1,30 @@
-"""Adam with ε where Chainer has it."""
+"""Adam with a config's hyperparameters, and its ε where Chainer has it."""
 
 import math
+from typing import Protocol
+
+import torch
+from torch import nn
+
+
+class AdamConfig(Protocol):
+    """Hyperparameters of Adam, as the families' configs name them."""
+
+    @property
+    def lr(self) -> float: ...
+    @property
+    def beta1(self) -> float: ...
+    @property
+    def beta2(self) -> float: ...
+    @property
+    def adam_eps(self) -> float: ...
+
+
+def adam(config: AdamConfig, module: nn.Module) -> torch.optim.Adam:
+    """Adam over the module's parameters at the config's learning rate."""
+    return torch.optim.Adam(
+        module.parameters(), lr=config.lr, betas=(config.beta1, config.beta2), eps=config.adam_eps, fused=True
+    )
 
 
 def torch_eps(eps: float, beta2: float, update: int) -> float:

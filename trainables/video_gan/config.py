@@ -1,24 +1,16 @@
-"""What defines a TGANv2 model, or one of its baselines, scientifically. No torch here."""
+"""Config of a TGANv2 model, or of one of its baselines. No torch here."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 from retable.data.decode.errors import DataError
 from retable.data.decode.spec import ClipSpec
 from retable.evaluation.config import Evaluation
-from retable.trial.config import TrialConfig
+from retable.trial.config import DataNeeds, TrialConfig
 from retable.trial.identity import Label, identified, option
-
-if TYPE_CHECKING:
-    from retable.figures.trained_trial import TrainedTrial
-    from retable.trial.distributed import Workers
-    from retable.trial.figures import Figure
-    from retable.trial.run import Run
-    from retable.trial.step_cost import StepCost
-    from trainables.video_gan.learner import VideoGANLearner
 
 PAPER_CLIPS = ClipSpec()
 UCF101_CLASSES = 101
@@ -60,17 +52,17 @@ class VideoGANConfig(TrialConfig):
     Attributes:
         s_t: frames of which a subsampling layer keeps one.
         S1: whether the subsampling layer after level 1 is there; S2 and S3 likewise. The baselines have S1 only.
-        discriminator: ``multiscale`` judges four levels; ``3d`` and ``3d+2d`` are the baselines.
+        discriminator: ``multiscale`` has four levels; ``3d`` and ``3d+2d`` are the baselines.
         lam: λ, the weight of the gradient penalty.
         penalty: ``r1`` is zero-centred, at real videos (Equation 10); ``wgan-gp`` is one-centred, between real and
             generated videos; its λ was 10, and it is a mean over samples.
-        adversarial: ``softplus`` judges with Equation 4, ``wasserstein`` with the difference of mean logits.
+        adversarial: ``softplus`` is Equation 4, ``wasserstein`` the difference of mean logits.
         reference_batch: samples on each GPU of the paper's runs. Equation 10 is a sum over them while the other
             losses are means, and gradients are averaged over GPUs; so the penalty here is λ · reference_batch times
             the mean over all samples, whatever the number of workers.
         batch_stride: samples of a micro-batch of which each subsampling layer keeps one, so that n_l in Equation 10
             falls with the level; the reference has 2 where it is used.
-        loss: ``per_level`` averages a loss for each level, as the authors' code does; ``eq7`` judges the sum of the
+        loss: ``per_level`` averages a loss for each level, as the authors' code does; ``eq7`` is a loss of the sum of the
             levels' logits, as the paper's Equation 7 does.
         resolution: height and width of clips in pixels: 16, 32 or a multiple of 64.
         frames: T, frames of a clip.
@@ -90,7 +82,7 @@ class VideoGANConfig(TrialConfig):
         beta2: Adam's decay of the mean squared gradient.
         adam_eps: the ε that Adam adds to the root of the uncorrected second moment, as Chainer does.
         n_dis: discriminator updates for one of the generator, which comes with the first of them.
-        conditional: whether both networks are told a clip's class (§4.6).
+        conditional: whether both networks get a clip's class (§4.6).
         classes: how many classes the data set has, which shapes a conditional model's networks; 101 in UCF101.
         precision: of convolutions; sums, losses, weights and updates are float32.
         data: how clips are cut; their frames and size are `frames` and `resolution`.
@@ -98,6 +90,9 @@ class VideoGANConfig(TrialConfig):
     """
 
     trainable: ClassVar[str] = "video_gan"
+    learner: ClassVar[str] = "trainables.video_gan.learner:VideoGANLearner"
+    costs: ClassVar[str] = "trainables.video_gan.costs.step:step_cost"
+    figures: ClassVar[str] = "trainables.video_gan.figures.report:figures"
     iterations: int = 100_000
     batch_size: int = 32
     snapshot_every: int = 2_000
@@ -172,7 +167,7 @@ class VideoGANConfig(TrialConfig):
         if self.loss == "eq7" and max(self.batch_strides) > 1:
             raise ValueError(
                 "loss='eq7' adds up a sample's logits of all levels, but with batch_stride="
-                f"{self.batch_stride} the higher levels judge fewer samples; use loss='per_level' or batch_stride=1"
+                f"{self.batch_stride} the higher levels have fewer samples; use loss='per_level' or batch_stride=1"
             )
 
     @property
@@ -186,7 +181,7 @@ class VideoGANConfig(TrialConfig):
 
     @property
     def batch_strides(self) -> tuple[int, int, int]:
-        """Samples of which each subsampling layer keeps one: 1 where it is off, and before the only level judged."""
+        """Samples of which each subsampling layer keeps one: 1 where it is off, and before the only level."""
         first, second, third = (
             self.batch_stride if stride > 1 and self.discriminator == "multiscale" else 1
             for stride in self.strides
@@ -195,7 +190,7 @@ class VideoGANConfig(TrialConfig):
 
     @property
     def one_in(self) -> tuple[int, ...]:
-        """For each level that is judged, of how many samples of a micro-batch it has one."""
+        """For each level of the discriminator, of how many samples of a micro-batch it has one."""
         return tuple(prod(self.batch_strides[: level - 1]) for level in self.levels)
 
     @property
@@ -216,24 +211,24 @@ class VideoGANConfig(TrialConfig):
 
     @property
     def num_classes(self) -> int:
-        """Classes that the networks know of: 0 if they are told none."""
+        """Number of classes of the networks; 0 for an unconditional model."""
         return self.classes if self.conditional else 0
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """The levels that are rendered and judged in training."""
+        """The levels that are rendered and discriminated in training."""
         return (1, 2, 3, 4) if self.discriminator == "multiscale" else (4,)
 
     def canonical(self) -> Self:
         """Every toggle that changes nothing off, and what only they use at its default."""
         multiscale = self.discriminator == "multiscale"
-        judged = self if multiscale else replace(self, S2=False, S3=False, loss="per_level")
+        reduced = self if multiscale else replace(self, S2=False, S3=False, loss="per_level")
         side = max(self.resolution // 64, 1)  # of the ConvLSTM's maps
         penalised = self.lam > 0 and self.penalty != "none"
-        S1, S2, S3 = (stride > 1 for stride in judged.strides)
+        S1, S2, S3 = (stride > 1 for stride in reduced.strides)
         evaluation = replace(self.evaluation, classifier=self.evaluation.classifier.canonical())
         return replace(
-            judged,
+            reduced,
             s_t=self.s_t if S1 or S2 or S3 else 1,
             S1=S1,
             S2=S2,
@@ -241,7 +236,7 @@ class VideoGANConfig(TrialConfig):
             lam=self.lam if penalised else 0.0,
             penalty=self.penalty if penalised else "r1",
             reference_batch=self.reference_batch if penalised and self.penalty == "r1" else 1,
-            batch_stride=max(judged.batch_strides),
+            batch_stride=max(reduced.batch_strides),
             clstm_dilation=min(self.clstm_dilation, side),  # from there on, the outer taps meet padding only
             classes=self.classes if self.conditional else UCF101_CLASSES,
             evaluation=evaluation if self.conditional else replace(evaluation, labels="frequency"),
@@ -288,28 +283,22 @@ class VideoGANConfig(TrialConfig):
         }
 
     def requires(self) -> tuple[TrialConfig, ...]:
-        """The classifier that IS and FID are taken with."""
+        """The classifier behind IS and FID."""
         return (self.evaluation.classifier,)
 
     def with_classifier(self, file: Path) -> Self:
-        """Scored by the classifier in that file of weights."""
+        """Return a copy that is evaluated with the pretrained classifier."""
         return replace(self, evaluation=self.evaluation.with_classifier(file))
 
     @property
-    def needs_frames(self) -> int:
-        """T of a training clip."""
-        return self.data.frames
+    def needs(self) -> DataNeeds:
+        """Videos of at least T frames."""
+        return self.data.needs
 
     def cost_key(self) -> Mapping[str, object]:
         """All but what only decides where the training goes, or on how much it goes."""
         plain = identified(self.canonical())
         return {key: value for key, value in plain.items() if key not in FREE} | {"penalty": self.lam > 0}
-
-    def step_cost(self) -> "StepCost":
-        """Counted from the networks, on the meta device."""
-        from trainables.video_gan.costs import step_cost
-
-        return step_cost(self)
 
     def bound_to_iterations(self) -> str:
         """The learning rate's decay."""
@@ -333,18 +322,3 @@ class VideoGANConfig(TrialConfig):
                     "another trial, or on the data set that it was declared for"
                 )
         return Clips(data, self.data, "train", 0, progress=progress).notice
-
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "VideoGANLearner":
-        """The learner of this config on this worker."""
-        from trainables.video_gan.learner import VideoGANLearner
-
-        return VideoGANLearner(self, seed, run, workers)
-
-    def figures(
-        self, finished: "TrainedTrial", samples: int, progress: Callable[[int, int], None]
-    ) -> Iterator["Figure"]:
-        """Figures 6 to 15 of the paper."""
-        from trainables.video_gan.figures.report import everything
-        from trainables.video_gan.figures.sampler import Sampler
-
-        return everything(Sampler.of(self, finished), samples, progress)

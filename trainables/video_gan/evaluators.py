@@ -1,9 +1,9 @@
-"""What scores a video GAN's clips, whoever generates them."""
+"""Evaluator of a video GAN's clips, from the finished classifier that a run requires."""
 
 from dataclasses import replace
 
 from retable.data.samples.clips import Clips
-from retable.evaluation.clips import Evaluator
+from retable.evaluation.clips import ClipEvaluator
 from retable.evaluation.config import Evaluation
 from retable.evaluation.features import ClassifierConfig
 from retable.trial.distributed import Workers
@@ -17,14 +17,14 @@ def scored_frames(evaluation: Evaluation, frames: int) -> int:
     return classifier.data.frames if isinstance(classifier, ClassifierConfig) else frames
 
 
-def evaluator(evaluation: Evaluation, clips: Clips, run: Run, workers: Workers) -> Evaluator:
-    """The metrics of an evaluation.
+def evaluator(evaluation: Evaluation, clips: Clips, run: Run, workers: Workers) -> ClipEvaluator:
+    """The evaluator of generated clips.
 
     Args:
         clips: the train split; FID's real clips are cut from it as long as the generated ones that are scored.
-        run: where the finished classifier lies.
+        run: paths of the required trials.
     """
     spec = replace(clips.spec, frames=scored_frames(evaluation, clips.spec.frames))
     real = clips if spec == clips.spec else Clips(run.data, spec, "train", clips.seed)
     classifier = Trial(evaluation.classifier.canonical(), 0, run.fingerprint)
-    return Evaluator(evaluation, run.required(classifier.signature), real, workers)
+    return ClipEvaluator(evaluation, run.required(classifier.signature), real, workers)

@@ -1,4 +1,4 @@
-"""TGANv2 in training: one generated batch, judged once, from which both networks take their steps."""
+"""TGANv2 in training: one generated batch and one pass of the discriminator give both networks their steps."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from retable.data.samples.clips import Clips, to_model, to_uint8
-from retable.evaluation.clips import Evaluator
+from retable.evaluation.clips import ClipEvaluator
 from retable.trial.distributed import Workers, unwrapped
 from retable.trial.learner import Best, Score
 from retable.trial.run import Run
-from trainables.parts.adam import torch_eps
+from trainables.parts.adam import adam, torch_eps
 from trainables.parts.initial import seeded_weights
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.evaluators import evaluator, scored_frames
@@ -66,8 +66,8 @@ class VideoGANLearner:
             self.generator = workers.wrap(build_generator(config))
         with seeded_weights(seed, "discriminator-weights"):
             self.critic = workers.wrap(build_critic(config, share=1 / config.accumulate))
-        self.generator_adam = self._adam(self.generator)
-        self.critic_adam = self._adam(self.critic)
+        self.generator_adam = adam(config, self.generator)
+        self.critic_adam = adam(config, self.critic)
 
     def step(self, iteration: int) -> Mapping[str, Tensor]:
         """One update of both networks, from the weights before either, and n_dis - 1 more of the discriminator.
@@ -84,7 +84,7 @@ class VideoGANLearner:
     def evaluate(self, iteration: int, *, final: bool) -> Mapping[str, Score]:
         """IS and FID of dense videos, from the same noise at every snapshot.
 
-        They are as long as the classifier's clips: of a model trained on longer ones the first frames are judged, and one
+        They are as long as the classifier's clips: of a model trained on longer ones the first frames are scored, and one
         trained on shorter ones goes on.
         """
         del iteration
@@ -128,10 +128,10 @@ class VideoGANLearner:
         for micro, indices in enumerate(micros):
             waiting = () if micro == len(micros) - 1 else (self.generator, self.critic)
             clips, labels_N = self.clips.batch(update, indices)
-            told_N = self._told(labels_N)
+            own_N = self._labels(labels_N)
             with self.workers.accumulating(*waiting):
-                fakes = self._fakes(update, micro, indices, told_N, graph=both)
-                verdict = self._judge(update, micro, indices, clips, told_N, fakes)
+                fakes = self._fakes(update, micro, indices, own_N, graph=both)
+                verdict = self._verdict(update, micro, indices, clips, own_N, fakes)
                 if both:
                     torch.autograd.backward(fakes, verdict.fake_gradients)
                 verdict.backward()
@@ -153,7 +153,7 @@ class VideoGANLearner:
         with torch.set_grad_enabled(graph), self._precision():
             return tuple(video.float() for video in generator(z_NZ, offsets, labels_N))
 
-    def _judge(
+    def _verdict(
         self,
         update: int,
         micro: int,
@@ -185,7 +185,7 @@ class VideoGANLearner:
     def _dense(self, indices: Sequence[int], repeat: int) -> Tensor:
         labels_N = None
         if self.config.conditional:
-            labels_N = labels(self.seed, "evaluation-label", repeat, indices, self._asked)
+            labels_N = labels(self.seed, "evaluation-label", repeat, indices, self._label_pool)
         return self._generate(
             "evaluation-z",
             repeat,
@@ -198,20 +198,14 @@ class VideoGANLearner:
         self, purpose: str, position: int, indices: Sequence[int], labels_N: Tensor | None, frames: int
     ) -> Tensor:
         generator, z_NZ = unwrapped(self.generator).eval(), self._noise(purpose, position, indices)
-        return generator.generate(z_NZ, self._told(labels_N), frames=frames)
+        return generator.generate(z_NZ, self._labels(labels_N), frames=frames)
 
-    def _told(self, labels_N: Tensor | None) -> Tensor | None:
-        """The labels on the device, if the networks are told them."""
+    def _labels(self, labels_N: Tensor | None) -> Tensor | None:
+        """The labels on the device; None for an unconditional model."""
         return labels_N.to(self.workers.device) if self.config.conditional and labels_N is not None else None
 
     def _noise(self, purpose: str, position: int, indices: Sequence[int]) -> Tensor:
         return noise(self.seed, purpose, position, indices, self.config.z_dim).to(self.workers.device)
-
-    def _adam(self, module: nn.Module) -> torch.optim.Adam:
-        config = self.config
-        return torch.optim.Adam(
-            module.parameters(), lr=config.lr, betas=(config.beta1, config.beta2), fused=True
-        )
 
     def _precision(self) -> AbstractContextManager[Any]:
         return torch.autocast(
@@ -219,13 +213,13 @@ class VideoGANLearner:
         )
 
     @cached_property
-    def _asked(self) -> Sequence[int]:
-        """What an evaluation's labels are drawn from."""
+    def _label_pool(self) -> Sequence[int]:
+        """Labels that an evaluation draws from."""
         uniform = self.config.evaluation.labels == "uniform"
         return range(self.config.classes) if uniform else self.clips.labels
 
     @cached_property
-    def _evaluator(self) -> Evaluator:
+    def _evaluator(self) -> ClipEvaluator:
         return evaluator(self.config.canonical().evaluation, self.clips, self.run, self.workers)
 
 
@@ -241,7 +235,7 @@ def _refuse_unequal_parts(config: VideoGANConfig, workers: Workers) -> None:
 
 
 def _scalars(verdict: Verdict, levels: Sequence[int]) -> dict[str, Tensor]:
-    """What a step reports: scalars on the device."""
+    """Scalars that a step reports, on the device."""
     logits = {"real": verdict.real, "fake": verdict.fake}
     return {
         "loss_gen": verdict.loss_gen,

@@ -61,5 +61,5 @@ def build_critic(config: VideoGANConfig, *, share: float = 1.0) -> Critic:
 
 
 def first_labels(config: VideoGANConfig, samples: int, device: torch.device | None = None) -> Tensor | None:
-    """The first class for every sample, to count or to measure with; None if the networks are told none."""
+    """The first class for every sample, to count or to measure with; None for an unconditional model."""
     return torch.zeros(samples, dtype=torch.int64, device=device) if config.conditional else None

@@ -1,4 +1,4 @@
-"""The family at each scale: what a paper's config becomes where days and GPUs are not at hand. No torch."""
+"""The family at each scale: a paper's config made smaller, for machines without days and GPUs. No torch."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,9 +6,9 @@ from dataclasses import replace
 from retable.data.decode.spec import ClipSpec
 from retable.evaluation.config import Evaluation
 from retable.trial.config import TrialConfig
+from retable.trial.scoring import ScoringConfig
 from trainables.classifiers.c3d.scales import SMALL
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.sampling.config import RealClipsConfig, SamplingConfig
 
 EMBEDDED_CLASSES = 10
 
@@ -64,11 +64,11 @@ def paper(config: VideoGANConfig) -> VideoGANConfig:
 def of_what_is_scored(
     shrink: Callable[[VideoGANConfig], VideoGANConfig],
 ) -> Callable[[TrialConfig], TrialConfig]:
-    """The same change to a model, and to the model inside a config that only scores it."""
+    """Apply the same change to a model, and to the model inside a config that only scores it."""
 
     def changed(config: TrialConfig) -> TrialConfig:
-        if isinstance(config, SamplingConfig | RealClipsConfig):
-            return replace(config, of=shrink(config.of))
+        if isinstance(config, ScoringConfig):
+            return replace(config, of=changed(config.of))
         if isinstance(config, VideoGANConfig):
             return shrink(config)
         raise TypeError(

@@ -1,21 +1,11 @@
-"""The Ray package: the only place that imports Ray. Its settings are made here, before any of its modules does so."""
+"""Runs studies on Ray: the only room that imports Ray. The command line calls it.
+
+Ray reads its settings when it is imported, so they are set here, before any module of this room is imported.
+"""
 
 import os
 
-SETTINGS = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AUTH_MODE": "token",  # without it a cluster's job API runs anybody's code
-    "RAY_TRAIN_V2_ENABLED": "1",
-    "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": "60",  # Ray's default takes 600 s to notice a hung rank
-    "RAY_TRAIN_COLLECTIVE_TIMEOUT_S": "300",
-    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # the driver watches for nodes that are taken away, for all worker groups
-    "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "5",  # a worker group that lost a worker has nothing left to say
-    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",  # it prints a banner at every verbosity
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours: it saves before it stops
-    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-}
+from retable.cluster.connection.settings import SETTINGS
+
 for _name, _value in SETTINGS.items():
     os.environ.setdefault(_name, _value)

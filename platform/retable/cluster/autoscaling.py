@@ -1,7 +1,7 @@
-"""What the autoscaler is asked for: room for the worker groups that wait, no more, and nothing when the run is over.
+"""Resource requests to Ray's autoscaler: room for the waiting worker groups, and none when the run is over.
 
-Ray's autoscaler keeps one request of the whole cluster, the last one. Ray Train sends one for its running worker groups every
-20 s, through an actor that adds up what several ask for. So we ask through it too: a request of our own to
+Ray's autoscaler keeps one request for the whole cluster, the last one. Ray Train sends one for its running worker groups every
+20 s, through an actor that adds up the requests of several sources. We use the same actor: a request of our own to
 `ray.autoscaler.sdk.request_resources` would be overwritten by Train's, and Train's by ours.
 """
 
@@ -16,14 +16,16 @@ from ray.data._internal.cluster_autoscaler.default_autoscaling_coordinator impor
 from retable.planning.placement import WorkerGroup
 
 EXPIRE_SECONDS = 180.0
-"""How long a request holds that is not repeated: a driver that is killed can't withdraw its own."""
+"""Seconds after which a request expires unless it is repeated: a killed driver can't withdraw its own."""
 
 REPEAT_SECONDS = 60.0
+"""Seconds after which an unchanged request is repeated."""
+
 MOST_BUNDLES = 1000
 
 
 class Coordinator(Protocol):
-    """Who adds up what is asked for."""
+    """The actor that adds up the requests of several sources."""
 
     def request_resources(self, resources: list[dict[str, float]], expire_after_s: float) -> Any: ...
 
@@ -31,21 +33,21 @@ class Coordinator(Protocol):
 
 
 def bundles(worker_groups: Sequence[WorkerGroup]) -> list[dict[str, float]]:
-    """What to ask for: a bundle for each worker, at most `MOST_BUNDLES`, of whole worker groups."""
-    asked: list[dict[str, float]] = []
+    """A resource bundle for each worker of the worker groups, at most `MOST_BUNDLES`, never a part of a group."""
+    requested: list[dict[str, float]] = []
     for worker_group in worker_groups:
-        if len(asked) + worker_group.workers > MOST_BUNDLES:
+        if len(requested) + worker_group.workers > MOST_BUNDLES:
             break
-        asked += [worker_group.worker] * worker_group.workers
-    return asked
+        requested += [worker_group.worker] * worker_group.workers
+    return requested
 
 
 class Demand:
-    """A study's standing request to the autoscaler.
+    """A study's standing resource request to the autoscaler.
 
     Args:
-        name: of the study.
-        coordinator: made when something is asked for first.
+        name: name of the study.
+        coordinator: factory of the coordinator, called at the first request.
     """
 
     def __init__(
@@ -56,15 +58,15 @@ class Demand:
     ) -> None:
         self._name, self._make, self._clock = f"retable-{name}", coordinator, clock
         self._coordinator: Coordinator | None = None
-        self._asked: Sequence[Mapping[str, float]] = ()
+        self._requested: Sequence[Mapping[str, float]] = ()
         self._until = 0.0
 
-    def ask(self, worker_groups: Sequence[WorkerGroup]) -> None:
-        """Ask for room for these worker groups, in the place of what was asked for before."""
+    def request(self, worker_groups: Sequence[WorkerGroup]) -> None:
+        """Request room for these worker groups; this replaces the earlier request."""
         wanted = bundles(worker_groups)
-        if wanted == list(self._asked) and (not wanted or self._clock() < self._until):
+        if wanted == list(self._requested) and (not wanted or self._clock() < self._until):
             return
-        self._asked, self._until = wanted, self._clock() + REPEAT_SECONDS
+        self._requested, self._until = wanted, self._clock() + REPEAT_SECONDS
         if self._coordinator is None:
             self._coordinator = self._make(self._name)
         if wanted:
@@ -73,6 +75,6 @@ class Demand:
             self._coordinator.cancel_request()
 
     def withdraw(self) -> None:
-        """Ask for nothing any more."""
-        if self._coordinator is not None and self._asked:
-            self.ask(())
+        """Withdraw the request."""
+        if self._coordinator is not None and self._requested:
+            self.request(())

@@ -1,4 +1,4 @@
-"""Reading many video files with Ray Data: the readers of `retable.data`, on every CPU of a cluster."""
+"""Decoding of many files with Ray Data: the reader processes of `retable.data`, on every CPU of a cluster."""
 
 import json
 import logging
@@ -11,32 +11,32 @@ from pathlib import Path
 import ray.data
 from ray.util.metrics import Counter
 
-from retable.cluster.connect import connected
+from retable.cluster.connection.connect import connected
+from retable.cluster.connection.preflight import missing_folders
 from retable.cluster.monitoring.series import FILES
-from retable.cluster.preflight import unseen
 from retable.cluster.worker_groups import checked_slots, slots
 from retable.data.decode.errors import DataError
 from retable.data.decode.pool import READER, Readers, Request, SteadyReader
 from retable.planning.placement import WorkerGroup
 
-TASKS = 4096  # most Ray tasks of one list of files; each costs about 10 ms
+TASKS = 4096  # most Ray tasks for one list of files; each takes about 10 ms to start
 
 
 @contextmanager
 def ray_readers(
     folders: Sequence[Path], workers: int | None = None, address: str | None = None
 ) -> Iterator[Readers]:
-    """Readers on a cluster of our own, or on the running one at that address, for the length of the block.
+    """Readers on a cluster of our own or on the running one at that address, for the length of the block.
 
     Args:
-        folders: what they read and write; every node must see them at the same path. The last one is written.
-        workers: how many read at a time; None for one on every CPU.
+        folders: folders that they read and write; every node must have them at the same path. The last one is written.
+        workers: number of concurrent readers; None for one on every CPU.
         address: a running Ray cluster; None for one of our own, which ends with the block.
 
     Raises:
         ImpossibleShapeError: there are fewer CPUs than workers.
-        ConnectionError: nothing answers at the address.
-        DataError: a node does not see the folders.
+        ConnectionError: no cluster answers at the address.
+        DataError: a node lacks one of the folders.
     """
     with connected(address, folders[-1]) as nodes:
         if workers is not None:
@@ -50,17 +50,17 @@ def ray_readers(
 
 @dataclass(frozen=True)
 class RayReaders(Readers):
-    """Readers of which each is the child of a Ray worker: a file that kills or hangs one harms no worker.
+    """Readers that are child processes of Ray workers: a file that kills or hangs a reader harms no worker.
 
-    Answers are those of the same readers on one machine, whatever `processes` is.
+    The answers equal those of readers on one machine, whatever `processes` is.
     """
 
     def answers(self, requests: Sequence[Request]) -> Generator[tuple[int, Mapping[str, object]]]:
-        """As `Readers.answers`; files are begun in the order of the requests."""
+        """As `Readers.answers`; files are started in the order of the requests."""
         rows = [{"number": n, "request": json.dumps(request)} for n, request in enumerate(requests)]
         if not rows:
             return
-        # Another node has its interpreter elsewhere.
+        # The interpreter may have another path on another node.
         command = () if self.command is READER else tuple(self.command)
         files = Counter(FILES.name, FILES.about, FILES.labels)
         answered = ray.data.from_items(rows, override_num_blocks=min(len(rows), TASKS)).map(
@@ -81,7 +81,7 @@ class RayReaders(Readers):
 def _answer(
     row: Mapping[str, object], seconds: float, attempts: int, command: Sequence[str]
 ) -> dict[str, object]:
-    """What Ray Data runs for each file."""
+    """The task that Ray Data runs for each file."""
     reader = _reader(Readers(seconds=seconds, attempts=attempts, command=command or READER))
     answer: Mapping[str, object]
     try:
@@ -93,13 +93,13 @@ def _answer(
 
 @cache
 def _reader(readers: Readers) -> SteadyReader:
-    """This worker's own reader, kept from file to file. It ends by itself when the worker does."""
+    """This worker's reader, which is kept from file to file and ends with the worker."""
     return SteadyReader(readers)
 
 
 def _check_shared(folders: Sequence[Path]) -> None:
-    """See that every node has the folders, before files there are taken for missing."""
-    for node, absent in unseen(folders).items():
+    """Check that every node has the folders. Otherwise their files would be reported as missing."""
+    for node, absent in missing_folders(folders).items():
         raise DataError(
             f"the node {node} does not see {absent}; --source and --out must be on a file system that all nodes share, "
             "under the same path"

@@ -1,4 +1,4 @@
-"""Which trial of an execution starts next, with how many workers and on which nodes, as nodes come and go."""
+"""Dispatch of an execution's trials: the next trial, its worker group and its nodes, while nodes come and go."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,51 +8,60 @@ from typing import Protocol
 from retable.cluster.worker_groups import cpus_beside
 from retable.costs.cache import CostCache
 from retable.execution.execution import Execution
-from retable.planning.placement import Choice, Node, Placement, Reservation, Wish, WorkerGroup, choose, place
+from retable.planning.placement import (
+    Decision,
+    Node,
+    PendingTrial,
+    Placement,
+    Reservation,
+    WorkerGroup,
+    choose,
+    place,
+)
 from retable.planning.plan import PlannedTrial
 from retable.store.assignment import Assignment
 from retable.trial.config import TrialConfig
 from retable.trial.step_cost import StepCost
 
 LOOK_SECONDS = 1.0
-"""Between two looks at the cluster."""
+"""Seconds between two looks at the cluster."""
 
 FRESH = 20
-"""Most trials whose worker groups are worked out at one look."""
+"""Most trials for which worker groups are computed at one look."""
 
 
 class Cluster(Protocol):
-    """What there is to place trials on."""
+    """The cluster on which trials are placed."""
 
     @property
     def grows(self) -> bool:
-        """Whether nodes that are not there yet may be brought when they are asked for."""
+        """True if nodes can be added on request."""
         ...
 
     def nodes(self) -> Sequence[Node]:
-        """The nodes that may be given work, with all that they have."""
+        """The nodes that may get work, with all their resources."""
         ...
 
     def used(self) -> Mapping[str, Mapping[str, float]]:
-        """What is taken of each node, by whomever."""
+        """The used resources of each node, by all users."""
         ...
 
-    def leaving(self) -> Mapping[str, str]:
-        """Nodes that are about to be taken away -> how to call them."""
+    def draining(self) -> Mapping[str, str]:
+        """Display name by node, of the nodes that are about to be taken away."""
         ...
 
-    def doubt(self, nodes: Sequence[str]) -> None:
-        """Something was lost there: they get no work before they have shown that they live."""
+    def suspect(self, nodes: Sequence[str]) -> None:
+        """Give these nodes no work until they have answered: something was lost there."""
         ...
 
-    def want(self, worker_groups: Sequence[WorkerGroup]) -> None:
-        """Worker groups that wait for room."""
+    def request(self, worker_groups: Sequence[WorkerGroup]) -> None:
+        """Request room for the waiting worker groups."""
         ...
 
 
 @dataclass(frozen=True)
 class Start:
-    """A trial that starts, and where."""
+    """The start of a trial: its assignment, its worker group and the nodes."""
 
     assignment: Assignment
     worker_group: WorkerGroup
@@ -61,15 +70,15 @@ class Start:
 
 @dataclass
 class Dispatch:
-    """Hands out the trials of an execution, each once its requirements are finished and its worker group fits.
+    """Starts the trials of an execution, each once its requirements are finished and its worker group fits.
 
     Attributes:
-        shape: of worker groups; its workers are the most of one trial.
-        wait_seconds: how long a trial waits for a node that can hold it, before it is given up.
-        stated: whether the user said how many workers a trial takes; else, on GPUs, as many as its memory needs.
-        patience: seconds for which a trial waits for the worker group that suits it best where nodes may be brought, before it
-            takes a smaller one.
-        cost_of: what a trial's step costs; None where nobody knows.
+        shape: the largest worker group of a trial.
+        wait_seconds: seconds that a trial waits for a node on which it fits, before it is given up.
+        stated: True if the user set the number of workers; otherwise a trial on GPUs gets as many as its memory needs.
+        patience: seconds that a trial waits for its best worker group while nodes can be added, before it takes a smaller one.
+        cost_of: step cost of a config; None if unknown.
+        live: starts of running trials by signature.
     """
 
     execution: Execution
@@ -98,7 +107,7 @@ class Dispatch:
             choice = self._choose(now)
             self._reservation = choice.reservation
             if choice.start is None:
-                self._next_look = now + LOOK_SECONDS  # nothing changes sooner, unless a worker group ends
+                self._next_look = now + LOOK_SECONDS  # only the end of a worker group can change this sooner
                 return None
             wish, placement = choice.start
             planned = next(p for p in self.execution.plan.trials if p.signature == wish.key)
@@ -110,18 +119,18 @@ class Dispatch:
                 return self.live[wish.key]
 
     def ended(self, signature: str, *, lost: bool) -> None:
-        """A trial's attempt is over; what it held is free, unless it was lost with its nodes."""
+        """Release the resources of a trial whose attempt has ended. The nodes of a lost trial become suspect."""
         start = self.live.pop(signature)
         self._worker_groups.pop(signature, None)
         self._next_look = 0.0
         if lost:
-            self.cluster.doubt(tuple(start.placement.counts))
+            self.cluster.suspect(tuple(start.placement.counts))
 
     def worker_group_for(self, planned: PlannedTrial) -> WorkerGroup | None:
-        """The worker group that the trial gets on the present nodes; None if they can hold none.
+        """The worker group of the trial on the present nodes; None if none fits.
 
-        A worker group's workers share a micro-batch equally, and fit on their GPUs by the prediction. A trial that others
-        wait for takes a whole node: the result does not depend on it.
+        Its workers share a micro-batch equally, and fit on their GPUs by the forecast of memory. A trial that others require
+        takes a whole node; its result does not depend on that.
         """
         return self._best_and_possible(planned)[1]
 
@@ -133,25 +142,26 @@ class Dispatch:
             if self.shape.gpus:
                 cpus = cpus_beside([node.resources for node in nodes], self.shape.gpus)
                 self.shape = replace(self.shape, cpus=cpus)
-        leaving = self.cluster.leaving()
+        draining = self.cluster.draining()
         for signature, start in self.live.items():
             for name in start.placement.counts:
-                if name in leaving:
-                    self.execution.move(signature, f"node {leaving[name]} is being taken away")
+                if name in draining:
+                    self.execution.move(signature, f"node {draining[name]} is being taken away")
 
-    def _choose(self, now: float) -> Choice:
+    def _choose(self, now: float) -> Decision:
         free = self._free()
         one = replace(self.shape, workers=1)
         room = any(node.holds(one) for node in free) or not any(node.holds(one) for node in self._nodes)
-        if not room and not self.cluster.grows:  # nobody is asked for a trial: a search then knows the most
-            return Choice(None, self._reservation)
+        if not room and not self.cluster.grows:
+            # No trial is requested now, so that a search suggests it later, with more results known.
+            return Decision(None, self._reservation)
         wishes, wanted, missing, fresh = [], {}, {}, 0
         for planned in list(self.execution.ready()):
             signature = planned.signature
             if signature not in self._worker_groups:
                 fresh += 1
                 if fresh > FRESH:
-                    break  # a cost that was never counted takes a second or two: the rest come at the next look
+                    break  # counting a new cost takes a second or two: the others follow at the next look
                 self._worker_groups[signature] = self._best_and_possible(planned)
             best, possible = self._worker_groups[signature]
             if best is None:
@@ -163,23 +173,23 @@ class Dispatch:
             if possible is None or (possible != best and self.cluster.grows and now - since < self.patience):
                 missing[signature] = planned
             else:
-                wishes.append(Wish(signature, possible))
+                wishes.append(PendingTrial(signature, possible))
         self._since = {signature: self._since[signature] for signature in wanted}
         self._tell(missing, now)
         choice = choose(wishes, self._nodes, free, self._reservation)
         if choice.start is not None:
             wanted.pop(choice.start[0].key)
-        self.cluster.want(list(wanted.values()))
+        self.cluster.request(list(wanted.values()))
         return choice
 
     def _best_and_possible(self, planned: PlannedTrial) -> tuple[WorkerGroup | None, WorkerGroup | None]:
-        """The worker group that suits the trial best, and the best that the present nodes could hold; None where there is none."""
+        """The best worker group of the trial, and the best that fits on the present nodes; None if there is none."""
         shapes = list(self._shapes(planned))
         possible = (worker_group for worker_group in shapes if place(worker_group, self._nodes, self._nodes))
         return next(iter(shapes), None), next(possible, None)
 
     def _free(self) -> list[Node]:
-        """What is left of each node. Ray learns of a worker group's begin and end a little later than we do."""
+        """The free resources of each node. Ray registers starts and ends of worker groups a little later than we do."""
         ours: dict[str, dict[str, float]] = {}
         for start in self.live.values():
             for name, count in start.placement.counts.items():
@@ -200,7 +210,7 @@ class Dispatch:
         ]
 
     def _shapes(self, planned: PlannedTrial) -> Iterator[WorkerGroup]:
-        """Worker groups that could train the trial if there were nodes for them, the one that suits it best first."""
+        """Worker groups that can train the trial, given nodes, in order of preference."""
         config = planned.trial.config
         awaited = any(planned.signature in other.requires for other in self.execution.plan.trials)
         most = self.shape.workers
@@ -223,14 +233,11 @@ class Dispatch:
             return None
         try:
             return self.cost_of(config)
-        except (
-            RuntimeError,
-            ValueError,
-        ):  # it can't be counted, or not be built: the trial itself will say so
-            return None
+        except (RuntimeError, ValueError):
+            return None  # the step can't be counted or built: the trial itself will report it
 
     def _tell(self, missing: Mapping[str, PlannedTrial], now: float) -> None:
-        """Say which trials no present node can hold; give up those that waited too long, or in vain."""
+        """Report trials that fit on no present node. Give up those that have waited too long or can never start."""
         self.execution.notice = ""
         for signature, planned in missing.items():
             shapes = list(self._shapes(planned))
@@ -239,7 +246,7 @@ class Dispatch:
                 if self.cluster.grows
                 else min(shapes, key=lambda worker_group: worker_group.workers)
             )
-            lacking = f"needs {worker_group.needs}, {self._there(worker_group)}"
+            lacking = f"needs {worker_group.needs}, {self._present(worker_group)}"
             seen = list(self._known.values())
             if not self.cluster.grows and not any(place(shape, seen, seen) for shape in shapes):
                 self.execution.refuse(planned, f"no node can hold it: {lacking}")
@@ -249,8 +256,8 @@ class Dispatch:
             elif not self.execution.notice:
                 self.execution.notice = f"waiting for a node: {lacking}"
 
-    def _there(self, worker_group: WorkerGroup) -> str:
-        """What of the scarce resource the present nodes have."""
+    def _present(self, worker_group: WorkerGroup) -> str:
+        """The amount of the scarce resource on the present nodes, as text."""
         cards = sorted({node.gpu_gb for node in self._nodes if node.gpu_gb is not None})
         if worker_group.gpus and worker_group.memory_mb and cards:
             return f"the GPUs there have {', '.join(f'{card:.0f}' for card in cards)} GB"
@@ -258,7 +265,7 @@ class Dispatch:
         return f"{sum(node.resources.get(name, 0) for node in self._nodes):g} there"
 
     def _where(self, worker_group: WorkerGroup, placement: Placement) -> str:
-        """The placement in words, where there is a choice."""
+        """The placement as text; empty on a single node."""
         if len(self._nodes) < 2:
             return ""
         return f"{worker_group.workers} worker{'s' * (worker_group.workers != 1)} {placement.reason}"

@@ -1,4 +1,4 @@
-"""A trial whose work falls into pieces, done by Ray Data actors: each holds a CPU or a GPU and does one piece after another."""
+"""Partitioned trials on Ray Data actors: each actor holds a CPU or a GPU and processes one partition after another."""
 
 import logging
 import traceback
@@ -19,21 +19,21 @@ from retable.trial.partitions import PartitionedConfig, Partitions
 
 
 def run_partitions(assignment: Assignment, worker_group: WorkerGroup, placement: Placement) -> bool:
-    """Do what is missing of a trial's work; called inside a Tune trial, which holds no CPU of its own.
+    """Write the missing partitions of a trial; called inside a Tune trial, which holds no CPU of its own.
 
-    A lost actor is started again and does its piece again. A failure is a file in the trial's folder.
+    A lost actor is started again and repeats its partition. A failure is a file in the trial's folder.
 
     Returns:
-        Whether all is done: not where a piece failed, or the attempt was asked to stop.
+        True if all partitions are written; False if one failed, or the attempt was asked to stop.
     """
-    missing = _pieces(assignment, torch.device("cpu")).missing()
+    missing = _partitions(assignment, torch.device("cpu")).missing()
     if not missing:
         return True
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False
     nodes = cycle(placement.nodes)
-    rows = [{"piece": piece} for piece in missing]
+    rows = [{"partition": number} for number in missing]
     done = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
         _Worker,
         fn_constructor_args=(assignment,),
@@ -51,31 +51,31 @@ def run_partitions(assignment: Assignment, worker_group: WorkerGroup, placement:
 
 
 class _Worker:
-    """An actor. It makes its pieces at the first call, so that an error then is told like any other."""
+    """An actor. It loads the partitions at its first call, so that an error of loading is reported like any other."""
 
     def __init__(self, assignment: Assignment) -> None:
         self.assignment = assignment
-        self.pieces: Partitions | None = None
+        self.partitions: Partitions | None = None
 
     def __call__(self, row: Mapping[str, int]) -> dict[str, str]:
-        """Do a piece, and say why it failed if it did."""
+        """Write a partition. Returns the cause and the message of an error, empty if there was none."""
         try:
-            if self.pieces is None:
+            if self.partitions is None:
                 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-                self.pieces = _pieces(self.assignment, device)
+                self.partitions = _partitions(self.assignment, device)
             if not self.assignment.stop_request.exists():
-                self.pieces.write(int(row["piece"]))
-        except Exception as error:  # noqa: BLE001  (whatever it is, Ray would only repeat it)
+                self.partitions.write(int(row["partition"]))
+        except Exception as error:  # noqa: BLE001  (Ray would only repeat it)
             return {"cause": cause_of(error), "message": traceback.format_exc()}
         return {"cause": "", "message": ""}
 
 
-def _pieces(assignment: Assignment, device: torch.device) -> Partitions:
+def _partitions(assignment: Assignment, device: torch.device) -> Partitions:
     config = assignment.trial.config
     config = replace(config, accumulate=config.accumulate * assignment.split)
     if not isinstance(config, PartitionedConfig):
-        raise TypeError(f"the work of a {config.trainable} does not fall into pieces")
-    return config.pieces(assignment.trial.seed, AssignedRun(assignment, 0, 1, device))
+        raise TypeError(f"the work of a {config.trainable} has no partitions")
+    return config.partitions(assignment.trial.seed, AssignedRun(assignment, 0, 1, device))
 
 
 def _on(node: str) -> NodeAffinitySchedulingStrategy:

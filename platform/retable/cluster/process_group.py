@@ -1,4 +1,4 @@
-"""The process group of a worker group whose workers are on several hosts."""
+"""The process group of torch.distributed for worker groups on several hosts."""
 
 import os
 import socket
@@ -16,10 +16,10 @@ SIOCGIFADDR = 0x8915  # Linux: the address of a network interface
 
 @dataclass
 class GroupConfig(TorchConfig):  # type: ignore[misc]  # Ray has no types
-    """Torch's process group, over the network that Ray's nodes talk to each other by.
+    """The config of torch's process group, over the network that connects Ray's nodes.
 
-    Left alone, gloo takes the address that the host's own name stands for, which is 127.0.1.1 on Debian and none at
-    all on many others, and no other host reaches it there.
+    By default gloo uses the address of the host's own name. That is 127.0.1.1 on Debian and undefined on many other systems,
+    and other hosts can't reach it.
     """
 
     @property
@@ -28,7 +28,7 @@ class GroupConfig(TorchConfig):  # type: ignore[misc]  # Ray has no types
 
 
 class GroupBackend(_TorchBackend):  # type: ignore[misc]
-    """Names the network interface on each host before the group is made."""
+    """Sets the network interface on each host before the group is made."""
 
     def on_start(self, worker_group: Any, backend_config: GroupConfig) -> None:
         if len(set(worker_group.execute(_node))) > 1:
@@ -37,7 +37,7 @@ class GroupBackend(_TorchBackend):  # type: ignore[misc]
 
 
 def choose_interface() -> None:
-    """Set the interface of this host's Ray address, where the user has not set another."""
+    """Use the interface of this host's Ray address, unless the user has set another."""
     name = interface_of(ray.util.get_node_ip_address())
     for variable in IFNAME:
         if name is not None:
@@ -45,7 +45,7 @@ def choose_interface() -> None:
 
 
 def interface_of(address: str) -> str | None:
-    """The network interface with that IPv4 address; None if there is none, or the system does not say."""
+    """The network interface with that IPv4 address; None if there is none, or if it is unknown."""
     try:
         import fcntl
     except ImportError:  # Windows

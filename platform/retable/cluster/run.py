@@ -1,8 +1,8 @@
-"""Plan -> one Tune experiment. Tune runs attempts; the execution says which, and the ledger is the truth.
+"""Runs a plan on Ray, as one Tune experiment. Tune runs attempts, the execution chooses them, and the ledger records them.
 
-Tune's documented nesting (a trial that holds a CPU and waits for its worker group's CPUs) can deadlock. Here a trial's Tune
-side holds no CPU, and `retable.cluster.dispatch` hands out a trial only when its whole worker group fits: nothing ever waits for
-what another waiting trial holds.
+Tune's documented nesting (a trial that holds a CPU and waits for the CPUs of its worker group) can deadlock. Here a trial's
+Tune side holds no CPU, and `retable.cluster.dispatch` starts a trial only when its whole worker group fits: no trial waits for
+resources that another waiting trial holds.
 """
 
 import json
@@ -21,14 +21,14 @@ from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
 from ray.train.v2.api.exceptions import TrainingFailedError, WorkerGroupError
 from ray.tune.search import Searcher
 
-from retable.cluster.connect import connected
+from retable.cluster.connection.connect import connected
 from retable.cluster.dispatch import Dispatch, Start
-from retable.cluster.evaluate import score
 from retable.cluster.monitoring.gauges import exported
 from retable.cluster.nodes import RayCluster
 from retable.cluster.partitions import run_partitions
-from retable.cluster.train import failure_file, train_worker_group, write_failure
+from retable.cluster.train import failure_file, score_trial, train_worker_group, write_failure
 from retable.cluster.worker_groups import checked_slots, worker_group_for
+from retable.errors import RetableError
 from retable.execution.execution import Execution
 from retable.execution.retries import Cause, cause_of
 from retable.execution.signals import stopped_by_signals
@@ -36,8 +36,8 @@ from retable.store.formats.layout import ResultsFolder
 from retable.trial.partitions import PartitionedConfig
 
 TUNE_SIDE = [{"CPU": 0, "memory": 2**20, "node:__internal_head__": 0.001}]
-"""What a trial's Tune side reserves: Ray refuses an empty bundle, so a sliver of memory and no CPU. It is on the head, and
-Train's controller with it: a node that is lost then takes workers only, and the trial's attempt ends with its cause."""
+"""Resources of a trial's Tune side: a little memory and no CPU, since Ray refuses an empty bundle. It runs on the head, and
+Train's controller with it: a lost node then takes only workers with it, and the trial's attempt ends with its cause."""
 
 
 def run_plan(
@@ -47,19 +47,20 @@ def run_plan(
     gpus: float | None = None,
     wait_minutes: float = 30.0,
 ) -> None:
-    """Train what is missing, as many worker groups at a time as the cluster holds.
+    """Train the missing trials, with as many worker groups at a time as fit on the cluster.
 
-    The first Ctrl-C (or SIGTERM) asks running trials to save and return; a second one ends them at once.
+    The first Ctrl-C (or SIGTERM) lets running trials save and stop; a second one ends them at once.
 
     Args:
-        workers: most workers of one trial; None for what suits the cluster.
+        workers: most workers of one trial; None for a number that suits the cluster.
         address: a running Ray cluster; None for one of our own, which ends with the run.
-        gpus: of each worker; None for one where there are any.
-        wait_minutes: how long a trial waits for a node that can hold it.
+        gpus: GPUs of each worker; None for one if there are any.
+        wait_minutes: minutes that a trial waits for a node on which it fits.
 
     Raises:
         ImpossibleShapeError: the cluster can never hold such a worker group; nothing was started.
-        ConnectionError: nothing answers at the address.
+        ClusterError: nothing answers at the address.
+        LedgerError: the ledger can't be written any more; what runs was asked to save and return.
     """
     scratch = ResultsFolder(execution.results.resolve()).ray
     name, own = execution.plan.study.name, address is None
@@ -74,19 +75,19 @@ def run_plan(
             checked_slots(resources, shape)
         stated = workers is not None
         _run(execution, Dispatch(execution, shape, cluster, 60 * wait_minutes, stated), scratch)
-    shutil.rmtree(scratch, ignore_errors=True)  # nothing is ever restored from it
+    shutil.rmtree(scratch, ignore_errors=True)  # nothing is restored from it
 
 
 def _run(execution: Execution, dispatch: Dispatch, scratch: Path) -> None:
     searcher = PlanSearcher(dispatch)
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # how a trial failed is told by what it left
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a trial's failure is read from its folder
     with execution.leases_kept(), execution.watched(), exported(execution), stopped_by_signals(execution):
         try:
             tune.Tuner(
                 tune.with_resources(partial(_trial, scratch=scratch), tune.PlacementGroupFactory(TUNE_SIDE)),
                 tune_config=tune.TuneConfig(
                     search_alg=searcher,
-                    num_samples=-1,  # the searcher says when it is over
+                    num_samples=-1,  # the searcher ends the experiment
                     metric="iteration",
                     mode="max",
                     trial_dirname_creator=lambda trial: trial.trial_id,
@@ -97,19 +98,21 @@ def _run(execution: Execution, dispatch: Dispatch, scratch: Path) -> None:
             ).fit()
         finally:
             searcher.abandon()
+    if searcher.error is not None:  # Tune would have made a traceback of it
+        raise searcher.error
 
 
 def _trial(config: Mapping[str, Any], *, scratch: Path) -> dict[str, int]:
-    """What Tune runs for each trial: its worker group, to the end. An error is a file, so that Tune goes on."""
+    """The function that Tune runs for each trial: its worker group, to the end. An error is a file, so that Tune goes on."""
     start: Start = config["start"]
     assignment = start.assignment
     try:
-        # Pieces are written into one folder by many nodes; where they share none, the scoring below does them all.
+        # Nodes write partitions into one shared folder. Without one, the scoring task below writes all of them.
         divided = isinstance(assignment.trial.config, PartitionedConfig) and assignment.storage is None
         if divided and not run_partitions(assignment, start.worker_group, start.placement):
-            return {"iteration": 0}  # why not is in the trial's folder
+            return {"iteration": 0}  # the reason is in the trial's folder
         if assignment.trial.config.iterations == 0:
-            score(assignment, start.worker_group, start.placement)
+            score_trial(assignment, start.worker_group, start.placement)
         else:
             train_worker_group(assignment, start.worker_group, start.placement, scratch)
     except Exception as error:
@@ -122,7 +125,7 @@ def _trial(config: Mapping[str, Any], *, scratch: Path) -> dict[str, int]:
 
 
 def _cause(error: Exception) -> Cause:
-    """The class of an error that no worker could write down any more."""
+    """The cause of an error that no worker could record."""
     errors = [error, *error.worker_failures.values()] if isinstance(error, WorkerGroupError) else [error]
     errors += [one.health_check_failure for one in errors if isinstance(one, WorkerHealthCheckFailedError)]
     if any(isinstance(one, OutOfMemoryError) for one in errors):  # Ray's memory monitor ended a worker
@@ -133,20 +136,29 @@ def _cause(error: Exception) -> Cause:
 
 
 class PlanSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
-    """Hands Tune the trials that start, and notes how they end."""
+    """Hands Tune the trials that start, and notes how they end.
+
+    Attributes:
+        error: the expected error that ended the run, such as a ledger that can't be written; None if there was none.
+    """
 
     def __init__(self, dispatch: Dispatch) -> None:
         super().__init__(metric="iteration", mode="max")
         self.dispatch, self.execution = dispatch, dispatch.execution
         self._live: dict[str, Start] = {}
+        self.error: RetableError | None = None
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial's config; None if none can start now; FINISHED if none will."""
-        start = self.dispatch.next()
+        try:
+            start = None if self.error is not None else self.dispatch.next()
+        except RetableError as error:
+            self._fail(error)
+            start = None
         if start is not None:
             self._live[trial_id] = start
             return {"signature": start.assignment.trial.signature, "start": start}
-        if self._live:  # what is live may fail and have to come again
+        if self._live:  # a running trial may fail and need another attempt
             return Searcher.FINISHED if self.execution.stopping else None
         return None if self.execution.waiting else Searcher.FINISHED
 
@@ -154,6 +166,18 @@ class PlanSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """Record the attempt by what it left in its folder."""
+        try:
+            self._record(trial_id, error)
+        except RetableError as why:
+            self._fail(why)
+
+    def _fail(self, error: RetableError) -> None:
+        """Keep the first expected error, and end the run: Tune itself tries again whatever failed."""
+        if self.error is None:
+            self.error = error
+            self.execution.request_stop()
+
+    def _record(self, trial_id: str, error: bool) -> None:
         if trial_id in self._live:
             assignment = self._live.pop(trial_id).assignment
             self.execution.gather(assignment.trial.signature)
@@ -172,7 +196,7 @@ class PlanSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
             self.dispatch.ended(assignment.trial.signature, lost=cause in ("lost", "preempted"))
 
     def abandon(self) -> None:
-        """Record what was still running when Tune itself came to an end."""
+        """Record trials that still ran when Tune itself ended."""
         for trial_id in list(self._live):
             self.execution.end(self._live.pop(trial_id).assignment, "stopped", "interrupted")
 

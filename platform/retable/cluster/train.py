@@ -1,4 +1,4 @@
-"""One trial on Ray Train: a worker group of workers that run the loop together."""
+"""Runs one trial on a cluster: on a worker group of Ray Train, or in one Ray task where nothing is trained."""
 
 import traceback
 from collections.abc import Mapping
@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ray
+import torch
 import torch.distributed as dist
 from ray import train as ray_train
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer, get_device
 from ray.tune.integration.ray_train import TuneReportCallback
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from retable.cluster.monitoring.gauges import WatchedRun, trial_gauges
 from retable.cluster.process_group import GroupConfig
@@ -33,7 +36,7 @@ class TrainRun(WatchedRun):
     """A `Run` on a Ray Train worker."""
 
     def report(self, iteration: int, metrics: Mapping[str, float]) -> None:
-        """Tell Tune, through Train, how far this trial is."""
+        """Report this trial's iteration to Tune, through Train."""
         ray_train.report({"iteration": iteration, **metrics})
 
 
@@ -42,9 +45,9 @@ def train_worker_group(
 ) -> None:
     """Train one trial on a worker group; called inside a Tune trial, which holds no CPU of its own.
 
-    The worker group's placement group is all-or-nothing. Results and failures are files in the trial's folder. A worker group that
-    loses a worker has failed, and Train tries nothing again: the next worker group is another attempt, of a size and in a
-    place that suit the nodes that are left, and whatever of this one lives on is refused by its number.
+    The placement group is all-or-nothing. Results and failures are files in the trial's folder. A worker group that loses a
+    worker has failed, and Train does not retry it: the next worker group is another attempt, with a size and a placement that
+    suit the remaining nodes. Workers of this attempt that still live are fenced off by its number.
     """
     trainer = TorchTrainer(
         work,
@@ -70,7 +73,7 @@ def train_worker_group(
 
 
 def work(config: Mapping[str, Any]) -> None:
-    """What each worker of the worker group does."""
+    """The function that each worker of the worker group runs."""
     context = ray_train.get_context()
     rank, size = context.get_world_rank(), context.get_world_size()
     with working_copy(config["assignment"], rank) as (assignment, mirror):
@@ -84,18 +87,43 @@ def work(config: Mapping[str, Any]) -> None:
             raise
 
 
+def score_trial(assignment: Assignment, worker_group: WorkerGroup, placement: Placement) -> None:
+    """Score a trial that trains nothing, in one Ray task; called inside a Tune trial, which holds no CPU of its own.
+
+    The task is one worker of the worker group's shape. Ray keeps its process for the next such trial. Results and failures
+    are files in the trial's folder. A lost task is repeated by another attempt.
+    """
+    task = ray.remote(_score).options(
+        num_cpus=worker_group.cpus,
+        num_gpus=worker_group.gpus,
+        max_retries=0,
+        scheduling_strategy=NodeAffinitySchedulingStrategy(placement.nodes[0], soft=False),
+    )
+    ray.get(task.remote(assignment))
+
+
+def _score(assignment: Assignment) -> None:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with working_copy(assignment, 0) as (here, mirror):
+        try:
+            with trial_gauges(here) as gauges:
+                loop.train(here.trial, WatchedRun(here, 0, 1, device, gauges, mirror=mirror))
+        except Exception as error:  # noqa: BLE001  (a retry by Ray would only repeat it)
+            write_failure(here, cause_of(error), traceback.format_exc())
+
+
 def failure_file(assignment: Assignment) -> Path:
-    """Where an attempt's error is written: its traceback outlives the worker."""
+    """Path of the file with an attempt's error and its traceback."""
     return TrialFolder(assignment.folder).failure(assignment.attempt)
 
 
 def write_failure(assignment: Assignment, cause: Cause, message: str) -> None:
-    """Write down why an attempt failed; the driver reads it when the worker group has ended."""
+    """Write the error of an attempt; the driver reads it when the worker group has ended."""
     write_json(failure_file(assignment), {"cause": cause, "message": message})
 
 
 def _peer_was_lost(error: Exception) -> bool:
-    """Whether the error only says that another worker of the worker group went away."""
+    """True if the error only reports the loss of another worker of the group."""
     return isinstance(error, dist.DistError) or (
         isinstance(error, RuntimeError) and "gloo" in str(error).lower()
     )

@@ -1,4 +1,4 @@
-"""Step costs by what they depend on, kept in the cache folder from one command to the next."""
+"""Cache of step costs in the user's cache folder, shared by all commands."""
 
 import hashlib
 import json
@@ -15,15 +15,16 @@ from retable.trial.step_cost import StepCost
 
 
 class CostCache:
-    """Looks costs up, and has those counted that nobody has counted yet.
+    """Step costs of configs; a cost that is not in the cache is counted once.
 
-    A cost is kept under the hash of the config's `cost_key`, of the code that could change it, and of torch's version.
+    The key is a hash of the config's `cost_key`, of the sources that could change the cost, and of torch's version.
 
     Args:
-        folder: where they are kept; the user's cache folder by default. One that can't be written costs time only.
+        folder: parent of the cache; the user's cache folder by default. If it cannot be written, every process counts
+            again.
 
     Attributes:
-        counted: how many had to be counted.
+        counted: number of costs that were not in the cache.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -32,7 +33,7 @@ class CostCache:
         self._known: dict[str, StepCost] = {}
 
     def of(self, config: TrialConfig) -> StepCost | None:
-        """What a step of the config costs; None where its family can't tell.
+        """Cost of a training step of the config; None if its family counts no costs.
 
         Raises:
             ValueError: no network can be built from the config.
@@ -49,7 +50,7 @@ class CostCache:
         try:
             return StepCost.from_json(json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError):
-            return None  # not there, or damaged: counted again
+            return None  # absent or damaged: counted again
 
     def _count(self, name: str, config: TrialConfig) -> StepCost:
         cost = config.step_cost()
@@ -66,7 +67,7 @@ def _name(config: TrialConfig, key: object) -> str:
 
 @lru_cache
 def _code(module: str) -> str:
-    """Hash of the sources of the module's package and of ours, and of torch's version."""
+    """Hash of torch's version and of all sources of the module's package and of retable."""
     hashed = hashlib.sha256(version("torch").encode())
     for package in (module.partition(".")[0], __name__.partition(".")[0]):
         for path in sorted(_sources(package, module)):
@@ -75,7 +76,7 @@ def _code(module: str) -> str:
 
 
 def _sources(package: str, module: str) -> list[Path]:
-    """The package's Python files; the module's own where it is in no package."""
+    """Python files of the package, or the module's own file if it is in no package."""
     folders = getattr(sys.modules.get(package), "__path__", None)
     if folders is not None:
         return [path for folder in folders for path in Path(folder).rglob("*.py")]

@@ -1,4 +1,4 @@
-"""What tensors are computed on, by name: seconds of two machines are told apart by it."""
+"""Name of the device that tensors are computed on. Timings are compared only between devices of one name."""
 
 import platform
 import re
@@ -12,7 +12,7 @@ CPU_INFO = Path("/proc/cpuinfo")
 
 
 def device_name(device: torch.device) -> str:
-    """A GPU's name, or a CPU's with the threads that an operator uses, such as ``CPU AMD EPYC 7B13 64-Core, 2 threads``."""
+    """Name of a GPU, or of a CPU with its threads per operator, such as ``CPU AMD EPYC 7B13 64-Core, 2 threads``."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
@@ -20,10 +20,10 @@ def device_name(device: torch.device) -> str:
 
 
 def cpu_model(info: Path = CPU_INFO) -> str:
-    """The CPU's model, without what every model's name has; empty where it is not known.
+    """Model of the CPU without trademarks and the word "Processor"; empty if it is not known.
 
     Args:
-        info: what Linux says of each processor; another system need not have it.
+        info: Linux's description of each processor; other systems need not have it.
     """
     text = info.read_text(encoding="utf-8", errors="replace") if info.exists() else ""
     found = re.search(r"^model name\s*:(.*)$", text, re.MULTILINE)

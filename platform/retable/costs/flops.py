@@ -1,4 +1,4 @@
-"""What a network costs, read off the operators that it runs: exact on the meta device, where nothing is computed."""
+"""FLOPs and memory of a network, counted from the operators that it runs; on the meta device nothing is computed."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -13,20 +13,20 @@ from torch.utils.flop_counter import flop_registry
 from retable.trial.step_cost import MIB, Line, StepCost
 
 SIZES = 8, 16
-"""Samples of the two steps that are traced. With fewer, what is made once a step can be the peak, and not what grows."""
+"""Batch sizes of the two traced steps. With fewer samples, tensors made once a step could set the peak memory."""
 
 
 @dataclass(frozen=True)
 class Op:
-    """One operator that ran.
+    """A traced operator call.
 
     Attributes:
-        name: torch's, such as ``aten.relu``.
-        module: dotted name of the innermost module that ran it, "" for the outermost.
-        elements_in: of its first tensor argument; 0 where it has none.
-        elements_out: of its first result.
+        name: torch's name of the operator, such as ``aten.relu``.
+        module: dotted name of the innermost module that called it; "" for the outermost.
+        elements_in: number of elements of the first tensor argument; 0 if there is none.
+        elements_out: number of elements of the first result.
         itemsize: bytes of an element of that result.
-        macs: multiply-accumulates, if it is a convolution, a matrix product or the gradient of one; else 0.
+        macs: multiply-accumulates of a convolution, a matrix product or a gradient of one; else 0.
     """
 
     name: str
@@ -39,12 +39,12 @@ class Op:
 
 @dataclass(frozen=True)
 class Rule:
-    """What a convention counts for an operator, beside its multiply-accumulates.
+    """Operations of an operator under a counting convention, besides its multiply-accumulates.
 
     Attributes:
-        per_output: operations for each element that comes out.
-        per_input: operations for each element of its first argument.
-        written: whether what comes out counts as written to memory.
+        per_output: operations for each element of the result.
+        per_input: operations for each element of the first argument.
+        written: True if the result counts as written to memory.
     """
 
     per_output: int = 0
@@ -54,12 +54,12 @@ class Rule:
 
 @dataclass(frozen=True)
 class Cost:
-    """What operators cost under a convention.
+    """Cost of operators under a counting convention.
 
     Attributes:
-        macs: multiply-accumulates of convolutions and matrix products, whatever the convention.
-        flops: operations that the convention counts; a multiply-accumulate is one.
-        written: bytes that the convention counts.
+        macs: multiply-accumulates of convolutions and matrix products, the same under every convention.
+        flops: operations that the convention counts; a multiply-accumulate is one operation.
+        written: bytes that the convention counts as written.
     """
 
     macs: int = 0
@@ -81,18 +81,18 @@ class Cost:
 
 
 class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """A context that notes every operator inside it, in order, and the memory of what they make.
+    """Context manager that records every operator called inside it, and the peak memory of their results.
 
-    It runs nothing itself: put modules and inputs on the meta device to count without computing. Composite functions
-    are seen as the operators that they are made of.
+    The operators run as usual: put modules and inputs on the meta device to count without computing. Composite
+    functions are recorded as the operators that they consist of.
 
     Args:
-        module: whose submodules the operators are attributed to; None where that is not asked.
+        module: module whose submodules the operators are attributed to; None to attribute nothing.
 
     Attributes:
-        ops: what ran.
-        peak: the most bytes at any one time in results that were still referred to. Tensors from before the context
-            are not in it, nor is what an operator's kernel needs for itself.
+        ops: the recorded operators, in order.
+        peak: largest number of bytes that live results took at any one time. Tensors from before the context do not
+            count, nor do the workspaces of an operator's kernel.
     """
 
     def __init__(self, module: nn.Module | None = None) -> None:
@@ -148,7 +148,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._running.pop()
 
     def _note(self, tensor: Tensor, *, made: bool) -> None:
-        """Follow the tensor's storage until nothing refers to it; one first seen as an argument was there before."""
+        """Count the tensor's storage until nothing refers to it; one first seen as an argument existed before."""
         storage = tensor.untyped_storage()
         key, size = storage._cdata, storage.nbytes() if made else 0
         if key in self._known:
@@ -163,7 +163,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def cost(ops: Iterable[Op], rules: Mapping[str, Rule]) -> Cost:
-    """The operators' cost; those that the rules do not name count for their multiply-accumulates only."""
+    """Cost of the operators; one without a rule counts for its multiply-accumulates only."""
     total = Cost()
     for op in ops:
         rule = rules.get(op.name, Rule(written=False))
@@ -173,17 +173,17 @@ def cost(ops: Iterable[Op], rules: Mapping[str, Rule]) -> Cost:
 
 
 def parameters(module: nn.Module) -> int:
-    """Number of the module's parameters."""
+    """Number of parameters of the module."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 
 def count_step(modules: Iterable[nn.Module], step: Callable[[int], object]) -> StepCost:
-    """What a training step costs, from two traced ones; both counts are taken to be linear in the samples.
+    """Cost of a training step, from two traced steps; FLOPs and memory are taken to be linear in the samples.
 
     Args:
-        modules: what is trained; their gradients are let go before each step.
-        step: takes a step on a micro-batch of that many samples, up to the gradients. On the meta device nothing is
-            computed or allocated.
+        modules: the trained modules; their gradients are freed before each step.
+        step: runs forward and backward on a micro-batch of that many samples. On the meta device nothing is computed
+            or allocated.
     """
     trained = list(modules)
     macs, peaks = [], []
@@ -198,7 +198,7 @@ def count_step(modules: Iterable[nn.Module], step: Callable[[int], object]) -> S
 
 
 def _tensors(tree: object) -> list[Tensor]:
-    """The tensors in what an operator takes or gives: sequences and mappings of them, at any depth."""
+    """Tensors in an operator's arguments or results, at any depth of sequences and mappings."""
     return list(_leaves(tree))
 
 

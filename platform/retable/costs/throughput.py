@@ -1,4 +1,4 @@
-"""How fast trials were, read from their folders."""
+"""Measured throughput of trials, read from their folders."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,23 +11,23 @@ from retable.store.formats.result import TrialResult
 from retable.store.metrics_log import read
 
 RECENT = 20
-"""Of the newest speeds in a trial's outbox, whose median counts."""
+"""Number of the newest rates in a metrics log whose median is a running trial's throughput."""
 
 CPU = "CPU"
-"""How the name of a CPU begins; a GPU's does not."""
+"""First word of a CPU's device name; a GPU's begins otherwise."""
 
 
 @dataclass(frozen=True)
 class TrialThroughput:
-    """What was measured of one trial.
+    """Measured throughput of one trial.
 
     Attributes:
-        iteration: how far it was.
+        iteration: last iteration that was trained.
         seconds: wall time of an update; None before the first.
-        evaluation_seconds: wall time of a snapshot's evaluation; None while that is not known.
-        workers: in the worker group; None where the folder does not say.
-        device: such as ``CPU AMD EPYC 7B13 64-Core, 2 threads`` or ``Tesla V100-SXM2-32GB``; empty where the folder does
-            not say.
+        evaluation_seconds: wall time of a snapshot's evaluation; None if it is not known yet.
+        workers: size of the worker group; None if the folder does not say.
+        device: device name, such as ``CPU AMD EPYC 7B13 64-Core, 2 threads`` or ``Tesla V100-SXM2-32GB``; empty if the
+            folder does not say.
     """
 
     iteration: int = 0
@@ -37,21 +37,21 @@ class TrialThroughput:
     device: str = ""
 
 
-def measured(folder: Path) -> TrialThroughput:
-    """The speed of a trial: over all of it where it has a result, else by the newest words of its outbox.
+def read_throughput(folder: Path) -> TrialThroughput:
+    """Throughput of a trial: the mean of the whole trial if it has a result, else the newest of its metrics log.
 
     Args:
-        folder: the trial's; it need not be there.
+        folder: the trial's folder; it need not exist.
     """
     try:
         result = TrialResult.read(folder)
     except (OSError, DamagedFile):
         result = None
-    return (result and throughput_of(result)) or _so_far(folder)
+    return (result and throughput_of(result)) or _of_metrics_log(folder)
 
 
 def throughput_of(result: TrialResult) -> TrialThroughput | None:
-    """The speed over all of a trial; None if its result, of an old version, does not give its iterations."""
+    """Mean throughput of a finished trial; None if its result, of an old version, does not give its iterations."""
     if result.iterations is None:
         return None
     iterations, snapshots = result.iterations, len(result.history)
@@ -64,7 +64,8 @@ def throughput_of(result: TrialResult) -> TrialThroughput | None:
     )
 
 
-def _so_far(folder: Path) -> TrialThroughput:
+def _of_metrics_log(folder: Path) -> TrialThroughput:
+    """Throughput of a trial that has no result yet."""
     if not folder.is_dir():
         return TrialThroughput()
     points = [point for point in read(folder)[0] if point.key == "iterations_per_second" and point.value]
@@ -74,7 +75,7 @@ def _so_far(folder: Path) -> TrialThroughput:
     return TrialThroughput(iteration=max(point.iteration for point in points), seconds=1 / median(rates))
 
 
-def most_common_device(speeds: Sequence[TrialThroughput]) -> str:
-    """The device that most were measured on; empty if none says."""
-    counts = Counter(speed.device for speed in speeds if speed.device)
+def most_common_device(throughputs: Sequence[TrialThroughput]) -> str:
+    """Device that most trials were measured on; empty if none is known."""
+    counts = Counter(one.device for one in throughputs if one.device)
     return counts.most_common(1)[0][0] if counts else ""

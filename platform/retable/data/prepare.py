@@ -158,7 +158,7 @@ class _Metered(Readers):
     def _bytes(self, request: Request, answer: Mapping[str, object]) -> int:
         if "error" in answer:
             return 0
-        if str(request["task"]).startswith("probe"):
+        if str(request["task"]).startswith(("probe", "hash")):
             path = Path(str(request["path"]))
             return (
                 path.stat().st_size if on_disk(path) == path else 0

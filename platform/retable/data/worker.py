@@ -17,6 +17,7 @@ from pathlib import Path
 from retable.data.decode import image
 from retable.data.decode.frames import write_image_part, write_part
 from retable.data.decode.lmdb import list_keys, read_bytes
+from retable.data.decode.regular import open_regular
 from retable.data.decode.video import Decoder, VideoProblem, declared_frames, probe
 from retable.data.embedded.clips import write_clip
 from retable.data.embedded.images import write_picture
@@ -24,14 +25,19 @@ from retable.data.embedded.images import write_picture
 MEMORY = 8 << 30  # bytes of address space; a header can claim a billion pixels
 
 
+def hash_file(*, path: str, algorithm: str = "sha256") -> Mapping[str, object]:
+    """A file's digest, hex."""
+    with open_regular(Path(path)) as file:
+        return {"digest": hashlib.file_digest(file, algorithm).hexdigest()}
+
+
 def probe_file(*, path: str) -> Mapping[str, object]:
     """Hash a file and see what it holds."""
-    with Path(path).open("rb") as file:
-        answer: dict[str, object] = {"sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    answer: dict[str, object] = {"sha256": hash_file(path=path)["digest"]}
     try:
         return answer | asdict(probe(Path(path)))
     except VideoProblem as problem:
-        return answer | {"problem": problem.kind, "note": str(problem)}
+        return answer | {"problem": problem.kind, "note": str(problem), "revision": problem.revision}
 
 
 def probe_image(*, path: str) -> Mapping[str, object]:
@@ -41,11 +47,13 @@ def probe_image(*, path: str) -> Mapping[str, object]:
     try:
         return answer | asdict(image.probe(data))
     except image.ImageProblem as problem:
-        return answer | {"decoder": "pillow", "problem": problem.kind, "note": str(problem)}
+        found = {"problem": problem.kind, "note": str(problem), "revision": problem.revision}
+        return answer | {"decoder": "pillow"} | found
 
 
 def count_declared(*, path: str) -> Mapping[str, object]:
     """What a file's header says of its length."""
+    open_regular(Path(path)).close()
     return {"frames": declared_frames(Path(path))}
 
 
@@ -61,6 +69,7 @@ def decode_file(
     smooth: int = 0,
 ) -> Mapping[str, object]:
     """Decode, crop and resize a file into one part of a shard."""
+    open_regular(Path(path)).close()
     frames = write_part(
         Path(path),
         Path(out),
@@ -97,6 +106,7 @@ def render_clip(*, path: str, name: str, group: int, clip: int) -> Mapping[str, 
 
 
 TASKS: Mapping[str, Callable[..., Mapping[str, object]]] = {
+    "hash": hash_file,
     "probe": probe_file,
     "probe image": probe_image,
     "count": count_declared,

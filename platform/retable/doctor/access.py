@@ -1,4 +1,4 @@
-"""The token without which nobody may use the cluster: there, and the user's alone."""
+"""Checks of the token that protects a cluster: it exists, only its user can read it, and the cluster asks for it."""
 
 import hashlib
 import os
@@ -13,16 +13,16 @@ CHECK = "token"
 
 
 def token_file(environment: Mapping[str, str]) -> Path:
-    """Where Ray looks for the token."""
+    """Path at which Ray looks for the token."""
     return Path(environment.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token").expanduser()
 
 
 def token(environment: Mapping[str, str], *, needed: bool) -> Finding:
-    """Whether the token file is there, holds something, and can be read by its owner only.
+    """Check that the token file exists, is not empty, and can be read by its owner only.
 
     Args:
-        environment: of the process that would connect; RAY_AUTH_TOKEN in it comes before any file.
-        needed: whether there is a cluster already, which must have one; otherwise the first run makes it.
+        environment: variables of the process that would connect; RAY_AUTH_TOKEN takes precedence over any file.
+        needed: True if a cluster exists already, which must have a token; otherwise the first run makes one.
     """
     if environment.get("RAY_AUTH_TOKEN"):
         return ok(CHECK, "in the variable RAY_AUTH_TOKEN")
@@ -47,11 +47,11 @@ def token(environment: Mapping[str, str], *, needed: bool) -> Finding:
     return ok(CHECK, f"{path}, mode {status.st_mode & 0o777:04o}")
 
 
-def locked(dashboard: str, *, seconds: float = 5.0) -> Finding:
-    """Whether a cluster turns away whoever has no token, for its job API runs what it is sent.
+def requires_token(dashboard: str, *, seconds: float = 5.0) -> Finding:
+    """Check that a cluster refuses requests without the token, since its job API runs any code that it is sent.
 
     Args:
-        dashboard: its address, such as ``http://127.0.0.1:8265``.
+        dashboard: the cluster's address, such as ``http://127.0.0.1:8265``.
     """
     check = "cluster asks for the token"
     try:
@@ -72,7 +72,7 @@ def locked(dashboard: str, *, seconds: float = 5.0) -> Finding:
 
 
 def digest(environment: Mapping[str, str]) -> str:
-    """What tells a token from another without giving it away; empty where there is none."""
+    """A short hash that tells tokens apart without revealing them; empty if there is no token."""
     text = environment.get("RAY_AUTH_TOKEN", "")
     if not text and (path := token_file(environment)).exists():
         text = path.read_text(encoding="utf-8")
@@ -80,7 +80,7 @@ def digest(environment: Mapping[str, str]) -> str:
 
 
 def same_token(digests: Mapping[str, str]) -> Finding:
-    """Whether all nodes have the same token.
+    """Check that all nodes have the same token.
 
     Args:
         digests: node -> `digest`.

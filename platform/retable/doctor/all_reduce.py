@@ -1,4 +1,4 @@
-"""How fast two workers add up gradients: a timed all-reduce. `python -m retable.doctor.all_reduce` is one of the two."""
+"""A timed all-reduce of gradients between two workers. `python -m retable.doctor.all_reduce` runs one of the two."""
 
 import json
 import os
@@ -25,9 +25,9 @@ class Timing:
     """One worker's measurement.
 
     Attributes:
-        seconds: of one all-reduce, the median.
-        size: bytes added up in it.
-        fault: what went wrong; empty if nothing did.
+        seconds: median time of one all-reduce.
+        size: bytes that it sums.
+        fault: error message; empty if there was no error.
     """
 
     seconds: float = 0.0
@@ -36,19 +36,19 @@ class Timing:
 
     @property
     def gigabytes_per_second(self) -> float:
-        """Bytes of the tensor over the time; with two workers also what the link carries each way."""
+        """Bytes of the tensor per second; with two workers also the traffic of the link in each direction."""
         return self.size / self.seconds / 1e9
 
 
 def measure(rank: int, meeting: str, backend: str, *, size: int = BYTES, seconds: float = SECONDS) -> Timing:
-    """Add up ones with one other process, and see that the sum is right.
+    """Sum ones with one other process, and check the sum.
 
     Args:
         rank: 0 or 1.
-        meeting: where the two meet: a ``tcp://`` or ``file://`` address.
+        meeting: rendezvous address of the two, ``tcp://`` or ``file://``.
         backend: ``gloo`` or ``nccl``.
         size: bytes of the tensor, float32.
-        seconds: most time to wait for the other.
+        seconds: timeout of the wait for the other.
     """
     import torch
     import torch.distributed as dist
@@ -61,7 +61,7 @@ def measure(rank: int, meeting: str, backend: str, *, size: int = BYTES, seconds
             backend, init_method=meeting, rank=rank, world_size=2, timeout=timedelta(seconds=seconds)
         )
     except (RuntimeError, ValueError) as error:
-        return Timing(fault=_line(error))
+        return Timing(fault=_first_line(error))
     try:
         tensor = torch.ones(size // 4, device=device)
         times = []
@@ -77,13 +77,13 @@ def measure(rank: int, meeting: str, backend: str, *, size: int = BYTES, seconds
                 return Timing(fault=f"1 + 1 over {tensor.numel():,} numbers sums to {total:,.0f}")
         return Timing(statistics.median(times[1:]), tensor.numel() * 4)
     except RuntimeError as error:
-        return Timing(fault=_line(error))
+        return Timing(fault=_first_line(error))
     finally:
         dist.destroy_process_group()
 
 
-def here(backend: str, *, size: int = BYTES, seconds: float = SECONDS) -> Timing:
-    """The same between two processes of this machine."""
+def measure_locally(backend: str, *, size: int = BYTES, seconds: float = SECONDS) -> Timing:
+    """The same measurement between two processes of this machine."""
     with TemporaryDirectory(prefix="retable-doctor-") as folder:
         meeting = (Path(folder) / "meeting").as_uri()
         command = [
@@ -117,12 +117,12 @@ def here(backend: str, *, size: int = BYTES, seconds: float = SECONDS) -> Timing
     return timing
 
 
-def judged(backend: str, timing: Timing, between: str, *, slow: float | None = None) -> Finding:
-    """Whether gradients of that size get across in time.
+def assess(backend: str, timing: Timing, between: str, *, slow: float | None = None) -> Finding:
+    """Check that gradients of that size are exchanged fast enough.
 
     Args:
-        between: the two, such as ``two processes of this machine``.
-        slow: GB/s below which it is a warning; None for the backend's.
+        between: name of the two, such as ``two processes of this machine``.
+        slow: GB/s below which the finding is a warning; None for the backend's own limit.
     """
     check = f"all-reduce, {backend}"
     if timing.fault:
@@ -144,7 +144,7 @@ def judged(backend: str, timing: Timing, between: str, *, slow: float | None = N
     return ok(check, found)
 
 
-def _line(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 

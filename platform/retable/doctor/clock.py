@@ -1,4 +1,4 @@
-"""Whether the nodes that are meant to be in the cluster are in it."""
+"""Checks of a cluster's nodes: their clocks agree, and all expected nodes have joined."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from time import time
 from retable.doctor.finding import Finding, failure, ok, warning
 
 SOME_SECONDS, MANY_SECONDS = 1.0, 30.0
-"""Skew from which times of runs and leases look odd, and from which a lease of 60 s can seem to have run out."""
+"""Skew, in seconds, above which times of runs and leases look wrong, and above which a lease of 60 s can seem expired."""
 
 
 @dataclass(frozen=True)
 class Skew:
-    """How far another clock is ahead.
+    """The difference between another clock and ours.
 
     Attributes:
-        seconds: ahead of ours; negative where it is behind.
-        within: half of the round trip: the answer may have been given at any time in it.
+        seconds: seconds that the other clock is ahead; negative if it is behind.
+        within: half of the round trip, the uncertainty: the answer may have been given at any time in it.
     """
 
     seconds: float
@@ -24,7 +24,7 @@ class Skew:
 
 
 def skew(trips: Iterable[tuple[float, float, float]]) -> Skew:
-    """The skew by the quickest of some round trips.
+    """The skew, by the quickest of several round trips.
 
     Args:
         trips: (sent, answered, received), the second by the other clock, in seconds.
@@ -33,11 +33,11 @@ def skew(trips: Iterable[tuple[float, float, float]]) -> Skew:
     return Skew(answered - (sent + received) / 2, (received - sent) / 2)
 
 
-def measured(ask: Callable[[], float], times: int = 10) -> Skew:
+def measure_skew(ask: Callable[[], float], times: int = 10) -> Skew:
     """The skew of a clock that `ask` reads.
 
     Args:
-        times: round trips; the first ones are slow, for connections are made in them.
+        times: number of round trips; the first are slow, since connections are made in them.
     """
     trips = []
     for _ in range(times):
@@ -48,11 +48,11 @@ def measured(ask: Callable[[], float], times: int = 10) -> Skew:
 
 
 def clock(here: Skew, *, some: float = SOME_SECONDS, many: float = MANY_SECONDS) -> Finding:
-    """Whether a node's clock agrees with the driver's.
+    """Check that a node's clock agrees with the driver's.
 
     Args:
-        some: seconds from which it is a warning.
-        many: seconds from which it is a failure.
+        some: skew in seconds above which the finding is a warning.
+        many: skew in seconds above which the finding is a failure.
     """
     check = "clock"
     ahead = f"{abs(here.seconds):.3f} s {'ahead of' if here.seconds >= 0 else 'behind'} the driver's"
@@ -67,11 +67,11 @@ def clock(here: Skew, *, some: float = SOME_SECONDS, many: float = MANY_SECONDS)
 
 
 def membership(expected: Sequence[str], there: Sequence[tuple[str, str]]) -> Finding:
-    """Whether all that are expected have joined.
+    """Check that all expected nodes have joined.
 
     Args:
-        expected: addresses of the nodes that a cluster's file names; none where nodes come and go.
-        there: (address, name) of each living node.
+        expected: addresses of the nodes in the cluster's file; empty where nodes come and go.
+        there: (address, name) of each live node.
     """
     check = "nodes"
     count = f"{len(there)} {'node' if len(there) == 1 else 'nodes'}"

@@ -1,4 +1,4 @@
-"""What tensors are computed on, and what workers of a worker group talk through."""
+"""Checks of torch: it can use the machine's GPUs, and it has the backends that a worker group needs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ OLD_DRIVER = "update NVIDIA's driver, or install a torch that is built for an ol
 
 @dataclass(frozen=True)
 class Device:
-    """One GPU as torch sees it.
+    """One GPU, as torch reports it.
 
     Attributes:
-        memory: bytes in all.
-        free: bytes free now.
-        fault: why a multiplication on it failed; empty if it did not.
+        memory: total bytes.
+        free: free bytes.
+        fault: error message of a multiplication on it; empty if there was none.
     """
 
     name: str
@@ -29,14 +29,14 @@ class Device:
 
 @dataclass(frozen=True)
 class Accelerators:
-    """What there is to compute with.
+    """torch's build, NVIDIA's driver and the GPUs of a machine.
 
     Attributes:
-        torch: torch's version with its local part, such as ``2.13.0+cpu``.
+        torch: version with its local part, such as ``2.13.0+cpu``.
         cuda: version of CUDA that torch was built for; None for a CPU build.
-        driver: NVIDIA's driver; None where there is none.
+        driver: version of NVIDIA's driver; None if there is none.
         devices: the GPUs that torch can use.
-        backends: of torch.distributed, such as ``gloo``.
+        backends: names of torch.distributed's backends, such as ``gloo``.
     """
 
     torch: str
@@ -46,8 +46,8 @@ class Accelerators:
     backends: tuple[str, ...]
 
 
-def look() -> Accelerators:
-    """What this machine has. Imports torch, and multiplies a small matrix on each GPU."""
+def detect() -> Accelerators:
+    """Detect this machine's accelerators. Imports torch, and multiplies a small matrix on each GPU."""
     import torch
     import torch.distributed as dist
 
@@ -65,10 +65,10 @@ def look() -> Accelerators:
 
 
 def cuda(seen: Accelerators, offered: float = 0) -> Finding:
-    """Whether torch can use the GPUs that are there.
+    """Check that torch can use the machine's GPUs.
 
     Args:
-        offered: GPUs that Ray hands out on this node.
+        offered: number of GPUs that Ray offers on this node.
     """
     check, built = "CUDA", f"torch {seen.torch}"
     expected = seen.driver is not None or offered > 0
@@ -98,7 +98,7 @@ def cuda(seen: Accelerators, offered: float = 0) -> Finding:
 
 
 def backends(seen: Accelerators) -> Finding:
-    """Whether workers can talk: NCCL between GPUs, gloo between CPUs."""
+    """Check that torch has the backends that workers need: NCCL between GPUs, gloo between CPUs."""
     check, wanted = "torch.distributed", ["gloo", *(["nccl"] if seen.devices else [])]
     found = ", ".join(seen.backends) or "no backend"
     if lacking := [name for name in wanted if name not in seen.backends]:

@@ -1,4 +1,4 @@
-"""All checks of one machine. They need neither Ray nor a network of more than what is checked."""
+"""All checks of one machine. They need no Ray."""
 
 import os
 import platform
@@ -10,37 +10,37 @@ from functools import partial
 from pathlib import Path
 
 from retable.doctor import access, all_reduce, devices, machine, packages, storage, tracker
-from retable.doctor.finding import Finding, failure, ok, told, warning
+from retable.doctor.finding import Finding, failure, ok, run_check, warning
 from retable.doctor.video import decoders
 from retable.io.cache import cache_folder
-from retable.tracking.mlflow import default_uri
+from retable.tracking.runs import default_uri
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What a machine is examined for; it travels to the nodes.
+    """The expectations of a machine; they are sent to the nodes.
 
     Attributes:
-        storage: folder or URL of the results.
-        in_cluster: whether the machine is a node of a running cluster.
-        gpus: that Ray offers on it.
-        tracker: whether it is to reach MLflow.
+        results: folder or URL of the results.
+        in_cluster: True if the machine is a node of a running cluster.
+        gpus: number of GPUs that Ray offers on it.
+        tracker: True if the machine must reach MLflow.
     """
 
-    storage: str
+    results: str
     in_cluster: bool = False
     gpus: float = 0
     tracker: bool = True
 
 
 @dataclass(frozen=True)
-class Machine:
-    """What was found on a machine, and what is to be compared with others.
+class Examination:
+    """Findings on a machine, and its properties that are compared between machines.
 
     Attributes:
         versions: package (and ``python``) -> version.
         token: `access.digest` of its token.
-        gpus: that torch can use.
+        gpus: number of GPUs that torch can use.
     """
 
     host: str
@@ -50,25 +50,25 @@ class Machine:
     gpus: int
 
 
-def examine(subject: Subject) -> Machine:
-    """Look at this machine. Takes some seconds: it imports torch, decodes a video and uses each GPU."""
+def examine(subject: Subject) -> Examination:
+    """Check this machine. It takes some seconds: it imports torch, decodes a video and uses each GPU."""
     constraints = packages.constraints_file()
     tested = packages.pinned(constraints) if constraints else {}
-    here = packages.installed([*(tested or packages.EXCHANGED)])
+    here = packages.package_versions([*(tested or packages.EXCHANGED)])
     hardware, gpus = _hardware(subject.gpus)
     findings = [
         machine.python(sys.version_info[:3]),
         _packages(constraints, here, tested),
         *hardware,
-        told("video decoders", decoders),
-        told(access.CHECK, lambda: access.token(os.environ, needed=subject.in_cluster)),
-        told("shared memory", machine.shared_memory),
-        told("open files", machine.open_files),
-        *_disks(subject.storage),
+        run_check("video decoders", decoders),
+        run_check(access.CHECK, lambda: access.token(os.environ, needed=subject.in_cluster)),
+        run_check("shared memory", machine.shared_memory),
+        run_check("open files", machine.open_files),
+        *_disks(subject.results),
     ]
     if subject.tracker:
-        findings.append(told(tracker.CHECK, lambda: _tracker(subject.storage, here.get("mlflow", ""))))
-    return Machine(
+        findings.append(run_check(tracker.CHECK, lambda: _tracker(subject.results, here.get("mlflow", ""))))
+    return Examination(
         host=platform.node(),
         findings=tuple(findings),
         versions={"python": platform.python_version(), **here},
@@ -78,30 +78,30 @@ def examine(subject: Subject) -> Machine:
 
 
 def examine_alone(subject: Subject) -> tuple[Finding, ...]:
-    """All that can be found with this machine only: `examine`, its storage, and two of its processes."""
+    """All checks that need no other machine: `examine`, the results' storage, and an all-reduce of two processes."""
     here = examine(subject)
     backends = ["gloo", *(["nccl"] if here.gpus >= 2 else [])]
     return (
         *here.findings,
-        told(storage.CHECK, lambda: storage_alone(subject.storage)),
-        *(told(f"all-reduce, {backend}", partial(all_reduce_alone, backend)) for backend in backends),
+        run_check(storage.CHECK, lambda: storage_alone(subject.results)),
+        *(run_check(f"all-reduce, {backend}", partial(all_reduce_alone, backend)) for backend in backends),
     )
 
 
-def storage_alone(place: str) -> Finding:
-    """Whether this machine can write into the storage and read what it wrote."""
+def storage_alone(results: str) -> Finding:
+    """Check that this machine can write to the results' storage, and read its own file back."""
     try:
-        mark = storage.write(place)
+        mark = storage.write(results)
     except OSError as error:
-        return storage.unwritable(place, f"{type(error).__name__}: {error}".splitlines()[0])
-    reading = storage.read(place, mark, patience=0)
-    storage.remove(place, mark)
-    return storage.judged(place, {platform.node(): reading})
+        return storage.unwritable(results, f"{type(error).__name__}: {error}".splitlines()[0])
+    reading = storage.read(results, mark, patience=0)
+    storage.remove(results, mark)
+    return storage.assess(results, {platform.node(): reading})
 
 
 def all_reduce_alone(backend: str) -> Finding:
-    """How fast two processes of this machine add up gradients."""
-    return all_reduce.judged(backend, all_reduce.here(backend), "two processes of this machine")
+    """Check the speed of an all-reduce between two processes of this machine."""
+    return all_reduce.assess(backend, all_reduce.measure_locally(backend), "two processes of this machine")
 
 
 def _packages(constraints: Path | None, here: Mapping[str, str], tested: Mapping[str, str]) -> Finding:
@@ -111,29 +111,29 @@ def _packages(constraints: Path | None, here: Mapping[str, str], tested: Mapping
 
 
 def _hardware(offered: float) -> tuple[list[Finding], int]:
-    """What is said of the devices, and how many GPUs can be used."""
+    """Findings on the devices, and the number of usable GPUs."""
     try:
-        seen = devices.look()
+        seen = devices.detect()
     except (ImportError, OSError, RuntimeError) as error:
         return [failure("CUDA", f"torch can't be used: {error}", "install the torch of constraints.txt")], 0
     return [devices.cuda(seen, offered), devices.backends(seen)], len(seen.devices)
 
 
-def _tracker(storage: str, version: str) -> Finding:
-    if "://" in storage and not os.environ.get("MLFLOW_TRACKING_URI"):
+def _tracker(results: str, version: str) -> Finding:
+    if "://" in results and not os.environ.get("MLFLOW_TRACKING_URI"):
         advice = "set MLFLOW_TRACKING_URI to a server's, as `ray up` does, or runs are seen on the driver's machine only"
         return warning(
-            tracker.CHECK, f"MLFLOW_TRACKING_URI is not set, and {storage} holds no database", advice
+            tracker.CHECK, f"MLFLOW_TRACKING_URI is not set, and {results} holds no database", advice
         )
-    return tracker.tracker(default_uri(Path(storage)), version)
+    return tracker.tracker(default_uri(Path(results)), version)
 
 
-def _disks(storage: str) -> list[Finding]:
+def _disks(results: str) -> list[Finding]:
     folders = {"cache": cache_folder(), "temporary": Path(tempfile.gettempdir())}
-    if "://" not in storage:
-        folders["results"] = Path(storage)
-    full = {"temporary": machine.FULL_SHARE}  # where Ray keeps what does not fit into memory
+    if "://" not in results:
+        folders["results"] = Path(results)
+    full = {"temporary": machine.FULL_SHARE}  # Ray keeps objects here that do not fit into memory
     return [
-        told(f"free disk, {what}", partial(machine.free_disk, what, folder, full=full.get(what)))
+        run_check(f"free disk, {what}", partial(machine.free_disk, what, folder, full=full.get(what)))
         for what, folder in folders.items()
     ]

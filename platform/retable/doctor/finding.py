@@ -1,4 +1,4 @@
-"""What a check says: whether all is well, what was found, and what to do about it."""
+"""The finding of a check: its verdict, the facts, and advice."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -11,13 +11,13 @@ VERDICTS: tuple[Verdict, ...] = ("ok", "warning", "failure")
 
 @dataclass(frozen=True)
 class Finding:
-    """One check's word on one machine, or on the cluster as a whole.
+    """One check's finding on one machine, or on the whole cluster.
 
     Attributes:
-        check: what was looked at, such as ``free disk``.
-        found: what is there, with its numbers and units.
-        advice: what to do; empty if all is well.
-        node: host that it was found on; empty for what concerns no single one.
+        check: name of the check, such as ``free disk``.
+        found: the facts, with numbers and units.
+        advice: remedy; empty if all is well.
+        node: name of the host; empty for a finding on the whole cluster.
     """
 
     check: str
@@ -27,34 +27,36 @@ class Finding:
     node: str = ""
 
     def on(self, node: str) -> "Finding":
-        """The same, found on that node."""
+        """The same finding, with its node."""
         return replace(self, node=node)
 
 
 def ok(check: str, found: str) -> Finding:
-    """All is well."""
+    """A finding that all is well."""
     return Finding(check, "ok", found)
 
 
 def warning(check: str, found: str, advice: str) -> Finding:
-    """Training works, but slower, or only up to a size."""
+    """A finding that training works, but slower, or only up to a size."""
     return Finding(check, "warning", found, advice)
 
 
 def failure(check: str, found: str, advice: str) -> Finding:
-    """Training would not work."""
+    """A finding that training would not work."""
     return Finding(check, "failure", found, advice)
 
 
 def worst(findings: Iterable[Finding]) -> Verdict:
-    """The worst verdict among them; ``ok`` if there is none."""
+    """The worst verdict among the findings; ``ok`` if there are none."""
     return max((finding.verdict for finding in findings), key=VERDICTS.index, default="ok")
 
 
-def told(check: str, look: Callable[[], Finding]) -> Finding:
-    """What a check finds; a check that breaks has found something too."""
+def run_check(name: str, check: Callable[[], Finding]) -> Finding:
+    """Run a check. A check that raises is a finding too."""
     try:
-        return look()
-    except Exception as error:  # noqa: BLE001  (the doctor goes on to the next check, whatever this one met)
+        return check()
+    except Exception as error:  # noqa: BLE001  (the doctor goes on to the next check, whatever happens in this one)
         reason = f"{type(error).__name__}: {error}".strip()
-        return failure(check, f"the check itself failed with {reason}", "mend what it names and look again")
+        return failure(
+            name, f"the check itself failed with {reason}", "fix this error and run the doctor again"
+        )

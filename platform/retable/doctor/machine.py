@@ -1,4 +1,4 @@
-"""What the machine gives a process: its Python, its disks, its shared memory and its open files."""
+"""Checks of a machine: its Python version, free disk, shared memory and open files."""
 
 import os
 import resource
@@ -13,20 +13,20 @@ OLDEST, TESTED, NEWEST = (3, 11), (3, 11), (3, 13)
 """Python versions: the oldest that runs the code, the one it is tested on, and the newest that should run it."""
 
 FEW_BYTES, SOME_BYTES = 2 * GB, 20 * GB
-"""Free disk: below the first a checkpoint may not fit, below the second a study may not."""
+"""Free disk: below the first value a checkpoint may not fit, below the second a study may not."""
 
 FULL_SHARE = 0.95
-"""Part of a disk in use from which Ray refuses to make objects on it."""
+"""Used share of a disk above which Ray refuses to create objects on it."""
 
 SMALL_SHARED, ENOUGH_SHARED = 128 * 2**20, 2 * GB
-"""Shared memory: containers get 64 MiB unless told otherwise, in which neither Ray's objects nor NCCL find room."""
+"""Shared memory: containers have 64 MiB by default, too little for Ray's objects and for NCCL."""
 
 FEW_FILES, ENOUGH_FILES = 4_096, 65_536
-"""Open files of a process: Ray raises its own limit up to the hard one, and asks for 65,536 on a head."""
+"""Open files of a process: Ray raises its own limit to the hard limit, and wants 65,536 on a head."""
 
 
 def python(version: tuple[int, int, int]) -> Finding:
-    """Whether this Python, such as (3, 11, 7), is one that the code runs on."""
+    """Check that the code runs on this version of Python, such as (3, 11, 7)."""
     found = ".".join(map(str, version))
     if version[:2] < OLDEST:
         return failure("Python", found, f"install Python {_dotted(TESTED)}; it is what was tested")
@@ -38,13 +38,13 @@ def python(version: tuple[int, int, int]) -> Finding:
 def free_disk(
     what: str, folder: Path, *, least: int = FEW_BYTES, enough: int = SOME_BYTES, full: float | None = None
 ) -> Finding:
-    """Whether a folder, there or still to be made, can be written and has room.
+    """Check that a folder can be written and has room. The folder need not exist yet.
 
     Args:
-        what: its name for people, such as ``results``.
-        least: free bytes below which it is a failure.
-        enough: free bytes below which it is a warning.
-        full: part of the disk in use from which it is a failure, whatever is free.
+        what: the folder's name in messages, such as ``results``.
+        least: free bytes below which the finding is a failure.
+        enough: free bytes below which the finding is a warning.
+        full: used share of the disk above which the finding is a failure, whatever is free.
     """
     check = f"free disk, {what}"
     here = folder.absolute()
@@ -66,11 +66,11 @@ def free_disk(
 def shared_memory(
     folder: Path = Path("/dev/shm"), *, least: int = SMALL_SHARED, enough: int = ENOUGH_SHARED
 ) -> Finding:
-    """Whether there is shared memory for Ray's objects and for workers of one node that talk to each other.
+    """Check that there is shared memory for Ray's objects, and for workers of one node that exchange gradients.
 
     Args:
-        least: total bytes below which it is a failure.
-        enough: free bytes below which it is a warning.
+        least: total bytes below which the finding is a failure.
+        enough: free bytes below which the finding is a warning.
     """
     if not folder.is_dir():
         return warning(
@@ -89,10 +89,10 @@ def shared_memory(
 
 
 def open_files(limits: tuple[int, int] | None = None) -> Finding:
-    """Whether a process may open enough files.
+    """Check that a process may open enough files.
 
     Args:
-        limits: soft and hard limit; None for this process's. Ray raises the soft one to the hard one by itself.
+        limits: soft and hard limit; None for this process's. Ray itself raises the soft limit to the hard one.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE) if limits is None else limits
     most = ENOUGH_FILES if hard == resource.RLIM_INFINITY else hard

@@ -1,4 +1,4 @@
-"""Which packages are installed, against what was tested together and against the other nodes."""
+"""Checks of the installed packages: against constraints.txt, and between nodes."""
 
 import re
 import tomllib
@@ -9,7 +9,7 @@ from pathlib import Path
 from retable.doctor.finding import Finding, failure, ok, warning
 
 EXCHANGED = ("python", "ray", "torch", "numpy", "pyarrow", "cloudpickle", "pandas", "decord", "av")
-"""What must be the same on all nodes: it travels between them, or makes the numbers."""
+"""Packages that must be equal on all nodes: their objects are sent between nodes, or they compute the numbers."""
 
 SHOWN = 6  # packages named in a finding
 
@@ -21,23 +21,25 @@ def constraints_file() -> Path | None:
 
 
 def pinned(constraints: Path) -> dict[str, str]:
-    """Package, by its one spelling, -> version of a file of ``name==version`` lines."""
+    """Version by normalised package name, from a file of ``name==version`` lines."""
     lines = (line.partition("#")[0].strip() for line in constraints.read_text(encoding="utf-8").splitlines())
-    return {_one(name): version for name, _, version in (line.partition("==") for line in lines) if version}
+    return {
+        _normalised(name): version for name, _, version in (line.partition("==") for line in lines) if version
+    }
 
 
 def needed(constraints: Path) -> frozenset[str]:
-    """The packages that the checkout's pyproject.toml cannot do without; none if there is no such file."""
+    """The required packages of the checkout's pyproject.toml; none if there is no such file."""
     path = constraints.with_name("pyproject.toml")
     if not path.exists():
         return frozenset()
-    asked = tomllib.loads(path.read_text(encoding="utf-8")).get("project", {}).get("dependencies", [])
-    names = (re.match(r"[\w.-]+", requirement) for requirement in asked)
-    return frozenset(_one(name.group()) for name in names if name)
+    required = tomllib.loads(path.read_text(encoding="utf-8")).get("project", {}).get("dependencies", [])
+    names = (re.match(r"[\w.-]+", requirement) for requirement in required)
+    return frozenset(_normalised(name.group()) for name in names if name)
 
 
-def installed(names: Sequence[str]) -> dict[str, str]:
-    """Package -> version, without the local part (``+cpu``), of those that are installed."""
+def package_versions(names: Sequence[str]) -> dict[str, str]:
+    """Version by package name, without the local part (``+cpu``); packages that are not installed are left out."""
     found = {}
     for name in names:
         try:
@@ -50,12 +52,12 @@ def installed(names: Sequence[str]) -> dict[str, str]:
 def against_pins(
     here: Mapping[str, str], tested: Mapping[str, str], required: frozenset[str] = frozenset()
 ) -> Finding:
-    """Whether what is installed is what was tested together.
+    """Check that the installed versions are those that were tested together.
 
     Args:
-        here: package -> version installed.
-        tested: package -> version of constraints.txt.
-        required: packages without which nothing runs.
+        here: installed version by package.
+        tested: version in constraints.txt by package.
+        required: packages that must be installed.
     """
     lacking = sorted(required - here.keys())
     other = [
@@ -65,17 +67,17 @@ def against_pins(
     ]
     install = "install the versions that were tested: pip install -c constraints.txt -e ."
     if lacking:
-        return failure("packages", f"not installed: {_some(lacking)}", install)
+        return failure("packages", f"not installed: {_shortened(lacking)}", install)
     if other:
-        return warning("packages", _some(other), install)
+        return warning("packages", _shortened(other), install)
     return ok("packages", f"{sum(name in here for name in tested)} packages as in constraints.txt")
 
 
 def same_everywhere(versions: Mapping[str, Mapping[str, str]]) -> Finding:
-    """Whether all nodes have the same versions.
+    """Check that all nodes have the same versions.
 
     Args:
-        versions: node -> package (or ``python``) -> version.
+        versions: version by node, then by package (or ``python``).
     """
     names = sorted({name for here in versions.values() for name in here})
     different = [name for name in names if len({here.get(name, "none") for here in versions.values()}) > 1]
@@ -83,20 +85,20 @@ def same_everywhere(versions: Mapping[str, Mapping[str, str]]) -> Finding:
     if not different:
         return ok(check, f"{len(names)} versions are the same on {len(versions)} nodes")
     different.sort(key=lambda name: (name not in EXCHANGED, name))
-    told = [
+    listed = [
         f"{name}: " + ", ".join(f"{here.get(name, 'none')} on {node}" for node, here in versions.items())
         for name in different
     ]
     advice = "install every node from the same constraints.txt and restart Ray on it"
     kind = failure if set(different) & set(EXCHANGED) else warning
-    return kind(check, "; ".join(told[:SHOWN]), advice)
+    return kind(check, "; ".join(listed[:SHOWN]), advice)
 
 
-def _one(name: str) -> str:
-    """The one spelling of a package's name: ``PyYAML`` is ``pyyaml``, ``ast_serialize`` is ``ast-serialize``."""
+def _normalised(name: str) -> str:
+    """The normalised name of a package: ``PyYAML`` is ``pyyaml``, ``ast_serialize`` is ``ast-serialize``."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _some(words: Sequence[str]) -> str:
-    more = len(words) - SHOWN
-    return ", ".join(words[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+def _shortened(texts: Sequence[str]) -> str:
+    more = len(texts) - SHOWN
+    return ", ".join(texts[:SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -10,13 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from retable.doctor.finding import Finding, worst
-from retable.report.results.numbers import counted
 
 STYLES = {"ok": "green", "warning": "yellow", "failure": "bold red"}
 
 
 def rendered(findings: Sequence[Finding]) -> RenderableType:
-    """A row for each finding; what several nodes have in common stands in one."""
+    """A table with a row for each finding. A finding that several nodes share is one row."""
     rows = Table(box=None, pad_edge=False)
     for heading in ("", "check", "found", "what to do"):
         rows.add_column(heading, overflow="fold")
@@ -36,21 +35,25 @@ def rendered(findings: Sequence[Finding]) -> RenderableType:
 
 
 def summary(findings: Sequence[Finding]) -> Text:
-    """How many there are of each verdict."""
+    """The number of findings of each verdict."""
     counts = Counter(finding.verdict for finding in findings)
-    words = [
+    texts = [
         f"{counts['ok']} ok",
-        counted(counts["warning"], "warning"),
-        counted(counts["failure"], "failure"),
+        _counted(counts["warning"], "warning"),
+        _counted(counts["failure"], "failure"),
     ]
-    return Text(", ".join(words), style=STYLES[worst(findings)])
+    return Text(", ".join(texts), style=STYLES[worst(findings)])
 
 
 def to_json(findings: Sequence[Finding]) -> dict[str, object]:
-    """``verdict`` of all, and ``findings`` with check, verdict, found, advice and node."""
+    """``verdict`` of all findings, and ``findings`` with check, verdict, found, advice and node."""
     return {"verdict": worst(findings), "findings": [asdict(finding) for finding in findings]}
 
 
-def from_json(told: Mapping[str, Any]) -> tuple[Finding, ...]:
-    """The findings that `to_json` told of."""
-    return tuple(Finding(**finding) for finding in told["findings"])
+def from_json(value: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """The findings in the value of `to_json`."""
+    return tuple(Finding(**finding) for finding in value["findings"])
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Whether what one node writes into the shared storage is what the others read."""
+"""A check of the shared storage of results: each node reads the files that the others write."""
 
 import secrets
 import time
@@ -13,13 +13,14 @@ from retable.doctor.finding import Finding, failure, ok, warning
 
 CHECK = "shared storage"
 PATIENCE = 10.0
-"""Seconds to wait for another node's file: NFS looks at a folder anew only every so often."""
+"""Seconds to wait for another node's file: NFS caches the content of folders."""
 LATE = 3.0
+"""Seconds after which a file appears late."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A small file in the storage, and what is in it."""
+    """A small file in the storage, and its content."""
 
     name: str
     content: str
@@ -27,27 +28,27 @@ class Mark:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a node makes of another's mark.
+    """The outcome of reading another node's mark.
 
     Attributes:
-        fault: why it could not be read, or what is wrong with it; empty if nothing is.
-        seconds: until it was there.
+        fault: why it could not be read, or why its content is wrong; empty if there is no fault.
+        seconds: seconds until the file appeared.
     """
 
     fault: str = ""
     seconds: float = 0.0
 
 
-def write(storage: str) -> Mark:
-    """Write a mark of one's own.
+def write(results: str) -> Mark:
+    """Write a mark.
 
     Args:
-        storage: a folder, or a URL that pyarrow knows, such as ``s3://bucket/folder``.
+        results: a folder, or a URL that pyarrow knows, such as ``s3://bucket/folder``.
 
     Raises:
         OSError: it can't be written.
     """
-    system, folder = _opened(storage)
+    system, folder = _open(results)
     mark = Mark(f"{folder}/.doctor-{secrets.token_hex(8)}", secrets.token_hex(16))
     system.create_dir(folder)
     with system.open_output_stream(mark.name) as file:
@@ -55,9 +56,9 @@ def write(storage: str) -> Mark:
     return mark
 
 
-def read(storage: str, mark: Mark, *, patience: float = PATIENCE) -> Reading:
-    """Read a mark that somebody else wrote, waiting for it a while."""
-    system, _ = _opened(storage)
+def read(results: str, mark: Mark, *, patience: float = PATIENCE) -> Reading:
+    """Read a mark that another node wrote; wait for it for a while."""
+    system, _ = _open(results)
     began = time.monotonic()
     while True:
         try:
@@ -76,42 +77,42 @@ def read(storage: str, mark: Mark, *, patience: float = PATIENCE) -> Reading:
     return Reading(wrong, time.monotonic() - began)
 
 
-def remove(storage: str, mark: Mark) -> None:
-    """Take one's mark away."""
-    _opened(storage)[0].delete_file(mark.name)
+def remove(results: str, mark: Mark) -> None:
+    """Delete a mark."""
+    _open(results)[0].delete_file(mark.name)
 
 
-def judged(storage: str, readings: Mapping[str, Reading]) -> Finding:
-    """What one node's readings come to.
+def assess(results: str, readings: Mapping[str, Reading]) -> Finding:
+    """Assess the readings of one node.
 
     Args:
-        readings: node that wrote -> what was read of its mark.
+        readings: reading by the node that wrote the mark.
     """
     share = "mount the same file system at the same path on every node, or set RETABLE_STORAGE to one that all reach"
     for node, reading in readings.items():
         if reading.fault:
-            return failure(CHECK, f"{storage}: what {node} wrote can't be read here: {reading.fault}", share)
+            return failure(CHECK, f"{results}: what {node} wrote can't be read here: {reading.fault}", share)
     slowest = max((reading.seconds for reading in readings.values()), default=0.0)
     if slowest > LATE:
         return warning(
             CHECK,
-            f"{storage}: files of other nodes are seen after {slowest:.1f} s",
+            f"{results}: files of other nodes are seen after {slowest:.1f} s",
             "mount it with a shorter attribute cache (NFS: actimeo=1)",
         )
-    return ok(CHECK, f"{storage}: written, and files of {len(readings)} nodes read")
+    return ok(CHECK, f"{results}: written, and files of {len(readings)} nodes read")
 
 
-def unwritable(storage: str, reason: str) -> Finding:
-    """What it comes to that a node can't write."""
+def unwritable(results: str, reason: str) -> Finding:
+    """The finding that a node can't write."""
     return failure(
         CHECK,
-        f"{storage} can't be written: {reason}",
+        f"{results} can't be written: {reason}",
         "give the user write access, or the node its credentials",
     )
 
 
-def _opened(storage: str) -> tuple[FileSystem, str]:
-    if "://" in storage:
-        system, folder = FileSystem.from_uri(storage)
+def _open(results: str) -> tuple[FileSystem, str]:
+    if "://" in results:
+        system, folder = FileSystem.from_uri(results)
         return system, folder.rstrip("/")
-    return LocalFileSystem(), str(Path(storage).absolute())
+    return LocalFileSystem(), str(Path(results).absolute())

@@ -1,4 +1,4 @@
-"""Whether what keeps the runs for people to look at answers: MLflow's server, or its database."""
+"""A check that MLflow answers: its server, or its database."""
 
 import socket
 from pathlib import Path
@@ -12,16 +12,16 @@ from retable.doctor.machine import free_disk
 CHECK = "MLflow"
 SECONDS = 5.0
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
-LATER = "training goes on without it, and what it did not take is delivered later"
+LATER = "training goes on without it, and metrics are delivered later"
 
 
 def tracker(uri: str, version: str = "", *, seconds: float = SECONDS) -> Finding:
-    """Whether the tracker at that URI can be reached from here. Nothing is written to it.
+    """Check that the tracker at that URI can be reached from this machine. Nothing is written to it.
 
     Args:
-        uri: of MLflow's server (http), or of its database.
-        version: MLflow's version here; a server of another is a warning. Empty if it does not matter.
-        seconds: most time for an answer.
+        uri: URI of MLflow's server (http), or of its database.
+        version: MLflow's version on this machine; another version of the server is a warning. Empty for no comparison.
+        seconds: timeout of each request.
     """
     parts = urlsplit(uri)
     scheme = parts.scheme.partition("+")[0]
@@ -37,7 +37,7 @@ def tracker(uri: str, version: str = "", *, seconds: float = SECONDS) -> Finding
         )
     if scheme in PORTS:
         return _database(parts.hostname or "localhost", parts.port or PORTS[scheme], seconds)
-    return warning(CHECK, f"{scheme}: can't be looked at", "see that its own client reaches it")
+    return warning(CHECK, f"{scheme}: can't be checked", "check that its own client reaches it")
 
 
 def _server(uri: str, version: str, seconds: float) -> Finding:

@@ -1,4 +1,4 @@
-"""Whether both decoders read a video file: one is written, then read back."""
+"""A check of both video decoders: a file is written, then read back."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,16 +11,16 @@ from retable.doctor.finding import Finding, failure, ok
 
 FRAMES, SIZE = 8, 64
 TOLERANCE = 8.0
-"""Levels of 255 by which frames may differ on average after compression."""
+"""Mean difference, in levels of 255, that compression may cause."""
 
 Reader = Callable[[Path], Frames]
 
 
 def decoders(readers: Mapping[str, Reader] | None = None) -> Finding:
-    """Whether what was written with PyAV comes back through decord and through PyAV.
+    """Check that frames written with PyAV are read back by decord and by PyAV.
 
     Args:
-        readers: name -> what reads a file's frames, uint8 (T, H, W, 3); None for the two.
+        readers: function by name that reads a file's frames, uint8 (T, H, W, 3); None for the two decoders.
     """
     check = "video decoders"
     expected = _frames()
@@ -29,7 +29,7 @@ def decoders(readers: Mapping[str, Reader] | None = None) -> Finding:
         try:
             _write(path, expected)
             found = {name: reader(path) for name, reader in (readers or _both()).items()}
-        except Exception as error:  # noqa: BLE001  (a decoder that can't be loaded raises what it likes)
+        except Exception as error:  # noqa: BLE001  (a decoder that can't be loaded may raise any error)
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             return failure(check, reason, "pip install -c constraints.txt av decord")
     for name, frames in found.items():

@@ -1,6 +1,6 @@
-"""What is installed where this runs: Python, the packages that matter, and a hash of our own code.
+"""Versions of Python and of the packages that results depend on, and a hash of our own code.
 
-Nothing here imports anything of ours: its functions also run on a cluster's nodes that lack our code, or have other.
+This file imports no other file of ours: its functions also run on cluster nodes that lack our code or have another version.
 """
 
 import hashlib
@@ -25,17 +25,18 @@ PACKAGES = (
     "optuna",
     "mlflow",
 )
-"""What constraints.txt pins and a trial, its data or its record goes through."""
+"""The packages pinned in constraints.txt that a trial, its data or its record depends on."""
 
 CODE = ("retable", "trainables", "studies")
 SUFFIXES = (".py", ".csv")
 
 MUST_AGREE = ("python", "code", "ray", "torch")
-"""What must be the same everywhere: else workers can't read what the driver sends, or one worker group computes two things."""
+"""Versions that must be equal on all nodes. Otherwise workers can't read what the driver sends, or the workers of one
+group compute different things."""
 
 
-def installed() -> dict[str, str]:
-    """Name -> version, of what is installed; ``python`` and ``code`` (a hash of our sources) among them."""
+def package_versions() -> dict[str, str]:
+    """Version by package name, with ``python`` and ``code`` (a hash of our sources)."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -65,11 +66,11 @@ def code_hash(folders: Sequence[Path]) -> str:
 
 @dataclass(frozen=True)
 class Differences:
-    """How what is installed on a node differs from what the driver has.
+    """Differences between a node's package versions and the driver's.
 
     Attributes:
-        errors: sentences on what must agree.
-        warnings: sentences on what had better agree.
+        errors: one sentence for each difference in `MUST_AGREE`.
+        warnings: one sentence for each other difference.
     """
 
     errors: tuple[str, ...]
@@ -77,22 +78,22 @@ class Differences:
 
 
 def differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> Differences:
-    """Compare a driver's `installed` with a node's.
+    """Compare a driver's `package_versions` with a node's.
 
-    Patch versions of Python and builds of a package, such as torch's ``+cpu`` and ``+cu128``, may differ: a head without
-    GPUs is no mistake.
+    Patch versions of Python and builds of a package, such as torch's ``+cpu`` and ``+cu128``, may differ: a head may have
+    no GPUs.
     """
     errors: list[str] = []
     warnings: list[str] = []
     for name in dict.fromkeys(("python", "code", *PACKAGES)):
         here, there = ours.get(name), theirs.get(name)
         if name in ours and _comparable(name, here) != _comparable(name, there):
-            sentence = f"{_WORDS.get(name, name)} {there or 'missing'}, but {here} here"
+            sentence = f"{_LABELS.get(name, name)} {there or 'missing'}, but {here} here"
             (errors if name in MUST_AGREE else warnings).append(sentence)
     return Differences(tuple(errors), tuple(warnings))
 
 
-_WORDS = {"python": "Python", "code": "our code is"}
+_LABELS = {"python": "Python", "code": "our code is"}
 
 
 def _comparable(name: str, version: str | None) -> str | None:
@@ -102,7 +103,7 @@ def _comparable(name: str, version: str | None) -> str | None:
 
 
 def _folders() -> list[Path]:
-    """The folders of our packages that would be imported here."""
+    """Folders of our packages, as they would be imported here."""
     found = []
     for name in CODE:
         spec = importlib.util.find_spec(name)

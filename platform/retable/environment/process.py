@@ -1,4 +1,4 @@
-"""Who holds a lease: a process, told apart from a later one that was given the same number."""
+"""The identity of a process, which holds a lease. A later process with the same number has another identity."""
 
 import os
 import platform
@@ -13,9 +13,9 @@ class ProcessIdentity:
     """A process on a host.
 
     Attributes:
-        boot: the kernel's id of this start of the host; empty where it has none (macOS).
-        namespace: the process namespace that `pid` counts in; containers have one each.
-        started: clock ticks between boot and the process's start; 0 where that is not known.
+        boot: the kernel's identifier of this boot; empty where it has none (macOS).
+        namespace: the process namespace of `pid`; each container has its own.
+        started: clock ticks from boot to the process's start; 0 where unknown.
     """
 
     host: str
@@ -32,11 +32,11 @@ class ProcessIdentity:
         )
 
     def exists(self) -> bool | None:
-        """Whether the process is still there; None if that cannot be told from here."""
+        """True if the process still runs, False if it has ended, None if that is unknown on this machine."""
         if self.host != platform.node():
             return None
         if self.boot != boot_id():
-            return False  # the host was started anew since
+            return False  # the host has been rebooted since
         if self.namespace != _namespace():
             return None
         started = _started(self.pid)
@@ -47,7 +47,7 @@ class ProcessIdentity:
 
 
 def boot_id() -> str:
-    """The kernel's id of this start of the host; empty where it has none."""
+    """The kernel's identifier of this boot; empty where it has none."""
     try:
         return (PROC / "sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -62,16 +62,16 @@ def _namespace() -> str:
 
 
 def _started(pid: int) -> int | None:
-    """Clock ticks between boot and a process's start, 0 if not known; None if there is no such process."""
+    """Clock ticks from boot to a process's start, 0 if unknown; None if there is no such process."""
     try:
-        # the name, in brackets, may hold anything; then the state, and the start time as the 22nd of all fields
+        # The name, in brackets, may hold anything. After it come the state and, as the 22nd field, the start time.
         fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-        return None if fields[0] in "ZX" else int(fields[19])  # ended, only not yet collected by its parent
+        return None if fields[0] in "ZX" else int(fields[19])  # Z, X: ended, not yet collected by its parent
     except OSError:
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
             return None
         except PermissionError:
-            return 0  # another user's
+            return 0  # another user's process
         return 0

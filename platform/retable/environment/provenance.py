@@ -1,4 +1,4 @@
-"""Which code made a result: commit, versions. Nothing of the machine: no host, path or environment variable."""
+"""The provenance of a result: commit and versions. No host, path or environment variable is in it."""
 
 import importlib.metadata
 import os
@@ -11,18 +11,18 @@ from pathlib import Path
 PACKAGES = ("torch", "ray", "optuna", "mlflow", "numpy")
 GIT_SECONDS = 10
 COMMIT = "RETABLE_COMMIT"
-"""The variable that holds the commit of code that travelled to a cluster without git, as `Provenance.code` has it."""
+"""Variable with the commit (`Provenance.code`) of code that was sent to a cluster without git."""
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a result's code came from.
+    """The code that made a result.
 
     Attributes:
         commit: the checkout's commit (hex); None outside git.
-        dirty: whether the checkout has changed or new files that git does not ignore; None outside git.
+        dirty: True if the checkout has changed or new files that git does not ignore; None outside git.
         python: version of the interpreter.
-        packages: versions by distribution name; what is not installed is left out.
+        packages: versions by distribution name; only installed packages.
     """
 
     commit: str | None
@@ -36,7 +36,7 @@ class Provenance:
         return f"{self.commit or ''}{'-dirty' if self.dirty else ''}"
 
     def tags(self) -> dict[str, str]:
-        """Flat text, for the tracker."""
+        """Tags for the tracker."""
         tags = {"git.commit": self.commit or "unknown", "python": self.python}
         if self.dirty is not None:
             tags["git.dirty"] = str(self.dirty).lower()
@@ -46,7 +46,7 @@ class Provenance:
 def provenance(source: Path = Path(__file__)) -> Provenance:
     """The provenance of the code that `source`, one of its files, belongs to.
 
-    A file that git does not track has no commit: a virtual environment inside someone's checkout is not theirs.
+    A file that git does not track has no commit: a virtual environment inside another checkout is not part of it.
     """
     tracked = _git(source, "ls-files", "--error-unmatch", source.name) is not None
     if tracked:
@@ -64,7 +64,7 @@ def provenance(source: Path = Path(__file__)) -> Provenance:
 
 
 def _git(source: Path, *arguments: str) -> str | None:
-    """What git says in that file's folder; None if it is not there, refuses, or hangs (a dead network disk)."""
+    """Git's output in that file's folder; None if git is missing, fails, or hangs (a dead network disk)."""
     try:
         done = subprocess.run(
             ["git", "-C", str(source.resolve().parent), *arguments],

@@ -1,4 +1,4 @@
-"""How a trial of images is scored: part of its config, so that a change of protocol is another trial. No torch here."""
+"""Protocol of an evaluation: part of a trial's config, so that another protocol is another trial. No torch here."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from retable.trial.identity import option
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifierEvaluation:
-    """Counts and judge of an evaluation; what the defaults are is each kind's own.
+    """Counts and classifier of an evaluation; each kind has defaults of its own.
 
     Attributes:
         classifier: config of the trial whose network gives class logits and features.
@@ -44,11 +44,11 @@ class ClassifierEvaluation:
                 raise ValueError(f"{name} must be at least {least}, but got {getattr(self, name)}")
 
     def with_classifier(self, file: Path) -> Self:
-        """The same protocol by the classifier in that file of weights.
+        """Return the same protocol with the pretrained classifier in a file.
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: the classifier takes no weights from outside, or not those.
+            ValueError: no pretrained classifier can replace this one, or not that one.
         """
         if isinstance(self.classifier, TakesWeights):
             return replace(self, classifier=self.classifier.with_weights(file))
@@ -65,7 +65,7 @@ class Evaluation(ClassifierEvaluation):
         repeats: repeats of the final evaluation, each with fresh samples; the ± is over them.
         splits: parts that one repeat's samples are cut into for the Inception score.
         snapshot_samples: generated clips at each snapshot during training (one repeat).
-        labels: how often a conditional generator is asked for each class: ``frequency`` as often as the training videos
+        labels: how often a conditional generator makes each class: ``frequency`` as often as the training videos
             are of it, which is what an unconditional one learns; ``uniform`` equally often.
         real_passes: random clips taken of each training video for FID's real statistics.
     """

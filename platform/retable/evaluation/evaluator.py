@@ -1,7 +1,7 @@
-"""Scoring generated samples with a finished classifier: what clips and images have in common.
+"""Evaluator of a generator with a finished classifier: all that clips and images have in common.
 
-Samples are generated, judged and forgotten batch by batch, shared over the workers; what is kept of them is the
-subclass's choice.
+Samples are generated, scored and forgotten batch by batch, shared over the workers; a subclass says which distances are
+measured, and what is kept of the samples for them.
 """
 
 from abc import ABC, abstractmethod
@@ -17,6 +17,7 @@ from torch import Tensor
 from retable.evaluation.config import ClassifierEvaluation
 from retable.evaluation.features import FeatureExtractor
 from retable.evaluation.real import Real
+from retable.metrics.inception_score import inception_score
 from retable.metrics.protocol import Protocol
 from retable.trial.distributed import Workers
 from retable.trial.learner import Score
@@ -25,24 +26,23 @@ Generate = Callable[[Sequence[int], int], Tensor]
 """(global sample indices, repeat) -> samples in [-1, 1], clips (n, C, T, H, W) or images (n, C, H, W), the same for the
 same index and repeat."""
 
-Judged = Iterator[tuple[Tensor, Tensor]]
-"""Logits (n, K) and features (n, F) of this worker's share of a repeat, batch by batch; it has one at least."""
-
 SNAPSHOT = 0
-"""The repeat of a snapshot's samples; a final evaluation's are 1, 2, …, so that it never scores what chose it."""
+"""Repeat of a snapshot's samples. Those of a final evaluation are 1, 2, …, so it never scores the samples that chose it."""
 
 E = TypeVar("E", bound=ClassifierEvaluation)
+K = TypeVar("K")
 
 
-class JudgingEvaluator(ABC, Generic[E]):
+class Evaluator(ABC, Generic[E, K]):
     """Scores a generator with a finished classifier.
 
     Args:
-        classifier_folder: the finished trial of `evaluation.classifier`.
-        real: what the generated samples are compared with.
+        classifier_folder: folder of the finished trial of `evaluation.classifier`.
+        real: real samples that generated ones are compared with.
         fingerprint: of the data set behind them, for protocols.
-        batch: samples generated and judged at once by a worker. It is fixed, so that a sample's neighbours, and with
+        batch: samples that a worker generates and scores at once. It is fixed, so that a sample's neighbours, and with
             them its last bits, depend little on the number of workers.
+        labels: of a conditional generator, for protocols; empty if they are as frequent as in training.
 
     Raises:
         ValueError: there are more workers than samples, real or generated.
@@ -56,12 +56,13 @@ class JudgingEvaluator(ABC, Generic[E]):
         fingerprint: str,
         workers: Workers,
         batch: int,
+        labels: str = "",
     ) -> None:
         least = min(evaluation.samples, evaluation.snapshot_samples, len(real))
         if workers.size > least:
             raise ValueError(f"every worker must get a sample, but got {workers.size} workers for {least}")
         self.evaluation, self.folder, self.real = evaluation, classifier_folder, real
-        self.fingerprint, self.workers, self.batch = fingerprint, workers, batch
+        self.fingerprint, self.workers, self.batch, self.labels = fingerprint, workers, batch, labels
         self.extractor = FeatureExtractor.load(classifier_folder, evaluation.classifier, workers.device)
 
     @torch.no_grad()
@@ -80,31 +81,62 @@ class JudgingEvaluator(ABC, Generic[E]):
         repeats = range(1, self.evaluation.repeats + 1) if final else [SNAPSHOT]
         values: dict[str, list[float]] = {}
         for repeat in repeats:
-            for family, found in self._measured(self._judged(generate, repeat, samples), samples).items():
+            for family, found in self._measured(generate, repeat, samples).items():
                 values.setdefault(family, []).extend(found)
-        protocol = partial(
+        return {
+            self._protocol(family, samples, len(repeats)).name: _score(found)
+            for family, found in values.items()
+        }
+
+    @abstractmethod
+    def _collected(self, features: Iterator[Tensor], samples: int) -> K:
+        """Collect the features of a repeat for the distances.
+
+        Args:
+            features: (n, F) of this worker's share of a repeat, batch by batch; at least one.
+            samples: in the repeat, over all workers.
+        """
+
+    @abstractmethod
+    def _distances(self, collected: K, samples: int) -> Mapping[str, Sequence[float]]:
+        """Values of each family but the Inception score in one repeat, the same on all ranks."""
+
+    def _distance_protocol(self, protocol: "partial[Protocol]") -> Protocol:
+        """Protocol of a distance, from the fields that all have."""
+        return protocol()
+
+    def _measured(self, generate: Generate, repeat: int, samples: int) -> Mapping[str, Sequence[float]]:
+        """Values of each family in one repeat, the Inception score first."""
+        logits: list[Tensor] = []
+
+        def features() -> Iterator[Tensor]:
+            share = self.workers.share(samples)
+            for start in range(0, len(share), self.batch):
+                logits_NK, features_NF = self.extractor.features(
+                    generate(share[start : start + self.batch], repeat)
+                )
+                logits.append(logits_NK)
+                yield features_NF
+
+        collected = self._collected(features(), samples)
+        inception = inception_score(self.workers.gather(torch.cat(logits)), self.evaluation.splits)
+        return {"is": [inception], **self._distances(collected, samples)}
+
+    def _protocol(self, family: str, samples: int, repeats: int) -> Protocol:
+        common = partial(
             Protocol,
+            family=family,
             samples=samples,
-            repeats=len(repeats),
+            repeats=repeats,
             data=self.fingerprint[:6],
             resize=self.extractor.resize,
             classifier=self.extractor.name,
             accuracy=self.extractor.accuracy_text,
+            labels=self.labels,
         )
-        return {self._protocol(family, protocol).name: _score(values[family]) for family in values}
-
-    @abstractmethod
-    def _measured(self, judged: Judged, samples: int) -> Mapping[str, Sequence[float]]:
-        """What one repeat of so many samples adds to each family's values, the same on all ranks."""
-
-    @abstractmethod
-    def _protocol(self, family: str, protocol: "partial[Protocol]") -> Protocol:
-        """The protocol of that family, from what is common to all."""
-
-    def _judged(self, generate: Generate, repeat: int, samples: int) -> Judged:
-        share = self.workers.share(samples)
-        for start in range(0, len(share), self.batch):
-            yield self.extractor.features(generate(share[start : start + self.batch], repeat))
+        if family == "is":
+            return common(splits=self.evaluation.splits)
+        return self._distance_protocol(partial(common, passes=self.evaluation.real_passes, split="train"))
 
 
 def _score(values: Sequence[float]) -> Score:

@@ -1,4 +1,4 @@
-"""A finished classifier as the judge of generated clips or images: class logits for IS, features for FID."""
+"""Features of generated clips or images by a finished classifier: class logits for IS, features for the distances."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -19,7 +19,7 @@ from retable.trial.learner import Score
 
 @runtime_checkable
 class ClassifierConfig(Protocol):
-    """What a trial's config offers if its network can judge clips or images.
+    """Config of a trial whose network can score clips or images.
 
     Attributes:
         data: the clips or images that it was trained on, or that its accuracy is taken on.
@@ -119,7 +119,7 @@ class FeatureExtractor:
             x: clips (N, C, T, H, W), or images (N, C, H, W).
 
         Raises:
-            ValueError: they are not what it judges, or clips of another length.
+            ValueError: they are not of the kind that it takes, or clips of another length.
         """
         frames = x.shape[2] if x.ndim == 5 else None
         if frames != self.frames:

@@ -1,10 +1,10 @@
 """FID, KID, precision, recall and IS of a generator of images, by the protocol of its config, shared over the workers.
 
-Images are generated, judged and forgotten batch by batch. Their features are kept, in float32 in the host's memory:
+Images are generated, scored and forgotten batch by batch. Their features are kept, in float32 in the host's memory:
 50,000 of Inception's are 410 MB.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,10 +13,9 @@ import torch
 from torch import Tensor
 
 from retable.evaluation.config import ImageEvaluation
-from retable.evaluation.evaluator import Judged, JudgingEvaluator
+from retable.evaluation.evaluator import Evaluator
 from retable.evaluation.real import SEED, Pictures, RealImages, real_features
 from retable.metrics.frechet import Moments, Samples, Spread, frechet_distance
-from retable.metrics.inception_score import inception_score
 from retable.metrics.kernel import kernel_distances
 from retable.metrics.precision_recall import Manifold
 from retable.metrics.protocol import Protocol
@@ -26,23 +25,23 @@ from retable.trial.random import stream
 
 @dataclass(frozen=True)
 class _RealImages:
-    """What is known of the real images: features (N, F), their spread, and manifolds by the number of points."""
+    """The real images: features (N, F), their spread, and manifolds by the number of points."""
 
     features_ND: Tensor
     spread: Spread
     manifolds: dict[int, Manifold] = field(default_factory=dict)
 
 
-class ImageEvaluator(JudgingEvaluator[ImageEvaluation]):
+class ImageEvaluator(Evaluator[ImageEvaluation, Tensor]):
     """Scores a generator of images with a finished classifier.
 
     Args:
-        classifier_folder: the finished trial of `evaluation.classifier`.
+        classifier_folder: folder of the finished trial of `evaluation.classifier`.
         images: the train split, of the generated images' size: the real images.
-        batch: images generated and judged at once by a worker.
+        batch: images that a worker generates and scores at once.
 
     Raises:
-        ValueError: there are more workers than images, the classifier judges clips, or there are too few real images for
+        ValueError: there are more workers than images, the classifier takes clips, or there are too few real images for
             `evaluation.neighbours`.
     """
 
@@ -66,11 +65,12 @@ class ImageEvaluator(JudgingEvaluator[ImageEvaluation]):
             )
         self._known: _RealImages | None = None
 
-    def _measured(self, judged: Judged, samples: int) -> Mapping[str, Sequence[float]]:
-        real = self._real_images()
-        logits, features = zip(*((logits, features.cpu()) for logits, features in judged), strict=True)
-        fake_ND = self.workers.gather(torch.cat(features).to(self.workers.device)).cpu()
-        inception = inception_score(self.workers.gather(torch.cat(logits)), self.evaluation.splits)
+    def _collected(self, features: Iterator[Tensor], samples: int) -> Tensor:
+        own_ND = torch.cat([features_NF.cpu() for features_NF in features])
+        return self.workers.gather(own_ND.to(self.workers.device)).cpu()
+
+    def _distances(self, collected: Tensor, samples: int) -> Mapping[str, Sequence[float]]:
+        real, fake_ND = self._real_images(), collected
         frechet = frechet_distance(real.spread, _spread(fake_ND, self.workers.device))
         kernel = kernel_distances(
             real.features_ND,
@@ -80,13 +80,7 @@ class ImageEvaluator(JudgingEvaluator[ImageEvaluation]):
             workers=self.workers,
         )
         precision, recall = self._precision_recall(real, fake_ND)
-        return {
-            "is": [inception],
-            "fid": [frechet],
-            "kid": kernel,
-            "precision": [precision],
-            "recall": [recall],
-        }
+        return {"fid": [frechet], "kid": kernel, "precision": [precision], "recall": [recall]}
 
     def _precision_recall(self, real: _RealImages, fake_ND: Tensor) -> tuple[float, float]:
         """Of equally many real and generated images; the real ones' manifold is made once."""
@@ -101,7 +95,7 @@ class ImageEvaluator(JudgingEvaluator[ImageEvaluation]):
         return Manifold(features_ND, self.evaluation.neighbours, self.workers)
 
     def _real_images(self) -> _RealImages:
-        """Judged at the first call. Workers meet here, so that it is no cached property: those lock threads."""
+        """Computed at the first call. Workers meet here, so that it is no cached property: those lock threads."""
         if self._known is None:
             features_ND = real_features(self.extractor, self.real, self.folder, self.workers, self.batch)
             self._known = _RealImages(features_ND, _spread(features_ND, self.workers.device))
@@ -113,11 +107,12 @@ class ImageEvaluator(JudgingEvaluator[ImageEvaluation]):
     def _kid_subset_size(self, samples: int) -> int:
         return min(self.evaluation.kid_subset_size, samples, len(self.real))
 
-    def _protocol(self, family: str, protocol: "partial[Protocol]") -> Protocol:
-        evaluation, samples = self.evaluation, protocol.keywords["samples"]
-        if family == "is":
-            return protocol(family="is", splits=evaluation.splits)
-        protocol = partial(protocol, family=family, passes=evaluation.real_passes, split="train")
+    def _distance_protocol(self, protocol: "partial[Protocol]") -> Protocol:
+        evaluation, samples, family = (
+            self.evaluation,
+            protocol.keywords["samples"],
+            protocol.keywords["family"],
+        )
         if family == "fid":
             return protocol()
         if family == "kid":

@@ -1,7 +1,7 @@
-"""A network that the user brings as a file of weights, in the place of one that is trained. No torch here.
+"""Pretrained networks: a user's file of weights in the place of a network that is trained here. No torch here.
 
-Its content is its identity: the hash is a field of its trial's config, so that signatures and metrics' names carry it.
-Where the file lies never matters; the driver copies it into the trial's folder, which every worker can read.
+The weights' hash is a field of the trial's config, so signatures and metrics' names carry it. The path of the file never
+matters; the driver copies the file into the trial's folder, which every worker can read.
 """
 
 import hashlib
@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from safetensors import SafetensorError, safe_open
 
-from retable.io.files import make_folder, replacing, room_for
+from retable.io.files import MissingFileError, UnusableFileError, make_folder, replacing, room_for
+from retable.trial.config import TrialConfig
+from retable.trial.identity import Label
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from retable.trial.config import TrialConfig
 
 FILE = "weights.safetensors"
 """Its name in the trial's folder."""
@@ -28,10 +28,10 @@ FILE = "weights.safetensors"
 
 @runtime_checkable
 class TakesWeights(Protocol):
-    """A classifier's config that knows what to do with a file of weights."""
+    """Config of a classifier that a pretrained one can replace."""
 
-    def with_weights(self, file: Path) -> "TrialConfig":
-        """The config of the classifier in that file, which stands in the place of this one.
+    def with_weights(self, file: Path) -> TrialConfig:
+        """Return the config of the pretrained classifier in a file.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -40,12 +40,28 @@ class TakesWeights(Protocol):
         ...
 
 
-@runtime_checkable
-class Pretrained(Protocol):
-    """Config of a network that was brought: `weights` is the hash that its file must have."""
+@dataclass(frozen=True, kw_only=True)
+class PretrainedConfig(TrialConfig):
+    """Base of the configs of pretrained networks: their trials train nothing, and score what is held out.
 
-    @property
-    def weights(self) -> str: ...
+    Attributes:
+        weights: hash of the network's weights, which its file must have (`weights_hash`).
+        batch_size: samples scored at once, over all workers.
+    """
+
+    iterations: int = 1
+    batch_size: int = 1
+    snapshot_every: int = 1
+    weights: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not re.fullmatch("[0-9a-f]{64}", self.weights):
+            raise ValueError(f"weights must be a SHA-256 in 64 hex digits, but got {self.weights!r}")
+
+    def labels(self) -> Mapping[str, Label]:
+        """Flat parameters for tables and the tracker; those of the training are not known here."""
+        return {"weights": self.weights[:6]}
 
 
 def weights_hash(arrays: "Mapping[str, np.ndarray[Any, Any]]") -> str:
@@ -60,11 +76,11 @@ def weights_hash(arrays: "Mapping[str, np.ndarray[Any, Any]]") -> str:
 
 @dataclass(frozen=True)
 class Weights:
-    """What a safetensors file holds, without the values.
+    """Content of a safetensors file, without the values.
 
     Attributes:
         hash: `weights_hash` of it.
-        header: what the file says of itself.
+        header: metadata of the file.
         shapes: of its arrays.
     """
 
@@ -73,23 +89,23 @@ class Weights:
     shapes: Mapping[str, tuple[int, ...]]
 
 
-def read_weights(file: Path, mend: str = "make it again") -> Weights:
-    """A file of weights, read once however often it is asked for.
+def read_weights(file: Path, remedy: str = "make it again") -> Weights:
+    """Read a file of weights; a file that has not changed is read once.
 
     Args:
-        mend: how an error's message ends: what to do.
+        remedy: end of an error's message: what to do.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it can't be read.
+        MissingFileError: there is no such file.
+        UnusableFileError: it can't be read.
     """
     if not file.is_file():
-        raise FileNotFoundError(f"{file} is no file; {mend}")
+        raise MissingFileError(f"{file} is no file", remedy=remedy)
     stat = file.stat()
     try:
         return _read(file, stat.st_mtime_ns, stat.st_size)
     except SafetensorError as error:
-        raise ValueError(f"{file} can't be read ({error}); {mend}") from error
+        raise UnusableFileError(f"{file} can't be read ({error})", remedy=remedy) from error
 
 
 @lru_cache(maxsize=8)
@@ -101,18 +117,8 @@ def _read(file: Path, changed: int, size: int) -> Weights:
     return Weights(weights_hash(arrays), header, {name: array.shape for name, array in arrays.items()})
 
 
-def check_hash(weights: str) -> None:
-    """See that a config's `weights` can be a hash.
-
-    Raises:
-        ValueError: it can't.
-    """
-    if not re.fullmatch("[0-9a-f]{64}", weights):
-        raise ValueError(f"weights must be a SHA-256 in 64 hex digits, but got {weights!r}")
-
-
-def bring(file: Path, folder: Path) -> None:
-    """Copy the user's file into the folder of its trial, unless it is there.
+def place_weights(file: Path, folder: Path) -> None:
+    """Copy the user's file of weights into the folder of its trial, unless it is there.
 
     Raises:
         OSError: it can't be read, or the folder can't be written.

@@ -2,7 +2,7 @@
 
 Computing them costs more than a trial's own evaluation (95,370 clips in the TGANv2 paper's protocol), so they are kept as
 safetensors beside the classifier's trial: of clips mean and covariance in float64, of images, which are fewer and whose
-neighbours are asked for, the features themselves. The file's name is a hash of everything that they depend on; a file
+nearest neighbours are measured, the features themselves. The file's name is a hash of everything that they depend on; a file
 that is damaged is computed again. Trials that run at once may both compute it: each writes it whole, and the numbers
 agree up to rounding.
 """
@@ -77,7 +77,7 @@ class Pictures(Protocol):
 
 
 class RealImages:
-    """Every image once and, in a second pass, every mirror image: none twice, for neighbours are asked for.
+    """Every image once and, in a second pass, every mirror image: none twice, for nearest neighbours are measured.
 
     Args:
         images: the train split.

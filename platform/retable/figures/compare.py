@@ -14,10 +14,10 @@ SHOWN = 6
 
 
 def comparison(figures: Mapping[str, Sequence[Figure]]) -> Iterator[Figure]:
-    """What the figures of several trials have in common.
+    """Figures that compare several trials: their first films side by side, their curves in the same axes.
 
     Args:
-        figures: what to call a trial -> its figures, in the order in which its family gives them.
+        figures: name of a trial -> its figures, in the order in which its family gives them.
     """
     films = {
         trial: next((figure for figure in own if isinstance(figure, Film)), None)

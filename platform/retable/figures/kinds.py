@@ -1,4 +1,4 @@
-"""What a model family can have drawn: films, sheets of stills, and measured curves. It gives arrays, we draw them."""
+"""Kinds of figures: films, sheets of stills, and measured curves. A family gives arrays; they are drawn here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Film:
     Attributes:
         clips: uint8 (N, T, C, H, W), row by row.
         columns: clips in a row.
-        rows: what stands before each row; nothing by default.
+        rows: text before each row; none by default.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Sheet:
 
     Attributes:
         stills: uint8 (rows, columns, C, H, W).
-        rows: what stands before each row; nothing by default.
+        rows: text before each row; none by default.
     """
 
     name: str

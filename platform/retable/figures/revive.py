@@ -1,4 +1,4 @@
-"""A trial from what its folder says of it: the config's class is looked up, its fields are filled in, the hash decides."""
+"""Rebuilds a trial from its stored identity: the config's class is looked up, its fields are filled in, the hash decides."""
 
 import importlib
 import importlib.util
@@ -8,33 +8,41 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import TypeVar, Union, get_args, get_origin, get_type_hints
 
+from retable.errors import RetableError
 from retable.trial.config import TrialConfig
 from retable.trial.trial import Trial
 
 FAMILIES = "trainables"
-"""The package whose families may be revived: no name in a file says what is imported."""
+"""The package whose configs are looked up: no name in a stored file decides what is imported."""
+
+CONFIGS = ("config", "pretrained")
+"""Names of the modules of a family that hold its configs."""
 
 T = TypeVar("T")
 
 
+class UnknownFamilyError(RetableError, ValueError):
+    """No model family that is installed has trained a trial."""
+
+
 def known_configs() -> list[type[TrialConfig]]:
-    """The config classes of all installed model families, ``trainables/<family>/config.py``. Imports no torch."""
+    """The config classes of all installed model families: those of each module ``config`` or ``pretrained`` in them. No torch."""
     found = importlib.util.find_spec(FAMILIES)
-    for family in pkgutil.iter_modules(found.submodule_search_locations if found else None, f"{FAMILIES}."):
-        if family.ispkg and importlib.util.find_spec(f"{family.name}.config"):
-            importlib.import_module(f"{family.name}.config")
+    for module in pkgutil.walk_packages(found.submodule_search_locations if found else None, f"{FAMILIES}."):
+        if module.name.rpartition(".")[2] in CONFIGS:
+            importlib.import_module(module.name)
     return list(_subclasses(TrialConfig))
 
 
 def revived(identity: Mapping[str, object], signature: str) -> Trial:
-    """The trial of that identity.
+    """Return the trial of an identity.
 
     Args:
-        identity: what `Trial.identity` was when the trial was trained, read from JSON.
-        signature: what it was hashed to.
+        identity: `Trial.identity` as it was stored when the trial was trained, read from JSON.
+        signature: its hash.
 
     Raises:
-        ValueError: no known config has this identity; another version of a family trained it.
+        UnknownFamilyError: no known config has this identity; another version of a family trained it.
     """
     trainable, seed, data = identity["trainable"], identity["seed"], identity["data"]
     known = known_configs()
@@ -48,9 +56,10 @@ def revived(identity: Mapping[str, object], signature: str) -> Trial:
             if trial.signature == signature:
                 return trial
     names = sorted({kind.trainable for kind in known if hasattr(kind, "trainable")})
-    raise ValueError(
+    raise UnknownFamilyError(
         f"trial {signature} ({trainable}) has no figures, or was made by something that is not here or by another "
-        f"version: what has figures is among {', '.join(names)}. Give the file of its study instead of its signature"
+        f"version: what has figures is among {', '.join(names)}",
+        remedy="give the file of its study instead of its signature",
     )
 
 

@@ -1,4 +1,4 @@
-"""Finished trials, found by what their folders say."""
+"""Finished trials in a folder of results, opened for drawing."""
 
 import logging
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ import torch
 
 from retable.data.datasets import here
 from retable.data.scan.catalog import scan
+from retable.errors import RetableError
 from retable.figures.revive import revived
 from retable.io.sealed import DamagedFile
 from retable.store import checkpoint
@@ -21,22 +22,22 @@ from retable.trial.trial import Trial
 log = logging.getLogger(__name__)
 
 
-class NothingToDraw(ValueError):
-    """A trial that is not there, not finished, or ended without weights, or whose data set is not here."""
+class NothingToDraw(RetableError, ValueError):
+    """A trial can't be drawn: it is missing, not finished or without weights, or its data set is not on this machine."""
 
 
 @dataclass(frozen=True)
 class TrainedTrial:
-    """A finished trial's best snapshot.
+    """A finished trial at its best snapshot.
 
     Attributes:
-        name: what the trial is called beside others.
-        folder: the trial's folder.
-        trained: its result and the snapshot.
+        name: of the trial beside others.
+        folder: of the trial.
+        trained: result and snapshot.
         device: where to draw.
-        scale: at which it was trained; empty where its folder does not say.
-        source: name of its data set; empty where its folder does not say.
-        given: where the user says that the data set is.
+        scale: of the training; empty if the folder does not say.
+        source: name of the data set; empty if the folder does not say.
+        given: path of the data set, from the user.
     """
 
     trial: Trial
@@ -49,17 +50,27 @@ class TrainedTrial:
     given: Path | None = None
 
     @property
+    def trained_on(self) -> str:
+        """Workers and device of its training, such as ``2 × Tesla V100-SXM2-32GB``."""
+        return f"{self.trained.result.workers} × {self.trained.result.device}"
+
+    @property
+    def train_seconds(self) -> float:
+        """Wall seconds of its training."""
+        return self.trained.result.train_seconds
+
+    @property
     def iteration(self) -> int:
-        """Of the snapshot."""
+        """Iteration of the snapshot."""
         return self.trained.snapshot.iteration
 
     @property
     def weights(self) -> str:
-        """SHA-256 (hex) of the tensors that were saved with it."""
+        """SHA-256 (hex) of the snapshot's tensors."""
         return self.trained.snapshot.hashes[checkpoint.TENSORS]
 
     def state(self) -> Mapping[str, Any]:
-        """What the learner's `state` was, on the CPU.
+        """The learner's state at the snapshot, on the CPU.
 
         Raises:
             retable.store.checkpoint.Corrupt: the files have changed since they were found whole.
@@ -68,7 +79,7 @@ class TrainedTrial:
 
     @property
     def stamp(self) -> str:
-        """What a picture of it has to say."""
+        """Text for pictures: scale, iteration and signature."""
         scale = f"{self.scale} scale, " if self.scale else ""
         return f"[{scale}iteration {self.iteration:,} of trial {self.trial.signature}]"
 
@@ -82,18 +93,18 @@ class TrainedTrial:
         root = here(self.source, self.given)
         if root is None:
             raise NothingToDraw(
-                f"trial {self.trial.signature} was trained on the {name}, which is not known to be here; say where with "
-                "--data DIR"
+                f"trial {self.trial.signature} was trained on the {name}, which is not known to be here",
+                remedy="say where with --data DIR",
             )
         if (found := scan(root).fingerprint) != self.trial.data:
             raise NothingToDraw(
-                f"trial {self.trial.signature} was trained on data {self.trial.data}, but {root} holds {found}; give "
-                "its own with --data DIR"
+                f"trial {self.trial.signature} was trained on data {self.trial.data}, but {root} holds {found}",
+                remedy="give its own with --data DIR",
             )
         return root
 
     def other(self, trial: Trial) -> "TrainedTrial":
-        """A trial that it requires.
+        """A trial that this one requires.
 
         Raises:
             NothingToDraw: as `opened`.
@@ -104,10 +115,11 @@ class TrainedTrial:
 def opened(
     results: Path, trial: Trial, name: str, device: torch.device, given: Path | None = None
 ) -> TrainedTrial:
-    """The trial's best snapshot, its files found whole.
+    """Open a finished trial at its best snapshot, whose files are verified.
 
     Args:
-        given: where the user says that the data set is.
+        name: of the trial beside others.
+        given: path of the data set, from the user.
 
     Raises:
         NothingToDraw: the trial is not finished, collapsed before its first snapshot, or its best one is damaged.
@@ -116,14 +128,15 @@ def opened(
     try:
         found = trained(folder)
         about = TrialDescription.read(folder)
-    except (FileNotFoundError, ValueError, checkpoint.Corrupt) as error:
-        raise NothingToDraw(f"trial {trial.signature} can't be drawn: {error}") from error
+    except RetableError as error:
+        problem = f"trial {trial.signature} can't be drawn: {error.problem}"
+        raise NothingToDraw(problem, remedy=error.remedy) from error
     scale, source = ("", "") if about is None else (about.scale, about.source)
     return TrainedTrial(trial, name, folder, found, device, scale, source, given)
 
 
 def find(results: Path, prefix: str) -> tuple[Trial, str]:
-    """The only trial whose signature begins so, and its name.
+    """The only trial whose signature begins with a prefix, and its name.
 
     Raises:
         NothingToDraw: there is none, or more than one.

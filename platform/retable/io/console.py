@@ -1,4 +1,4 @@
-"""Progress of work that moves bytes: files done and left, bytes, time so far and time left."""
+"""The console of a command, and its progress bars: one that counts items, one that counts files and bytes."""
 
 import sys
 import time
@@ -18,10 +18,10 @@ from rich.progress import (
 )
 
 LINE_SECONDS = 5.0
-"""Between two lines of progress where there is no terminal."""
+"""Seconds between two lines of progress where there is no terminal."""
 
 LOG_WIDTH = 160
-"""Columns where there is no terminal to ask: wide enough for a plan's lines."""
+"""Columns of the console where there is no terminal: wide enough for a plan's lines."""
 
 
 def open_console() -> Console:
@@ -30,49 +30,49 @@ def open_console() -> Console:
 
 
 @contextmanager
-def counting(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar that appears with the first item told to it as (done, in all)."""
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+def progress_bar(console: Console, label: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar of items. Call the function that it yields with (done, total); the first call shows it."""
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=None, visible=False)
-        said = time.monotonic() - LINE_SECONDS + 1
+        task = progress.add_task(label, total=None, visible=False)
+        printed = time.monotonic() - LINE_SECONDS + 1
 
-        def tell(done: int, total: int) -> None:
-            nonlocal said
+        def update(done: int, total: int) -> None:
+            nonlocal printed
             progress.update(task, completed=done, total=total, visible=True)
-            if not console.is_terminal and (time.monotonic() - said > LINE_SECONDS or done == total):
-                said = time.monotonic()
-                console.print(f"{what}: {done} of {total}", highlight=False)
+            if not console.is_terminal and (time.monotonic() - printed > LINE_SECONDS or done == total):
+                printed = time.monotonic()
+                console.print(f"{label}: {done} of {total}", highlight=False)
 
-        yield tell
+        yield update
 
 
 @contextmanager
-def measuring(console: Console, what: str) -> Iterator[Callable[[int, int, int], None]]:
-    """A progress bar that appears with the first file told to it as (done, in all, bytes so far).
+def file_progress_bar(console: Console, label: str) -> Iterator[Callable[[int, int, int], None]]:
+    """A progress bar of files. Call the function that it yields with (done, total, bytes so far).
 
-    Where there is no terminal it is a line every few seconds. A last line says what was done in all.
+    Without a terminal it is a line every few seconds. A last line gives the totals.
     """
     columns = (
-        *(TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[size]}")),
+        *(TextColumn(label), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[size]}")),
         *(TimeElapsedColumn(), TextColumn("so far,"), TimeRemainingColumn(), TextColumn("left")),
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=None, visible=False, size="")
-        start = said = time.monotonic()
+        task = progress.add_task(label, total=None, visible=False, size="")
+        start = printed = time.monotonic()
         last = ""
 
-        def tell(done: int, total: int, size: int) -> None:
-            nonlocal said, last
+        def update(done: int, total: int, size: int) -> None:
+            nonlocal printed, last
             progress.update(task, completed=done, total=total, visible=True, size=decimal(size))
             now = time.monotonic()
-            last = f"{what}: {done:,} of {total:,} files, {decimal(size)} in {_clock(now - start)}"
-            if not console.is_terminal and done < total and now - said > LINE_SECONDS:
-                said = now
+            last = f"{label}: {done:,} of {total:,} files, {decimal(size)} in {_clock(now - start)}"
+            if not console.is_terminal and done < total and now - printed > LINE_SECONDS:
+                printed = now
                 left = _clock((now - start) / done * (total - done))
                 console.print(f"{last}, about {left} left", highlight=False)
 
-        yield tell
+        yield update
     if last:
         console.print(last, highlight=False)
 

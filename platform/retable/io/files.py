@@ -1,4 +1,4 @@
-"""Text, JSON and folders that are there whole or not at all, also after a power cut."""
+"""Files, JSON and folders that are written whole or not at all, also across a power cut."""
 
 import errno
 import json
@@ -12,19 +12,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from retable.errors import RetableError
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file in the same folder; it takes the place of `path` when the block ends without an error.
+    """A temporary file in the same folder; it replaces `path` when the block ends without an error.
 
-    The data reaches the disk before the name does, so that a crash at any point leaves the old file or the new one.
-    Parent folders are made.
+    The data reaches the disk before the name does, so a crash at any point leaves the old file or the new one. Parent
+    folders are made.
 
     Raises:
-        OSError: the folder cannot be written.
+        NotWritableError: the folder can't be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    make_folder(path.parent)
+    with _writable(path.parent):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -50,15 +53,31 @@ TEMPORARY = ".tmp"
 """How the name of something unfinished ends."""
 
 
-class DiskFull(OSError):
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+AGAIN = "make room and run the same command again"
+
+
+class DiskFull(RetableError, OSError):
     """There was no room for a file. What was there before is intact, what was begun is removed."""
+
+
+class NotWritableError(RetableError, OSError):
+    """A file or folder can't be made or changed where it should be."""
+
+
+class UnusableFileError(RetableError, ValueError):
+    """A file is damaged, of another version, or another's."""
+
+
+class MissingFileError(RetableError, FileNotFoundError):
+    """A file that should be there is not."""
 
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file whole. Parent folders are made.
 
     Raises:
-        DiskFull: there is no room; the old file stands.
+        DiskFull: there is no room; the old file is intact.
     """
     make_folder(path.parent)
     with room_for(len(data), path.parent), replacing(path) as temporary:
@@ -71,11 +90,11 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write a file whole, as indented JSON. Raises as `write_bytes` does.
+    """Write a file whole, as indented JSON. Raises as `write_bytes` does, and:
 
     Raises:
         ValueError: a number is not finite, or the value refers to itself.
-        TypeError: the value holds something that JSON has no word for.
+        TypeError: the value holds something that JSON cannot express.
     """
     try:
         text = json.dumps(value, indent=1, allow_nan=False)
@@ -86,40 +105,62 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The members of a file that `write_json` wrote.
+    """The JSON object of a file that `write_json` wrote.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is damaged.
+        UnusableFileError: it is damaged.
     """
+    mend = "put a copy of it back"
     try:
         found = json.loads(path.read_bytes())
     except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error}); put a copy of it back") from error
+        raise UnusableFileError(f"{path} is damaged ({error})", remedy=mend) from error
     if not isinstance(found, dict):
-        raise ValueError(f"{path} must hold named values, but holds {found!r:.40}; put a copy of it back")  # noqa: TRY004
+        raise UnusableFileError(f"{path} must hold named values, but holds {found!r:.40}", remedy=mend)
     return found
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and its parents such that they survive a power cut."""
+    """Make a folder and its parents such that they survive a power cut.
+
+    Raises:
+        NotWritableError: it can't be made.
+    """
     if not path.is_dir():
         make_folder(path.parent)
-        path.mkdir(exist_ok=True)
+        with _writable(path):
+            path.mkdir(exist_ok=True)
         sync(path.parent)
 
 
 @contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    """Turn the refusal of an operating system into an expected error."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise DiskFull(f"there is no room for {path}", remedy=AGAIN) from error
+        why = "a file has that name" if isinstance(error, FileExistsError) else error.strerror
+        raise NotWritableError(
+            f"{path} can't be written: {why}",
+            remedy="let this user write there, or name another place (--out for results, RETABLE_CACHE for the cache)",
+        ) from error
+
+
+@contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder beside `path`, for files; it gets that name when the block ends without an error.
+    """A temporary folder beside `path`, for files; it is renamed to `path` when the block ends without an error.
 
     Raises:
-        OSError: `path` is there already and not empty.
+        OSError: `path` exists and is not empty.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
     make_folder(path.parent)
     try:
-        temporary.mkdir()
+        with _writable(path):
+            temporary.mkdir()
         yield temporary
         for file in temporary.iterdir():
             sync(file)
@@ -133,17 +174,17 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def room_for(needed: int, folder: Path) -> Iterator[None]:
-    """A block that writes `needed` bytes into a folder, or says that there is no room.
+    """A block that writes `needed` bytes into a folder.
 
     Raises:
-        DiskFull: there are fewer bytes free, before the block or in it.
+        DiskFull: fewer bytes are free, before the block or during it.
     """
     if shutil.disk_usage(folder).free < needed:
         raise _disk_full(needed, folder)
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in NO_ROOM:
             raise
         raise _disk_full(needed, folder) from error
 
@@ -151,14 +192,13 @@ def room_for(needed: int, folder: Path) -> Iterator[None]:
 def _disk_full(needed: int, folder: Path) -> DiskFull:
     free = shutil.disk_usage(folder).free
     return DiskFull(
-        errno.ENOSPC,
-        f"{needed:,} bytes are needed in {folder}, but {free:,} are free (or a quota is reached); "
-        "make room and run the same command again",
+        f"{needed:,} bytes are needed in {folder}, but {free:,} are free (or a quota is reached)",
+        remedy=AGAIN,
     )
 
 
 def seal(record: Mapping[str, object]) -> bytes:
-    """One line of JSON whose last member, ``crc32``, is the checksum of what stands before it.
+    """One line of JSON whose last member, ``crc32``, is the checksum of the text before it.
 
     Raises:
         ValueError: a number is not finite.
@@ -168,7 +208,7 @@ def seal(record: Mapping[str, object]) -> bytes:
 
 
 def unseal(line: bytes) -> dict[str, object]:
-    """The record of a line that `seal` made.
+    """The record of a line that `seal` wrote.
 
     Raises:
         ValueError: it is cut, or a bit of it has changed.

@@ -1,4 +1,4 @@
-"""Clips and images that a person can look at: a playing grid (mp4) and rows of stills (PNG)."""
+"""Clips and images as files for people: a grid of playing clips (mp4), and rows of frames (PNG)."""
 
 import math
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ from retable.io.files import replacing
 
 Pixels = npt.NDArray[np.uint8]
 
-SIDE = 128  # a clip smaller than this is magnified to about this many pixels
+SIDE = 128  # pixels; smaller clips are enlarged to about this size
 GAP = 2  # pixels between pictures
-LINE = 18  # pixels from one line of a text below them to the next
-LEAST = 480  # pixels that a picture with a text below it has across, if it is narrower by itself
+LINE = 18  # pixels from one line of a caption to the next
+CAPTION_WIDTH = 480  # pixels; a narrower picture with a caption is padded to this width
 
 
 def grid_mp4(
@@ -31,7 +31,7 @@ def grid_mp4(
         path: the mp4 file; replaced whole.
         fps: frames a second.
         columns: clips a row; by default as many as rows.
-        rows: what to write before each row; nothing by default.
+        rows: text to the left of each row; none by default.
 
     Raises:
         ValueError: the clips are not uint8 of that shape, fps or columns is below 1, or there are not as many texts as
@@ -63,8 +63,8 @@ def strip_png(clips: Pixels, path: Path, *, rows: Sequence[str] = (), below: str
     Args:
         clips: uint8 (N, T, C, H, W), 0..255, C of 1 (grey) or 3 (RGB).
         path: the PNG file; replaced whole.
-        rows: what to write before each row; nothing by default.
-        below: what to write below all of them, in lines as wide as the picture.
+        rows: text to the left of each row; none by default.
+        below: caption below all rows, in lines as wide as the picture.
 
     Raises:
         ValueError: the clips are not uint8 of that shape, or there are not as many texts as rows.
@@ -103,7 +103,7 @@ def _tiled(cells: Pixels, texts: Sequence[str] = ()) -> Pixels:
 
 
 def _written(texts: Sequence[str], pitch: int, height: int) -> Pixels:
-    """Texts, one every `pitch` pixels, white on black and as wide as the longest: (height, W, 3)."""
+    """Texts, one every `pitch` pixels, white on black, as wide as the longest: (height, W, 3)."""
     font = _font()
     width = math.ceil(max(font.getlength(text) for text in texts)) + 12
     picture = Image.new("RGB", (width, height))
@@ -117,7 +117,7 @@ def _captioned(picture: Pixels, text: str) -> Pixels:
     """The picture with a text below it, white on black."""
     if not text:
         return picture
-    missing = max(LEAST - picture.shape[1], 0)
+    missing = max(CAPTION_WIDTH - picture.shape[1], 0)
     picture = np.pad(picture, ((0, 0), (0, missing), (0, 0)))
     font = _font()
     lines = [""]
@@ -135,7 +135,7 @@ def _captioned(picture: Pixels, text: str) -> Pixels:
 
 
 def _font() -> ImageFont.FreeTypeFont:
-    """matplotlib's: Pillow's own has no ×, λ or τ. Imported here, for who writes no text needs none."""
+    """matplotlib's font: Pillow's own has no ×, λ or τ. Imported here, since only texts need it."""
     from matplotlib import get_data_path
 
     return ImageFont.truetype(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", 12)

@@ -1,6 +1,6 @@
-"""A folder that a URL names (``s3://bucket/folder``, ``gs://…``, ``file:///…``), as pyarrow reads and writes it.
+"""An object store: a folder that a URL names (``s3://bucket/folder``, ``gs://…``, ``file:///…``), through pyarrow.
 
-What is written is there whole or not at all. There is no rename of folders, no append and no lock: object stores have
+A file appears whole or not at all. There is no renaming of folders, no appending and no locking, since object stores have
 none of them.
 """
 
@@ -12,19 +12,24 @@ from typing import Any
 
 from pyarrow import fs
 
+from retable.errors import RetableError
 from retable.io.files import make_folder
 
 WHOLE_ON_CLOSE = frozenset({"s3", "gcs", "abfs"})
-"""File systems on which a file appears when it is closed. On others it is written aside and then moved."""
+"""File systems on which a file appears when it is closed. On others it is written under another name and then moved."""
 TEMPORARY = ".part"
 CHUNK = 1 << 22
 
 
+class ObjectStoreError(RetableError, ValueError):
+    """A URL under which results can't live."""
+
+
 class ObjectStore:
-    """Files by their names under a URL, such as ``trials/0123456789abcdef/result.json``.
+    """Files by name under a URL, such as ``trials/0123456789abcdef/result.json``.
 
     Raises:
-        ValueError: pyarrow knows no such kind of URL, or it names nobody's place.
+        ObjectStoreError: pyarrow does not know this kind of URL, or the URL is malformed.
     """
 
     def __init__(self, url: str) -> None:
@@ -33,13 +38,13 @@ class ObjectStore:
             system, root = fs.FileSystem.from_uri(url)
         except (ValueError, OSError) as error:
             raise ValueError(
-                f"results can't live at {url}: {error}; give s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or file:///FOLDER"
+                f"{url} can't hold results: {error}; give s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or file:///FOLDER"
             ) from error
         self._system: Any = system
         self._root = str(root).rstrip("/")
 
     def sizes(self, folder: str = "") -> dict[str, int]:
-        """The names under a folder, at any depth, and their bytes; none if there is no such folder."""
+        """Bytes by name of all files under a folder, at any depth; empty if there is no such folder."""
         selector = fs.FileSelector(self._path(folder), recursive=True, allow_not_found=True)
         return {
             info.path.removeprefix(self._root).lstrip("/"): info.size
@@ -53,7 +58,7 @@ class ObjectStore:
         return int(info.size) if info.type == fs.FileType.File else None
 
     def read(self, name: str, offset: int = 0) -> bytes:
-        """A file's content from that byte on.
+        """A file's content, from a byte offset on.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -67,17 +72,17 @@ class ObjectStore:
         self._write(name, iter((data,)))
 
     def upload(self, path: Path, name: str) -> None:
-        """Copy a file of this machine, whole."""
+        """Copy a local file to the store, whole."""
         self._write(name, _chunks(path))
 
     def download(self, name: str, path: Path) -> None:
-        """Copy a file to this machine, into a folder that is there; a copy that is cut off leaves a part of it."""
+        """Copy a file into an existing local folder. An interrupted copy leaves a part of the file."""
         with self._system.open_input_stream(self._path(name)) as source, path.open("wb") as goal:
             while data := source.read(CHUNK):
                 goal.write(data)
 
     def delete(self, name: str) -> None:
-        """Delete a file; one that is not there is deleted already."""
+        """Delete a file. A missing file is no error."""
         with suppress(FileNotFoundError):
             self._system.delete_file(self._path(name))
 

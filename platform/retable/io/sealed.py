@@ -1,4 +1,4 @@
-"""JSON files that carry the SHA-256 of their content, so that a changed digit is noticed."""
+"""Sealed JSON files, which contain the SHA-256 of their content, so that any change is detected."""
 
 import hashlib
 import json
@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from retable.errors import RetableError
-from retable.io.files import write_json
+from retable.io.files import UnusableFileError, write_json
 
 SEAL = "sha256"
 """Last member of a sealed record: SHA-256 (hex) of the canonical JSON of the others."""
 
 
-class DamagedFile(RetableError, ValueError):
+class DamagedFile(UnusableFileError):
     """A file's content is not what Retable wrote: it was cut, or changed by somebody else."""
 
 
@@ -23,7 +22,7 @@ def sealed(record: Mapping[str, object]) -> dict[str, object]:
 
     Raises:
         ValueError: a number is not finite.
-        TypeError: the record holds something that JSON has no word for.
+        TypeError: the record holds something that JSON cannot express.
     """
     return {**record, SEAL: content_hash(record)}
 
@@ -34,23 +33,24 @@ def write_sealed(path: Path, record: Mapping[str, object]) -> None:
 
 
 def parse_sealed(content: bytes, name: object, *, remedy: str) -> tuple[dict[str, Any], bool]:
-    """The record that a file holds, without its seal, and whether it has one.
+    """The record in a file, without its seal, and True if it has a seal.
 
-    Files of Retable's first versions have none and are trusted.
+    Files of Retable's first versions have no seal and are trusted.
 
     Args:
-        name: of the file, for the error.
-        remedy: what the reader of the error is to do.
+        content: the file's bytes.
+        name: the file's name, for the error.
+        remedy: remedy in the error.
 
     Raises:
-        DamagedFile: it is no JSON object with finite numbers, or its content does not match its seal.
+        DamagedFile: the content is no JSON object with finite numbers, or does not match its seal.
     """
     try:
         record = json.loads(content, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise DamagedFile(f"{name} is damaged: {error}", remedy=remedy) from error
     if not isinstance(record, dict):
-        raise DamagedFile(f"{name} must hold named values, but holds {record!r:.40}", remedy=remedy)
+        raise DamagedFile(f"{name} must hold a JSON object, but holds {record!r:.40}", remedy=remedy)
     if SEAL not in record:
         return record, False
     seal = record.pop(SEAL)
@@ -64,7 +64,7 @@ def parse_sealed(content: bytes, name: object, *, remedy: str) -> tuple[dict[str
 
 
 def content_hash(record: Mapping[str, object]) -> str:
-    """SHA-256 (hex) of a record's canonical JSON: sorted names, no blanks; the same before and after a file."""
+    """SHA-256 (hex) of a record's canonical JSON: sorted names, no blanks. A record read from a file has the same hash."""
     text = json.dumps(json.loads(json.dumps(record, allow_nan=False)), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

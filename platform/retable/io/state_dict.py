@@ -1,4 +1,4 @@
-"""Nested state, taken apart into plain JSON and tensors by name, and put together again to the bit."""
+"""Conversion of a nested state into JSON and named tensors, and back, exact to the bit."""
 
 import math
 import struct
@@ -22,33 +22,33 @@ DTYPES = frozenset(
         *(torch.uint64, torch.uint32, torch.uint16, torch.uint8),
     }
 )
-"""What safetensors holds."""
+"""The data types that safetensors can store."""
 
 
 def split(state: Mapping[str, object]) -> tuple[object, Tensors]:
-    """Nested dicts, lists and tuples -> what JSON can hold, and the tensors that it names.
+    """Split nested dicts, lists and tuples into a JSON value and the tensors that it names.
 
     Tensors come out on the CPU, dense and contiguous, none sharing memory with another or with the state.
 
     Raises:
-        TypeError: there is something else in it than tensors and plain data.
+        TypeError: the state holds something other than tensors and plain data.
     """
     tensors: Tensors = {}
-    return _plain(state, "", tensors), tensors
+    return _to_json(state, "", tensors), tensors
 
 
-def joined(plain: object, tensors: Mapping[str, torch.Tensor]) -> object:
+def joined(tree: object, tensors: Mapping[str, torch.Tensor]) -> object:
     """The state that `split` took apart.
 
     Raises:
         KeyError: a tensor is missing.
-        ValueError: a mark is unknown.
+        ValueError: a marker is unknown, such as one of a newer version.
     """
-    if isinstance(plain, list):
-        return [joined(item, tensors) for item in plain]
-    if not isinstance(plain, dict):
-        return plain
-    match next(iter(plain.items()), ("", None)):
+    if isinstance(tree, list):
+        return [joined(item, tensors) for item in tree]
+    if not isinstance(tree, dict):
+        return tree
+    match next(iter(tree.items()), ("", None)):
         case "$tensor", str(name):
             return tensors[name]
         case "$float", str(bits):
@@ -59,10 +59,10 @@ def joined(plain: object, tensors: Mapping[str, torch.Tensor]) -> object:
             return {joined(key, tensors): joined(value, tensors) for key, value in pairs}
         case mark, _ if mark.startswith("$"):
             raise ValueError(f"unknown mark {mark!r} in a state; was it saved by a newer version of Retable?")
-    return {key: joined(value, tensors) for key, value in plain.items()}
+    return {key: joined(value, tensors) for key, value in tree.items()}
 
 
-def _plain(value: object, path: str, tensors: Tensors) -> object:
+def _to_json(value: object, path: str, tensors: Tensors) -> object:
     kind = type(value)
     if value is None or kind in (bool, int, str):
         return value
@@ -75,14 +75,14 @@ def _plain(value: object, path: str, tensors: Tensors) -> object:
         tensors[name] = _dense(value, path)
         return {"$tensor": name}
     if isinstance(value, list) and kind is list:
-        return [_plain(item, f"{path}/{i}", tensors) for i, item in enumerate(value)]
+        return [_to_json(item, f"{path}/{i}", tensors) for i, item in enumerate(value)]
     if isinstance(value, tuple) and kind is tuple:
-        return {"$tuple": [_plain(item, f"{path}/{i}", tensors) for i, item in enumerate(value)]}
+        return {"$tuple": [_to_json(item, f"{path}/{i}", tensors) for i, item in enumerate(value)]}
     if isinstance(value, Mapping):
-        items = [(key, _plain(item, f"{path}/{key}", tensors)) for key, item in value.items()]
+        items = [(key, _to_json(item, f"{path}/{key}", tensors)) for key, item in value.items()]
         if all(type(key) is str and not key.startswith("$") for key, _ in items):
             return dict(items)
-        return {"$dict": [[_plain(key, f"{path}/{key}", tensors), item] for key, item in items]}
+        return {"$dict": [[_to_json(key, f"{path}/{key}", tensors), item] for key, item in items]}
     raise TypeError(
         f"{path} of the state is a {kind.__module__}.{kind.__qualname__}, but a checkpoint holds only tensors, None, "
         "bool, int, float, str, lists, tuples and dicts; convert it, an array with torch.from_numpy, an object with "

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from retable.trial.distributed import Workers
 
-ROWS_AT_ONCE = 256  # of a moment matrix sent at a time: 4,096-d features of many workers then stay small
+ROWS_AT_ONCE = 256  # rows of a moment matrix in one gather, which keeps messages small for 4,096 features
 
 
 class Spread(Protocol):
@@ -59,7 +59,7 @@ class Gaussian:
 
 @dataclass(frozen=True)
 class ThinGaussian:
-    """Mean (D,) of N samples, and their unbiased covariance by its factor (D, N): for fewer samples than features."""
+    """Mean (D,) of N samples and the factor (D, N) of their unbiased covariance, for fewer samples than features."""
 
     mean: Tensor
     factor: Tensor
@@ -70,7 +70,7 @@ class ThinGaussian:
 
 
 class Samples:
-    """Features that arrive in batches and are kept: the way to a `ThinGaussian`."""
+    """Features that arrive in batches and are kept, to make a `ThinGaussian`."""
 
     def __init__(self) -> None:
         self.batches: list[Tensor] = []
@@ -81,11 +81,11 @@ class Samples:
         return self
 
     def reduced(self, workers: Workers) -> "Samples":
-        """All workers' samples, in the order of ranks. Every rank calls it."""
+        """Samples of all workers, in the order of ranks. Every rank must call it."""
         return Samples().update(workers.gather(torch.cat(self.batches)))
 
     def gaussian(self) -> ThinGaussian:
-        """Mean and factor of the unbiased covariance. Raises as `Moments.gaussian` does."""
+        """Mean and factor of the unbiased covariance. Raises the errors of `Moments.gaussian`."""
         features_ND = torch.cat(self.batches).double()
         _enough(count := len(features_ND))
         _finite(features_ND)
@@ -110,7 +110,7 @@ class Moments:
         return self
 
     def reduced(self, workers: Workers) -> "Moments":
-        """The moments of all workers' samples, the same on each of them. Every rank calls it."""
+        """Moments of all workers' samples, equal on all workers. Every rank must call it."""
         if workers.size == 1:
             return self
         result = Moments(len(self.total_D), self.total_D.device)
@@ -136,12 +136,14 @@ class Moments:
 
 
 def frechet_distance(a: Spread, b: Spread) -> float:
-    """|m_a - m_b|² + tr(C_a + C_b - 2 (C_a C_b)^½), never negative, NaN or complex.
+    """Fréchet distance |m_a - m_b|² + tr(C_a + C_b - 2 (C_a C_b)^½); never negative, NaN or complex.
 
-    With C = L Lᵀ, the trace of (C_a C_b)^½ is the sum of the singular values of L_aᵀ L_b. No square root of a matrix
-    is taken, and singular covariances are fine. Where b has N < D samples (the paper's 2,048 of 4,096 features), its
-    factor is the samples themselves, and there are N singular values to find and no (D, D) matrix to decompose but
-    C_a, once.
+    With C = L Lᵀ, the trace of (C_a C_b)^½ is the sum of the singular values of L_aᵀ L_b. This takes no square root of
+    a matrix, and covariances may be singular. If b has N < D samples (the paper has 2,048 of 4,096 features), the
+    centred samples are its factor: there are N singular values, and C_a is the only (D, D) matrix to decompose, once.
+
+    Raises:
+        ValueError: the numbers of features differ.
     """
     if a.mean.shape != b.mean.shape:
         raise ValueError(

@@ -7,18 +7,18 @@ from torch import Tensor
 
 
 def nearest(queries_MD: Tensor, samples: Iterable[Tensor], count: int) -> tuple[Tensor, Tensor]:
-    """The nearest samples to each query, without holding more than a batch of samples.
+    """Nearest samples of each query; no more than one batch of samples is in memory.
 
     Args:
-        queries_MD: M points.
-        samples: batches (n, D) of what is searched, of any float type and on any device.
-        count: how many of them.
+        queries_MD: M queries of D features.
+        samples: batches (n, D) of the searched samples, of any float type and on any device.
+        count: number of neighbours.
 
     Returns:
-        Distances (M, count) in float64, rising, and the samples' numbers (M, count) in their order.
+        Distances (M, count) in float64, ascending, and the indices (M, count) of those samples.
 
     Raises:
-        ValueError: there are fewer samples.
+        ValueError: there are fewer samples than `count`.
     """
     queries_MD = queries_MD.double()
     squared_MN = queries_MD.new_empty(len(queries_MD), 0)
@@ -37,7 +37,7 @@ def nearest(queries_MD: Tensor, samples: Iterable[Tensor], count: int) -> tuple[
 
 
 def squared_distances(x_MD: Tensor, y_ND: Tensor) -> Tensor:
-    """|x - y|² (M, N) as |x|² + |y|² - 2 x·y, whose cancellation float64 bears. `y` is taken to x's type and device."""
+    """Squared distances (M, N) as |x|² + |y|² - 2 x·y; `y` gets the type and device of `x`. Float64 bears the cancellation."""
     y_ND = y_ND.to(x_MD)
     squares_MN = x_MD.square().sum(dim=1)[:, None] + y_ND.square().sum(dim=1)
     return squares_MN.addmm_(x_MD, y_ND.mT, alpha=-2).clamp_(min=0)

@@ -1,9 +1,9 @@
 """Precision and recall of generated samples, by nearest neighbours among features, in float64.
 
 Kynkäänniemi et al., "Improved Precision and Recall Metric for Assessing Generative Models" (2019), §3: a set's manifold
-is the union of balls around its samples, each reaching to the k-th nearest neighbour in the set (equation 1 for
-membership). Precision is the part of generated samples inside the real manifold, recall the part of real ones inside the
-generated one (equation 2).
+is the union of balls around its samples; the radius of each is the distance to the k-th nearest neighbour in the set
+(equation 1). Precision is the share of generated samples in the manifold of the real ones, recall the share of real
+samples in the manifold of the generated ones (equation 2).
 """
 
 import torch
@@ -13,19 +13,19 @@ from retable.metrics.nearest import squared_distances
 from retable.trial.distributed import Workers
 
 ROWS = 512
-"""Samples whose distances are held at once. Blocks are the same for any number of workers, and so are the last bits."""
+"""Rows of a block of distances. Blocks are the same for any number of workers, so that results are equal to the bit."""
 
 
 class Manifold:
-    """The balls of a set of samples.
+    """Manifold of a set of samples: a ball around each.
 
     Args:
-        features_ND: features of N samples, any float type, on any device and the same on all workers.
-        neighbours: k. The sample itself does not count.
-        workers: share the distances; every one of them makes the manifold, and asks what it covers.
+        features_ND: features of N samples, any float type, on any device, equal on all workers.
+        neighbours: k; the sample itself does not count.
+        workers: workers that share the distances. Each of them must make the manifold and call `covers`.
 
     Raises:
-        ValueError: there are no k other samples.
+        ValueError: there are fewer than k other samples.
         FloatingPointError: a feature is not finite.
     """
 
@@ -44,36 +44,36 @@ class Manifold:
         self.squared_radii_N = self.workers.gather(torch.cat([empty, *own]))
 
     def covers(self, others_MD: Tensor) -> float:
-        """The part of M samples that lie in a ball, its border included; in [0, 1]."""
+        """Share of M samples that lie in a ball or on its surface, in [0, 1]."""
         count = sum(int(self._inside(block).sum()) for block in self._share(others_MD))
         counts = self.workers.gather(torch.tensor([count], device=self.workers.device))
         return int(counts.sum()) / len(others_MD)
 
     def _share(self, features_ND: Tensor) -> list[Tensor]:
-        """This worker's blocks of rows, on the device."""
+        """Blocks of rows for this worker, on its device, in float64."""
         blocks = torch.split(features_ND, ROWS)
         return [blocks[number].to(self.workers.device).double() for number in self.workers.share(len(blocks))]
 
     def _radii(self, block_RD: Tensor, neighbours: int) -> Tensor:
-        """Squared distance of each row to its k-th neighbour; the nearest of all is the sample itself."""
+        """Squared distance (R,) of each row to its k-th neighbour; the nearest sample is the row itself."""
         distances_RN = torch.cat(
-            [squared_distances(block_RD, part) for part in torch.split(self.features_ND, ROWS)], dim=1
+            [squared_distances(block_RD, other_ND) for other_ND in torch.split(self.features_ND, ROWS)], dim=1
         )
         return distances_RN.topk(neighbours + 1, dim=1, largest=False).values[:, neighbours]
 
     def _inside(self, block_RD: Tensor) -> Tensor:
-        """Whether each row lies in a ball (R,)."""
+        """True for each row that lies in a ball (R,)."""
         inside_R = torch.zeros(len(block_RD), dtype=torch.bool, device=block_RD.device)
-        for part_ND, squared_N in zip(
+        for centres_ND, squared_N in zip(
             torch.split(self.features_ND, ROWS), torch.split(self.squared_radii_N, ROWS), strict=True
         ):
-            inside_R |= (squared_distances(block_RD, part_ND) <= squared_N).any(dim=1)
+            inside_R |= (squared_distances(block_RD, centres_ND) <= squared_N).any(dim=1)
         return inside_R
 
 
 def precision_recall(
     real_ND: Tensor, fake_MD: Tensor, neighbours: int = 3, workers: Workers | None = None
 ) -> tuple[float, float]:
-    """Precision and recall, each in [0, 1]. Raises as `Manifold` does."""
+    """Precision and recall, each in [0, 1]. Arguments and errors are those of `Manifold`."""
     real, fake = (Manifold(features, neighbours, workers) for features in (real_ND, fake_MD))
     return real.covers(fake_MD), fake.covers(real_ND)

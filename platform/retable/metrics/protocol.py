@@ -1,4 +1,4 @@
-"""A metric's name is its protocol: everything that changes the number stands in it, and can be read back. No torch.
+"""Protocols: the name of a metric says everything that its number depends on, and can be parsed. No torch.
 
 ``is2048x10_c3d-1a2b3c_acc0.983_bilinear112_s1_data-5d6e7f`` is the Inception score of 2,048 samples, over 10 repeats,
 by the C3D whose weights hash to 1a2b3c… and whose held-out accuracy is 98.3%, on frames resized to 112×112, in one
@@ -14,7 +14,7 @@ _NEIGHBOURS: Final = (
     "{family}{{samples}}x{{repeats}}_{{classifier}}{{accuracy}}_{{resize}}_k{{neighbours}}of{{points}}_"
     "r{{passes}}-{{split}}_data-{{data}}{{labels}}"
 )
-# A family is one line here: the fields that its numbers depend on, as they stand in the name.
+# One line for each family: the name's form, with the fields that its numbers depend on.
 _FORMS: Final = {
     "is": "is{samples}x{repeats}_{classifier}{accuracy}_{resize}_s{splits}_data-{data}{labels}",
     "fid": "fid{samples}x{repeats}_{classifier}{accuracy}_{resize}_r{passes}-{split}_data-{data}{labels}",
@@ -28,7 +28,7 @@ _FORMS: Final = {
     "minutes": "minutes{samples}x{repeats}_{device}_w{workers}",
     "accuracy": "accuracy{samples}x{repeats}_{resize}_{split}_data-{data}",
 }
-# What leads in a field that stands in a name only where it is set.
+# Prefixes of optional fields, which are in a name only if they are set.
 _OPTIONAL: Final = {"accuracy": "_acc", "labels": "_labels-"}
 _LOWER_IS_BETTER: Final = frozenset({"fid", "kid", "mse01", "mse11", "minutes", "rounding"})
 
@@ -54,12 +54,12 @@ _FIELDS: Final = {
 
 
 def _needed(family: str) -> list[str]:
-    """The fields in a family's names."""
+    """Fields in the names of a family."""
     return [field for _, field, _, _ in Formatter().parse(_FORMS[family]) if field]
 
 
 def _pattern(field: str) -> str:
-    """A field in a name's regular expression."""
+    """Regular expression of a field within a name."""
     pattern = f"(?P<{field}>{_FIELDS[field]})"
     return f"(?:{_OPTIONAL[field]}{pattern})?" if field in _OPTIONAL else pattern
 
@@ -71,38 +71,41 @@ _NAMES: Final = {
 
 
 def in_print(family: str) -> str:
-    """A metric's family as papers print it: ``IS``, ``FID``, but ``accuracy``."""
+    """Name of a metric family as papers print it: ``IS``, ``FID``, but ``accuracy``."""
     return family if family in ("accuracy", "minutes", "precision", "recall", "rounding") else family.upper()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """How a number was measured. Two protocols are equal exactly when their names are.
+    """Measurement protocol of a number. Two protocols are equal exactly if their names are.
 
     Attributes:
-        family: ``is``, ``fid``, ``kid``, ``precision``, ``recall``, ``accuracy``, or of reconstructions ``mse01`` (mean squared error of values in [0, 1]),
-            ``mse11`` (in [-1, 1]), ``psnr`` (dB, the mean over images) or ``rounding`` (by how many percent stored codes
-            make the mean squared error larger), or of training ``minutes`` for an epoch; says which of the fields below
-            count, the others stay unset.
+        family: metric family: ``is``, ``fid``, ``kid``, ``precision``, ``recall``, ``accuracy``; of reconstructions
+            ``mse01`` (mean squared error of values in [0, 1]), ``mse11`` (in [-1, 1]), ``psnr`` (dB, the mean over images)
+            or ``rounding`` (percent by which stored codes increase the mean squared error); of training ``minutes`` for
+            an epoch. It determines which of the fields below are set; the others stay unset.
         samples: clips in one repeat, or real samples of an epoch (minutes).
         repeats: evaluation repeats that the value is the mean of.
         data: first 6 hex digits of the data set's fingerprint, which covers decoding and cropping.
-        resize: how frames or images are brought to the network's size in pixels, such as ``bilinear112``,
-            ``bicubic128crop112`` or ``bicubicaa64``, which antialiases; ``to128`` where images are of that size already (MSE, PSNR).
+        resize: resizing of frames or images to the network's size in pixels, such as ``bilinear112``,
+            ``bicubic128crop112`` or ``bicubicaa64`` (antialiased); ``to128`` if images have that size already (MSE,
+            PSNR).
         classifier: kind and first 6 hex digits of the SHA-256 of its weights, such as ``c3d-1a2b3c``.
-        accuracy: the classifier's accuracy on held-out clips, with three decimals, such as ``0.983``.
-            Unset for a network that does not know the data's classes (Inception).
-        splits: parts that the samples were cut into (IS).
-        passes: random clips of each real video; of images 1, or 2 with mirror images (FID, KID, precision, recall).
-        subsets: drawn from one repeat's samples; the mean is over them, and so is the ± (KID).
-        points: samples of either kind in a subset (KID) or that span a manifold (precision, recall).
-        neighbours: k, whose distance is a ball's radius (precision, recall).
-        split: which real samples (FID, KID, precision, recall, accuracy), such as ``train`` or ``train-test``, which is both.
-        labels: what decides how often each class is generated (IS, FID, KID, precision, recall), such as ``uniform``. Unset where classes are as
-            frequent as in training: told to a conditional generator, learned by another.
+        accuracy: accuracy of the classifier on held-out clips, with three decimals, such as ``0.983``. Unset for a
+            network that was not trained on the data's classes (Inception).
+        splits: number of splits of the samples (IS).
+        passes: random clips of each real video; of images 1, or 2 with mirrored images (FID, KID, precision, recall).
+        subsets: number of subsets of one repeat's samples; value and ± are mean and spread over them (KID).
+        points: real samples and generated samples in a subset (KID) or of a manifold (precision, recall).
+        neighbours: k; the distance to the k-th neighbour is the radius of a ball (precision, recall).
+        split: split of the real samples (FID, KID, precision, recall, accuracy), such as ``train``, or ``train-test`` for
+            both.
+        labels: distribution of the generated classes (IS, FID, KID, precision, recall), such as ``uniform``. Unset if it
+            is that of the training data.
         codes: type that codes are rounded to before they are decoded (rounding), such as ``float16``.
-        device: that the steps ran on, such as ``cpu-amd-epyc-7b13-64-core-2-threads`` or ``nvidia-h100-80gb-hbm3`` (minutes).
-        workers: that trained together (minutes).
+        device: device of the training steps, such as ``cpu-amd-epyc-7b13-64-core-2-threads`` or ``nvidia-h100-80gb-hbm3``
+            (minutes).
+        workers: number of workers of the trial (minutes).
     """
 
     family: str
@@ -140,19 +143,19 @@ class Protocol:
 
     @property
     def name(self) -> str:
-        """The name that the metric is filed under."""
+        """Name of the metric in results and trackers."""
         fields = {field: getattr(self, field) for field in _needed(self.family)}
-        led_in = {field: lead + fields[field] for field, lead in _OPTIONAL.items() if fields.get(field)}
-        return _FORMS[self.family].format(**fields | led_in)
+        optional = {field: prefix + fields[field] for field, prefix in _OPTIONAL.items() if fields.get(field)}
+        return _FORMS[self.family].format(**fields | optional)
 
     @property
     def higher_is_better(self) -> bool:
-        """Which way is up."""
+        """True if a larger number is better."""
         return higher_is_better(self.family)
 
     @classmethod
     def parse(cls, name: str) -> "Protocol":
-        """The protocol of that name.
+        """Parse the name of a protocol.
 
         Raises:
             ValueError: it is not the name of a protocol.
@@ -167,7 +170,7 @@ class Protocol:
 
 
 def higher_is_better(family: str) -> bool:
-    """Which way is up for a family of metrics.
+    """True if a larger number is better in that metric family.
 
     Raises:
         ValueError: there is no such family.
@@ -178,7 +181,7 @@ def higher_is_better(family: str) -> bool:
 
 
 def comparable(a: Protocol, b: Protocol) -> str:
-    """Whether numbers under `a` and `b` may be subtracted: empty if so, else the reason to print in its place."""
+    """Reason why numbers under `a` and `b` may not be subtracted; empty if they may."""
     differences = [
         f"{field.name} {getattr(a, field.name) or 'default'} against {getattr(b, field.name) or 'default'}"
         for field in fields(Protocol)

@@ -1,4 +1,4 @@
-"""How alike two images are: PSNR, SSIM and MS-SSIM, one number for each pair."""
+"""Similarity of pairs of images: PSNR, SSIM and MS-SSIM."""
 
 import torch
 import torch.nn.functional as F
@@ -55,7 +55,7 @@ def ms_ssim(a_NCHW: Tensor, b_NCHW: Tensor, data_range: float = 2.0) -> Tensor:
     """Multi-scale structural similarity over five scales, each half as large as the one before.
 
     The contrast terms of the first four scales and the similarity of the fifth are averaged over channels and pixels,
-    cut off below 0, raised to `WEIGHTS`, and multiplied (Equation 7 of the 2003 paper, as torchmetrics computes it).
+    clamped at 0, raised to `WEIGHTS`, and multiplied (Equation 7 of the 2003 paper, as torchmetrics computes it).
 
     Args:
         a_NCHW: images, float, at least 176 pixels high and wide.
@@ -93,7 +93,7 @@ def _similarity(a_NCHW: Tensor, b_NCHW: Tensor, data_range: float) -> tuple[Tens
 
 
 def _blurred(x_NCHW: Tensor) -> Tensor:
-    """Weighted means over the window around each pixel: one axis after the other, for the window is a product."""
+    """Weighted means over the window around each pixel, axis by axis, since the window is separable."""
     distances = torch.arange(SIDE, dtype=x_NCHW.dtype, device=x_NCHW.device) - SIDE // 2
     window = torch.exp(-((distances / SIGMA) ** 2) / 2)
     window = window / window.sum()

@@ -1,55 +1,45 @@
-"""Whether a data set is one that a config can be trained on: what a scan tells before anything is decoded. No torch."""
+"""Compares the needs of configs with a scan of a data set, before anything is decoded. No torch."""
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Protocol, runtime_checkable
 
 from retable.data.decode.errors import DataError
 from retable.data.decode.spec import ImageSpec
 from retable.data.scan.catalog import Catalog
 from retable.planning.plan import Plan, runnable
-from retable.trial.config import C, TrialConfig
-
-
-@runtime_checkable
-class _OfData(Protocol):
-    """A config that says what it makes of files."""
-
-    @property
-    def data(self) -> object: ...
+from retable.trial.config import C, DataNeeds, TrialConfig
 
 
 class Compatibility:
-    """A data set that many configs are held against; its files are looked at once for all that need the same of them."""
+    """A data set that many configs are compared with; configs with the same needs share one comparison."""
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
-        self._known: dict[ImageSpec | int, str] = {}
+        self._known: dict[DataNeeds, str] = {}
 
     def incompatibility(self, config: TrialConfig) -> str:
-        """Why the config can't be trained on the data set; empty if it can, as far as is known."""
-        spec = config.data if isinstance(config, _OfData) else None
-        needed = spec if isinstance(spec, ImageSpec) else config.needs_frames
-        if needed not in self._known:
-            self._known[needed] = self._refusal(needed)
-        return self._known[needed] or config.incompatibility(self.catalog)
+        """Why a config can't be trained on the data set; empty if it can, as far as a scan tells."""
+        needs = config.needs
+        if needs not in self._known:
+            self._known[needs] = incompatibility(needs, self.catalog)
+        return self._known[needs]
 
     def possible(self, plan: Plan[C]) -> tuple[Plan[C], Mapping[str, str]]:
-        """The plan without the trials that can't be trained on the data set, and without what they alone require.
+        """The plan without the trials that can't be trained on the data set, and without those that only they require.
 
         Returns:
-            Also signature -> why, of each that can't be.
+            Also the reason by signature for each that can't be.
 
         Raises:
-            DataError: none of the trials that fill cells can be.
+            DataError: none of the trials that fill cells can be trained.
         """
         reasons: dict[str, str] = {}
-        for planned in plan.trials:  # what a trial requires comes before it
-            why = [
+        for planned in plan.trials:  # required trials come first
+            candidates = [
                 self.incompatibility(planned.trial.config),
                 *(reasons.get(one, "") for one in planned.requires),
             ]
-            if reason := next(filter(None, why), ""):
+            if reason := next(filter(None, candidates), ""):
                 reasons[planned.signature] = reason
         if not reasons:
             return plan, reasons
@@ -58,12 +48,29 @@ class Compatibility:
             raise DataError(next(iter(reasons.values())))
         return replace(plan, trials=kept), reasons
 
-    def _refusal(self, needed: ImageSpec | int) -> str:
-        if isinstance(needed, ImageSpec):
-            try:
-                return self.catalog.fitting(needed).refusal() or ""
-            except DataError as error:
-                return str(error)
-        refusal = self.catalog.requiring(needed).refusal() or ""
-        needs = f"it needs videos of {needed} frames: " if self.catalog.kind == "video" else ""
-        return refusal and needs + refusal
+
+def incompatibility(needs: DataNeeds, catalog: Catalog) -> str:
+    """Why a data set does not meet these needs; empty if it does, as far as a scan tells."""
+    return _unusable_files(needs, catalog) or too_few_classes(needs, catalog)
+
+
+def _unusable_files(needs: DataNeeds, catalog: Catalog) -> str:
+    try:
+        if needs.kind == "image":
+            images = ImageSpec(size=needs.size, classes=needs.class_names)
+            return catalog.fitting(images).refusal() or ""
+        found = catalog.of(needs.kind) if needs.kind else catalog
+    except DataError as error:
+        return str(error)
+    refusal = found.requiring(needs.frames).refusal() or ""
+    prefix = f"it needs videos of {needs.frames} frames: " if found.kind == "video" else ""
+    return refusal and prefix + refusal
+
+
+def too_few_classes(needs: DataNeeds, catalog: Catalog) -> str:
+    """Why the classes of a data set are too few; empty if they are not."""
+    if len(catalog.classes) >= needs.classes:
+        return ""
+    least = "two" if needs.classes == 2 else str(needs.classes)
+    problem = f"a classifier needs {needs.kind or 'file'}s of {least} classes or more, but {catalog.root} has {len(catalog.classes)}"
+    return f"{problem}; {needs.remedy}" if needs.remedy else problem

@@ -1,4 +1,4 @@
-"""Works out what plans will take: from the ledger, the trials' folders and the costs. Starts nothing."""
+"""Estimate of plans: their forecast from the ledger, the trials' folders and the step costs. Starts nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from retable.costs.cache import CostCache
-from retable.costs.throughput import TrialThroughput, measured
+from retable.costs.throughput import TrialThroughput, read_throughput
 from retable.data.scan.catalog import Catalog
 from retable.planning.compatibility import Compatibility
-from retable.planning.duration import Known, Machine, trial_forecasts
+from retable.planning.duration import Machine, MeasuredTrial, trial_forecasts
 from retable.planning.forecast import Forecast, Invalid
 from retable.planning.plan import Plan, PlannedTrial, runnable
 from retable.store.formats.layout import ResultsFolder
@@ -29,33 +29,34 @@ def estimate(
     machine: Machine,
     *,
     catalog: Catalog | None = None,
-    book: CostCache | None = None,
+    costs: CostCache | None = None,
     progress: Progress | None = None,
 ) -> Forecast:
-    """What plans at one scale over one data set amount to, each training once.
+    """Forecast of plans at one scale over one data set; a trial that several plans share counts once.
 
     Args:
-        results: folder of the trials.
-        records: signature -> what the ledger says.
-        catalog: what is in the data set; None where it is not here.
-        progress: told of the trials looked at, (done, in all).
+        results: folder of results.
+        records: signature -> record of the ledger.
+        machine: machine that the trials would run on.
+        catalog: catalog of the data set; None if it is not on this machine.
+        costs: cache of step costs; by default, the one in the user's cache folder.
+        progress: called after each trial with the number of trials done and of all.
     """
-    fitting = None if catalog is None else Compatibility(catalog)
-    judge = _Judge(machine, CostCache() if book is None else book, fitting)
+    compatibility = None if catalog is None else Compatibility(catalog)
+    checks = _Checks(machine, CostCache() if costs is None else costs, compatibility)
     merged = _merged(plans)
-    known: list[Known] = []
+    measured: list[MeasuredTrial] = []
     for done, (signature, (planned, tables)) in enumerate(merged.items(), start=1):
         record = records.get(signature)
         state = "missing" if record is None else record.state
-        cost = judge.look(planned, finished=state in FINISHED)
-        speed = _speed(results, record)
-        known.append(Known(planned, tables, state, cost, speed))
+        cost = checks.check(planned, finished=state in FINISHED)
+        measured.append(MeasuredTrial(planned, tables, state, cost, _throughput(results, record)))
         if progress is not None:
             progress(done, len(merged))
-    possible = {one.signature for one in runnable([one.planned for one in known], judge.reasons)}
-    trials = trial_forecasts([one for one in known if one.planned.signature in possible], machine)
-    invalid = tuple(_invalid(plans, judge.reasons))
-    reasons = [one.reason for one in invalid] or list(judge.reasons.values())
+    possible = {one.signature for one in runnable([one.planned for one in measured], checks.reasons)}
+    trials = trial_forecasts([one for one in measured if one.planned.signature in possible], machine)
+    invalid = tuple(_invalid(plans, checks.reasons))
+    reasons = [one.reason for one in invalid] or list(checks.reasons.values())
     return Forecast(
         scale=plans[0].scale.name,
         data=plans[0].data,
@@ -66,57 +67,57 @@ def estimate(
         refusal=f"no cell can run: {'; '.join(dict.fromkeys(reasons))}" if reasons and not trials else "",
         price=machine.price,
         hours_on_nodes=machine.hours_of(trials),
-        notes=tuple(judge.notes),
+        notes=tuple(checks.notes),
     )
 
 
 def _merged(plans: Sequence[Plan[Any]]) -> dict[str, tuple[PlannedTrial, tuple[str, ...]]]:
-    """Each trial once, with its places in all plans and the tables that these lie in.
+    """Trials of all plans by signature, each with its cells in all plans and the tables of these cells.
 
-    Tables go by their number where all studies are of one paper, else with the study's name before it.
+    Tables are named by their number if all studies are of one paper, else by study and number.
     """
     one_paper = len({plan.study.paper for plan in plans}) == 1
     merged: dict[str, tuple[PlannedTrial, tuple[str, ...]]] = {}
     for plan in plans:
         for planned in plan.trials:
-            before, tables = merged.get(planned.signature, (replace(planned, places=()), ()))
-            numbers = (place.partition(":")[0] for place in planned.places)
+            before, tables = merged.get(planned.signature, (replace(planned, cells=()), ()))
+            numbers = (cell.partition(":")[0] for cell in planned.cells)
             more = (number if one_paper else f"{plan.study.name} {number}" for number in numbers)
-            both = replace(before, places=(*before.places, *planned.places))
+            both = replace(before, cells=(*before.cells, *planned.cells))
             merged[planned.signature] = both, tuple(dict.fromkeys((*tables, *more)))
     return merged
 
 
-def _speed(results: Path, record: TrialRecord | None) -> TrialThroughput:
-    """What was measured of a trial; the ledger knows the workers where the folder doesn't say."""
+def _throughput(results: Path, record: TrialRecord | None) -> TrialThroughput:
+    """Measured throughput of a trial, with the ledger's number of workers if the folder has none."""
     if record is None:
-        return TrialThroughput()  # a folder that the ledger does not know of is adopted by the next run
-    speed = measured(ResultsFolder(results).trial(record.signature).path)
-    if speed.workers is None and record.attempts:
-        return replace(speed, workers=record.attempts[-1].workers)
-    return speed
+        return TrialThroughput()  # the next run adopts a folder that is not in the ledger
+    throughput = read_throughput(ResultsFolder(results).trial(record.signature).path)
+    if throughput.workers is None and record.attempts:
+        return replace(throughput, workers=record.attempts[-1].workers)
+    return throughput
 
 
 @dataclass
-class _Judge:
-    """Finds out what trials cost and which can't run.
+class _Checks:
+    """Checks of trials before they are started: cost, data and memory.
 
     Attributes:
-        reasons: signature -> why it can't run.
-        notes: why the cost of some is not known.
+        reasons: signature -> reason why the trial can't run.
+        notes: reasons why some costs are not known.
     """
 
     machine: Machine
-    book: CostCache
-    fitting: Compatibility | None
+    costs: CostCache
+    compatibility: Compatibility | None
     reasons: dict[str, str] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
 
-    def look(self, planned: PlannedTrial, *, finished: bool) -> StepCost | None:
-        """The cost of a trial's step. Those that it requires must have been looked at before."""
+    def check(self, planned: PlannedTrial, *, finished: bool) -> StepCost | None:
+        """Cost of a trial's step; None if it is not known. Trials that it requires must be checked before it."""
         cost, reason = self._cost(planned.trial.config)
         reason = reason or (
-            "" if self.fitting is None else self.fitting.incompatibility(planned.trial.config)
+            "" if self.compatibility is None else self.compatibility.incompatibility(planned.trial.config)
         )
         reason = reason or ("" if cost is None else self._memory(planned.trial.config, cost))
         for required in planned.requires:
@@ -128,7 +129,7 @@ class _Judge:
 
     def _cost(self, config: TrialConfig) -> tuple[StepCost | None, str]:
         try:
-            return self.book.of(config), ""
+            return self.costs.of(config), ""
         except ValueError as error:
             return None, str(error)
         except RuntimeError as error:  # an operator that the meta device lacks says nothing about training
@@ -136,7 +137,7 @@ class _Judge:
             return None, ""
 
     def _memory(self, config: TrialConfig, cost: StepCost) -> str:
-        """Why the trial fits on none of the stated cards; empty if it fits, or none was stated."""
+        """Reason why the trial fits on none of the stated cards; empty if it fits, or if none is stated."""
         micro = config.batch_size // config.accumulate
         needed = [gpus_for(cost, micro, card) for card in self.machine.cards or ()]
         most = self.machine.workers

@@ -1,4 +1,4 @@
-"""What plans amount to: each trial once, with its state, its cost and its time; what can't run, and why; the sum."""
+"""Forecast of one or more plans: state, cost and hours of each trial, invalid cells with the reason, totals."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from retable.trial.step_cost import StepCost
 
 @dataclass(frozen=True)
 class TrialForecast:
-    """One trial of one or more plans, and what it will take.
+    """Forecast of one trial of one or more plans.
 
     Attributes:
-        tables: that it fills; none for a trial that only others require.
-        state: what the ledger says: ``missing``, ``running``, ``done``, ``collapsed``, ``failed``, ``stopped``.
+        tables: tables that it fills; empty for a trial that only others require.
+        state: state in the ledger: ``missing``, ``running``, ``done``, ``collapsed``, ``failed``, ``stopped``.
         left: iterations still to be trained.
-        cost: of a step; None where it is not known.
-        workers: that it is planned for.
-        placement: where so many workers would be on the stated nodes, in words; empty if none are stated.
-        gpus: GB of a card -> the fewest of them that hold it; None if even one sample on each is too much.
-        seconds: wall time of an update by so many workers; None where nothing like it was measured.
-        hours: wall time that is left, with evaluation; None likewise.
-        basis: what seconds and hours are taken from.
+        cost: cost of a step; None if it is not known.
+        workers: planned number of workers.
+        placement: text on the placement of these workers on the stated nodes; empty if none are stated.
+        gpus: GB of a card -> smallest sufficient number of such cards; None if a single sample on each does not fit.
+        seconds: wall time of an update with these workers; None if no similar trial was measured.
+        hours: remaining wall time, with evaluation; None likewise.
+        basis: text on the source of seconds and hours.
     """
 
     planned: PlannedTrial
@@ -42,7 +42,7 @@ class TrialForecast:
 
     @property
     def micro_batch(self) -> int:
-        """Samples that go through the networks together, over all workers."""
+        """Samples in a forward pass, over all workers."""
         config = self.planned.trial.config
         return config.batch_size // config.accumulate
 
@@ -54,18 +54,18 @@ class TrialForecast:
 
     @property
     def memory_mb(self) -> float | None:
-        """Peak of each worker, in MiB."""
+        """Predicted peak memory of each worker, in MiB."""
         if self.cost is None:
             return None
         return self.cost.memory_mb(self.micro_batch // self.workers, self.workers)
 
     @property
     def worker_hours(self) -> float | None:
-        """Hours left, counted for each worker: GPU-hours, on GPUs."""
+        """Remaining hours times workers; GPU-hours if the workers are GPUs."""
         return None if self.hours is None else self.hours * self.workers
 
     def to_json(self) -> dict[str, Any]:
-        """What `plan --json` says of a trial."""
+        """The trial's entry in `plan --json`."""
         trial = self.planned.trial
         return {
             "signature": trial.signature,
@@ -94,32 +94,33 @@ class TrialForecast:
 
 @dataclass(frozen=True)
 class Invalid:
-    """A cell that can't run, and why."""
+    """Cell that can't run, with the reason."""
 
     study: str
     cell: Cell[Any]
     reason: str
 
     def to_json(self) -> dict[str, str]:
-        """What `plan --json` says of it."""
+        """The cell's entry in `plan --json`."""
         cell = self.cell
-        place = {"table": cell.table, "row": cell.row, "column": cell.column, "metric": cell.metric}
-        return {"study": self.study, **place, "reason": self.reason}
+        labels = {"table": cell.table, "row": cell.row, "column": cell.column, "metric": cell.metric}
+        return {"study": self.study, **labels, "reason": self.reason}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """What one or more plans at one scale amount to.
+    """Forecast of one or more plans at one scale.
 
     Attributes:
-        data: the data set's fingerprint, or ``absent``: signatures are then provisional.
+        data: fingerprint of the data set, or ``absent``; signatures are then provisional.
         tables: number of tables.
-        cells: number of cells that take a trial, those that can't run among them.
-        trials: each before those that require it.
-        refusal: why nothing can run; empty if something can.
-        price: of an hour of one worker, in whatever currency.
-        hours_on_nodes: wall time of those whose hours are known, on the stated nodes; None if none are stated.
-        notes: what else the user should know.
+        cells: number of cells that need a trial, invalid ones included.
+        trials: forecasts of all trials, each before those that require it.
+        invalid: cells that can't run.
+        refusal: reason why no trial can run; empty if one can.
+        price: price of an hour of one worker, in any currency.
+        hours_on_nodes: wall time of the trials with known hours on the stated nodes; None if none are stated.
+        notes: further notes for the user.
     """
 
     scale: str
@@ -134,32 +135,32 @@ class Forecast:
     notes: tuple[str, ...] = ()
 
     def count(self, *states: str) -> int:
-        """How many trials are in one of these states."""
-        return sum(prospect.state in states for prospect in self.trials)
+        """Number of trials in one of these states."""
+        return sum(one.state in states for one in self.trials)
 
     @property
     def unfinished(self) -> tuple[TrialForecast, ...]:
-        """The trials that are still to be trained to their end."""
-        return tuple(prospect for prospect in self.trials if prospect.state not in FINISHED)
+        """Trials that are not finished."""
+        return tuple(one for one in self.trials if one.state not in FINISHED)
 
     @property
     def unknown(self) -> int:
-        """How many of those nobody can tell the hours of."""
-        return sum(prospect.hours is None for prospect in self.unfinished)
+        """Number of unfinished trials without known hours."""
+        return sum(one.hours is None for one in self.unfinished)
 
     @property
     def worker_hours(self) -> float:
-        """Of those whose hours are known."""
-        return sum(prospect.worker_hours or 0.0 for prospect in self.unfinished)
+        """Worker-hours of the unfinished trials with known hours."""
+        return sum(one.worker_hours or 0.0 for one in self.unfinished)
 
     def to_json(self) -> dict[str, Any]:
-        """What `plan --json` prints."""
+        """Output of `plan --json`."""
         finished, running, failed = self.count(*FINISHED), self.count("running"), self.count("failed")
         known = self.unknown < len(self.unfinished) or not self.unfinished
         return {
             "scale": self.scale,
             "data": self.data,
-            "trials": [prospect.to_json() for prospect in self.trials],
+            "trials": [one.to_json() for one in self.trials],
             "invalid": [invalid.to_json() for invalid in self.invalid],
             "total": {
                 "tables": self.tables,
@@ -170,7 +171,7 @@ class Forecast:
                 "running": running,
                 "failed": failed,
                 "missing": len(self.trials) - finished - running - failed,
-                "gflops": sum((p.gflops or 0.0) * p.left for p in self.unfinished),
+                "gflops": sum((one.gflops or 0.0) * one.left for one in self.unfinished),
                 "worker_hours": self.worker_hours if known else None,
                 "trials_without_hours": self.unknown,
                 "hours_on_nodes": self.hours_on_nodes,

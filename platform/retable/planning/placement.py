@@ -1,4 +1,4 @@
-"""Which node holds which of a worker group's workers, and which trial starts next. Knows no Ray: nodes are numbers here."""
+"""Placement of worker groups on nodes, and the order in which trials start. Knows no Ray: a node is its resources."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,18 +6,18 @@ from typing import Literal
 
 from retable.trial.step_cost import room_mb
 
-SLIVER = 1e-6  # of a resource: what rounding may take
+TOLERANCE = 1e-6  # rounding error of a share of a resource
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerGroup:
-    """The shape of a trial's workers: a machine knob, never part of a trial's identity.
+    """Size of a trial's worker group. It is never part of a trial's identity.
 
     Attributes:
-        workers: workers of one trial.
+        workers: number of workers.
         cpus: CPUs of each worker.
-        gpus: GPUs of each worker; a fraction shares one.
-        memory_mb: predicted peak of each worker's tensors on its GPU, in MiB; 0 where nobody knows.
+        gpus: GPUs of each worker; a fraction shares a GPU.
+        memory_mb: predicted peak of each worker's tensors on its GPU, in MiB; 0 if it is not known.
     """
 
     workers: int = 1
@@ -27,12 +27,12 @@ class WorkerGroup:
 
     @property
     def worker(self) -> dict[str, float]:
-        """What Ray reserves for each worker."""
+        """Resources of each worker, by Ray's names."""
         return {"CPU": self.cpus, "GPU": self.gpus} if self.gpus else {"CPU": self.cpus}
 
     @property
     def needs(self) -> str:
-        """What all of it takes, in words: ``4 GPUs``."""
+        """Text on the resources of the whole group, such as ``4 GPUs``."""
         if not self.gpus:
             return _amount(self.workers * self.cpus, "CPU")
         gpus = _amount(self.workers * self.gpus, "GPU")
@@ -41,11 +41,11 @@ class WorkerGroup:
 
 @dataclass(frozen=True)
 class Node:
-    """A machine of the cluster: all that it has, or what is left of it.
+    """Node of a cluster with its resources, either all of them or the free ones.
 
     Attributes:
-        resources: amount of each, such as ``{"CPU": 16, "GPU": 4}``.
-        gpu_gb: memory of each of its GPUs (2^30 bytes); None where it has none, or nobody knows.
+        resources: amount of each resource, such as ``{"CPU": 16, "GPU": 4}``.
+        gpu_gb: memory of each of its GPUs in GiB; None if it has none, or if it is not known.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Node:
     gpu_gb: float | None = None
 
     def holds(self, worker_group: WorkerGroup) -> int:
-        """How many of the worker group's workers, or of more like them, it can hold."""
+        """Number of workers of this kind that the node can hold."""
         if (
             worker_group.gpus
             and self.gpu_gb is not None
@@ -63,21 +63,21 @@ class Node:
         shares = (
             self.resources.get(name, 0) / amount for name, amount in worker_group.worker.items() if amount > 0
         )
-        return max(int(min(shares) + SLIVER), 0)
+        return max(int(min(shares) + TOLERANCE), 0)
 
     def less(self, taken: Mapping[str, float]) -> "Node":
-        """What is left of it, nowhere less than nothing."""
+        """The node with these amounts taken from its resources, none below 0."""
         left = {name: max(amount - taken.get(name, 0), 0) for name, amount in self.resources.items()}
         return replace(self, resources=left)
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a worker group runs.
+    """Placement of a worker group.
 
     Attributes:
-        counts: node -> how many of the workers.
-        reason: ``packed on one node``, or over how many it is spread and why.
+        counts: name of a node -> number of workers on it.
+        reason: ``packed on one node``, or the number of nodes and the reason for it.
     """
 
     counts: Mapping[str, int]
@@ -85,33 +85,37 @@ class Placement:
 
     @property
     def strategy(self) -> Literal["STRICT_PACK", "PACK"]:
-        """Ray's name for it."""
+        """Ray's name of the placement strategy."""
         return "STRICT_PACK" if len(self.counts) == 1 else "PACK"
 
     @property
     def nodes(self) -> tuple[str, ...]:
-        """The node of each worker."""
+        """Name of the node of each worker."""
         return tuple(name for name, count in self.counts.items() for _ in range(count))
 
 
 def place(worker_group: WorkerGroup, nodes: Sequence[Node], free: Sequence[Node]) -> Placement | None:
-    """Where a worker group can start now: on one node if any could ever hold it, else on the fewest; None if nowhere yet.
+    """Place a worker group on free resources: on one node if any could ever hold it, else on the fewest nodes.
 
-    Where several nodes can, it is the one with the least room, so that large worker groups find large holes, and the smallest
-    GPUs that hold it; a worker group without GPUs keeps off nodes that have some.
+    Of several possible nodes, the group gets the one with the smallest GPUs, then the one with the least room, so that
+    large groups find room elsewhere. A group without GPUs avoids nodes with GPUs.
 
     Args:
-        nodes: with all that they have.
-        free: the same with what is left of each.
+        worker_group: group to place.
+        nodes: nodes with all their resources.
+        free: the same nodes with their free resources.
+
+    Returns:
+        None if the group cannot start now.
     """
-    roomy = {node.name for node in nodes if node.holds(worker_group) >= worker_group.workers}
-    if roomy:
+    large = {node.name for node in nodes if node.holds(worker_group) >= worker_group.workers}
+    if large:
         able = [
-            node for node in free if node.name in roomy and node.holds(worker_group) >= worker_group.workers
+            node for node in free if node.name in large and node.holds(worker_group) >= worker_group.workers
         ]
         if not able:
             return None
-        chosen = min(able, key=lambda node: (_luxury(worker_group, node), node.holds(worker_group)))
+        chosen = min(able, key=lambda node: (_gpu_rank(worker_group, node), node.holds(worker_group)))
         return Placement({chosen.name: worker_group.workers}, "packed on one node")
     counts = _spread(worker_group, [(node.name, node.holds(worker_group)) for node in free])
     if counts is None:
@@ -122,8 +126,8 @@ def place(worker_group: WorkerGroup, nodes: Sequence[Node], free: Sequence[Node]
 
 
 @dataclass(frozen=True)
-class Wish:
-    """A trial that is ready to start, and the worker group that it wants."""
+class PendingTrial:
+    """Trial that is ready to start, with its worker group."""
 
     key: str
     worker_group: WorkerGroup
@@ -131,18 +135,19 @@ class Wish:
 
 @dataclass(frozen=True)
 class Reservation:
-    """What is kept for the trial whose turn it is, until its worker group fits there.
+    """Reservation of nodes for the first pending trial that does not fit, until it starts.
 
     Attributes:
-        counts: node -> how many of its workers it is to hold.
+        trial: the trial that starts there.
+        counts: name of a node -> number of workers that it is reserved for.
     """
 
-    wish: Wish
+    trial: PendingTrial
     counts: Mapping[str, int]
 
     def beside(self, free: Sequence[Node]) -> list[Node]:
-        """What it leaves to others."""
-        worker = self.wish.worker_group.worker
+        """Free resources of the nodes without the reserved ones."""
+        worker = self.trial.worker_group.worker
         return [
             node.less({name: amount * self.counts.get(node.name, 0) for name, amount in worker.items()})
             for node in free
@@ -150,57 +155,57 @@ class Reservation:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """The trial that starts now, and what is kept for another."""
+class Decision:
+    """Decision of the scheduler: the trial that starts now, and the reservation for another."""
 
-    start: tuple[Wish, Placement] | None
+    start: tuple[PendingTrial, Placement] | None
     reservation: Reservation | None
 
 
 def choose(
-    wishes: Iterable[Wish],
+    pending: Iterable[PendingTrial],
     nodes: Sequence[Node],
     free: Sequence[Node],
     reservation: Reservation | None = None,
-) -> Choice:
-    """The next trial to start. Starts nothing that does not fit.
+) -> Decision:
+    """Choose the next trial to start; a trial that does not fit is not started.
 
-    The rule: trials start in their order. The first that does not fit gets nodes reserved, and keeps them until it
-    starts, wherever it fits first; those behind it start only on what is left beside that. So nothing that could run
-    stands idle but what a reservation keeps, and nothing waits for ever: a reserved node only ever empties.
+    Trials start in their order. The first that does not fit gets a reservation of nodes and keeps it until it starts,
+    on these nodes or on others. Later trials start only beside the reservation. So only reserved resources are idle
+    while a trial could use them, and no trial waits for ever, since nothing else starts on reserved resources.
 
     Args:
-        wishes: in their order.
-        nodes: with all that they have.
-        free: the same with what is left of each.
-        reservation: the one of the last choice.
+        pending: trials that are ready to start, in their order.
+        nodes: nodes with all their resources.
+        free: the same nodes with their free resources.
+        reservation: reservation of the last decision.
     """
-    waiting = list(wishes)
+    waiting = list(pending)
     names = {node.name for node in nodes}
-    if reservation and (reservation.wish not in waiting or not names.issuperset(reservation.counts)):
-        reservation = None  # it does not want it any more, or a node of it is gone
+    if reservation and (reservation.trial not in waiting or not names.issuperset(reservation.counts)):
+        reservation = None  # the trial is not pending any more, or one of the nodes is gone
     beside = free if reservation is None else reservation.beside(free)
-    hopeless: set[WorkerGroup] = set()
-    for wish in waiting:
-        own = reservation is not None and reservation.wish == wish
-        if not own and wish.worker_group in hopeless:
+    rejected: set[WorkerGroup] = set()
+    for trial in waiting:
+        own = reservation is not None and reservation.trial == trial
+        if not own and trial.worker_group in rejected:
             continue
-        placement = place(wish.worker_group, nodes, free if own else beside)
+        placement = place(trial.worker_group, nodes, free if own else beside)
         if placement is not None:
-            return Choice((wish, placement), None if own else reservation)
-        hopeless.add(wish.worker_group)
-        if reservation is None and (counts := _target(wish.worker_group, nodes, free)) is not None:
-            reservation = Reservation(wish, counts)
+            return Decision((trial, placement), None if own else reservation)
+        rejected.add(trial.worker_group)
+        if reservation is None and (counts := _target(trial.worker_group, nodes, free)) is not None:
+            reservation = Reservation(trial, counts)
             beside = reservation.beside(free)
-    return Choice(None, reservation)
+    return Decision(None, reservation)
 
 
 def _target(worker_group: WorkerGroup, nodes: Sequence[Node], free: Sequence[Node]) -> dict[str, int] | None:
-    """Where a worker group is likely to fit first; None if these nodes can never hold it."""
+    """Nodes to reserve, those where the group probably fits first; None if these nodes can never hold it."""
     now = {node.name: node.holds(worker_group) for node in free}
-    roomy = [node.name for node in nodes if node.holds(worker_group) >= worker_group.workers]
-    if roomy:
-        return {max(roomy, key=lambda name: now[name]): worker_group.workers}
+    large = [node.name for node in nodes if node.holds(worker_group) >= worker_group.workers]
+    if large:
+        return {max(large, key=lambda name: now[name]): worker_group.workers}
     most = sorted(nodes, key=lambda node: -now[node.name])
     return _spread(
         worker_group, [(node.name, node.holds(worker_group)) for node in most], largest_first=False
@@ -210,7 +215,7 @@ def _target(worker_group: WorkerGroup, nodes: Sequence[Node], free: Sequence[Nod
 def _spread(
     worker_group: WorkerGroup, room: Sequence[tuple[str, int]], *, largest_first: bool = True
 ) -> dict[str, int] | None:
-    """The workers shared out over nodes with room for so many of them; None if they are too many."""
+    """Number of workers on each node, given each node's capacity; None if there are too many workers."""
     counts: dict[str, int] = {}
     missing = worker_group.workers
     for name, most in sorted(room, key=lambda one: -one[1]) if largest_first else room:
@@ -220,8 +225,8 @@ def _spread(
     return None if missing else counts
 
 
-def _luxury(worker_group: WorkerGroup, node: Node) -> float:
-    """What of the node would be wasted on the worker group."""
+def _gpu_rank(worker_group: WorkerGroup, node: Node) -> float:
+    """Rank of a node by its GPUs, the least first: by their memory for a group with GPUs, else by their number."""
     return (node.gpu_gb or 0.0) if worker_group.gpus else node.resources.get("GPU", 0)
 
 

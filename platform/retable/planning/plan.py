@@ -1,4 +1,4 @@
-"""Study -> plan: the unique trials behind the cells, in an order in which each finds what it requires."""
+"""Plan of a study: the unique trials behind its cells, each after the trials that it requires."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from retable.trial.trial import Trial
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """One trial to be trained once, and where its numbers go.
+    """Trial of a plan, with the cells that it fills.
 
     Attributes:
-        name: what tells it from its neighbours in the plan, such as ``s_t=2 S1=1 · seed 0``.
-        places: the cells that it fills, such as ``9: Full, IS``.
-        requires: signatures of the trials that must be finished first.
+        name: name within the plan, made of the differing labels, such as ``s_t=2 S1=1 seed=0``.
+        cells: the cells that it fills, such as ``9: Full, IS``.
+        requires: signatures of the trials that must be finished before it.
     """
 
     trial: Trial
     name: str
-    places: tuple[str, ...]
+    cells: tuple[str, ...]
     requires: tuple[str, ...]
 
     @property
@@ -33,18 +33,19 @@ class PlannedTrial:
 
     @property
     def cell(self) -> str:
-        """The first table row that it fills, such as ``9: Full``; its name if it fills none."""
-        return self.places[0].rpartition(", ")[0] if self.places else self.name
+        """First table row that it fills, such as ``9: Full``; its name if it fills none."""
+        return self.cells[0].rpartition(", ")[0] if self.cells else self.name
 
 
 @dataclass(frozen=True)
 class Plan(Generic[C]):
-    """What a study at a scale amounts to.
+    """Plan of a study at a scale.
 
     Attributes:
-        data: content fingerprint of the data set, or ``absent`` where it could not be read.
-        tables: number of each table -> how many of its rows (None: all).
-        trials: each before those that require it.
+        data: content fingerprint of the data set, or ``absent`` if it could not be read.
+        seeds: training seeds.
+        tables: number of each table -> number of its rows; None for all rows.
+        trials: all trials, each before those that require it.
     """
 
     study: Study[C]
@@ -55,19 +56,19 @@ class Plan(Generic[C]):
     trials: tuple[PlannedTrial, ...]
 
     def cells(self) -> list[Cell[C]]:
-        """Every cell of every table in the plan."""
+        """Cells of all tables in the plan."""
         return [
             cell
             for number, limit in self.tables.items()
             for cell in self.study.cells(self.study.table(number), self.scale, limit)
         ]
 
-    def signatures_by_place(self) -> dict[str, set[str]]:
-        """Each cell that trials fill, such as ``9: Full, IS`` -> their signatures, one for each seed."""
+    def signatures_by_cell(self) -> dict[str, set[str]]:
+        """Cell, such as ``9: Full, IS`` -> signatures of the trials that fill it, one for each seed."""
         found: dict[str, set[str]] = {}
         for planned in self.trials:
-            for place in planned.places:
-                found.setdefault(place, set()).add(planned.signature)
+            for cell in planned.cells:
+                found.setdefault(cell, set()).add(planned.signature)
         return found
 
 
@@ -79,41 +80,41 @@ def make_plan(
     tables: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
 ) -> Plan[C]:
-    """Work out the trials of a study. Starts nothing and touches no file.
+    """Make the plan of a study at a scale. Starts nothing and touches no file.
 
     Args:
         data: content fingerprint of the data set.
-        tables: numbers of the tables wanted, all their rows; None for the scale's default.
+        tables: numbers of the tables, with all their rows; None for the scale's default.
         seeds: training seeds; None for the scale's default.
 
     Raises:
         ValueError: a table is not declared.
     """
-    wanted = dict(scale.tables) if tables is None else dict.fromkeys(tables)
-    chosen = tuple(scale.seeds if seeds is None else seeds)
-    places: dict[Trial, list[str]] = {}
-    for number, limit in wanted.items():
+    chosen = dict(scale.tables) if tables is None else dict.fromkeys(tables)
+    seeds = tuple(scale.seeds if seeds is None else seeds)
+    cells: dict[Trial, list[str]] = {}
+    for number, limit in chosen.items():
         for cell in study.cells(study.table(number), scale, limit):
             if cell.config is not None:
-                for seed in chosen:
-                    place = f"{cell.table}: {cell.row}, {cell.column}"
-                    places.setdefault(_canonical(Trial(cell.config, seed, data)), []).append(place)
-    return Plan(study, scale, data, chosen, wanted, plan_trials(places))
+                for seed in seeds:
+                    name = f"{cell.table}: {cell.row}, {cell.column}"
+                    cells.setdefault(_canonical(Trial(cell.config, seed, data)), []).append(name)
+    return Plan(study, scale, data, seeds, chosen, plan_trials(cells))
 
 
-def plan_trials(places: Mapping[Trial, Sequence[str]]) -> tuple[PlannedTrial, ...]:
-    """These trials and all that they require, each once and after those that it requires.
+def plan_trials(cells: Mapping[Trial, Sequence[str]]) -> tuple[PlannedTrial, ...]:
+    """Plan trials and all that they require, each once and after those that it requires.
 
     Args:
-        places: trial, its config in canonical form -> the cells that it fills.
+        cells: trial with its config in canonical form -> the cells that it fills.
     """
-    ordered = _with_requirements(places)
+    ordered = _with_requirements(cells)
     names = _names(ordered)
     return tuple(
         PlannedTrial(
             trial=trial,
             name=names[trial.signature],
-            places=tuple(places.get(trial, ())),
+            cells=tuple(cells.get(trial, ())),
             requires=tuple(required.signature for required in trial.requires()),
         )
         for trial in ordered
@@ -121,28 +122,28 @@ def plan_trials(places: Mapping[Trial, Sequence[str]]) -> tuple[PlannedTrial, ..
 
 
 def runnable(trials: Sequence[PlannedTrial], impossible: Container[str]) -> tuple[PlannedTrial, ...]:
-    """The trials that can run, and that a cell or another of them asks for.
+    """Trials that can run and that fill a cell or are required by such a trial.
 
     Args:
-        trials: each after those that it requires.
-        impossible: signatures of those that can't run.
+        trials: trials, each after those that it requires.
+        impossible: signatures of the trials that can't run.
     """
     kept: list[PlannedTrial] = []
-    asked: set[str] = set()
+    required: set[str] = set()
     for planned in reversed(trials):
-        if planned.signature not in impossible and (planned.places or planned.signature in asked):
+        if planned.signature not in impossible and (planned.cells or planned.signature in required):
             kept.append(planned)
-            asked.update(planned.requires)
+            required.update(planned.requires)
     return tuple(reversed(kept))
 
 
 def _canonical(trial: Trial) -> Trial:
-    """The trial with its config in canonical form: equal trials become equal values."""
+    """The trial with its config in canonical form, so that equal trials are equal values."""
     return Trial(trial.config.canonical(), trial.seed, trial.data)
 
 
 def _with_requirements(trials: Iterable[Trial]) -> list[Trial]:
-    """The trials and all that they require, each once, requirements first."""
+    """Trials and all that they require, each once, requirements first."""
     ordered: dict[Trial, None] = {}
 
     def visit(trial: Trial) -> None:
@@ -156,11 +157,7 @@ def _with_requirements(trials: Iterable[Trial]) -> list[Trial]:
 
 
 def differing_labels(trials: Iterable[Trial]) -> dict[str, set[Label]]:
-    """The labels that are not the same for all of these trials, in the order in which their configs give them.
-
-    Returns:
-        Each with the values that it has.
-    """
+    """Config labels that differ among the trials, in the order of the configs -> their values."""
     values: dict[str, set[Label]] = {}
     for trial in trials:
         for key, value in trial.config.labels().items():
@@ -169,7 +166,7 @@ def differing_labels(trials: Iterable[Trial]) -> dict[str, set[Label]]:
 
 
 def families(trials: Iterable[Trial]) -> dict[str, list[Trial]]:
-    """The trials by the name of their trainable."""
+    """Trials by the name of their trainable."""
     found: dict[str, list[Trial]] = {}
     for trial in trials:
         found.setdefault(trial.config.trainable, []).append(trial)
@@ -177,9 +174,9 @@ def families(trials: Iterable[Trial]) -> dict[str, list[Trial]]:
 
 
 def _names(trials: Sequence[Trial]) -> dict[str, str]:
-    """For each signature, the labels that differ among the trials of its family, and the seed if several do.
+    """Signature -> name of the trial: the labels that differ within its family, and the seed if there are several.
 
-    A toggle (0 or 1 in every trial) is named where it is on, and what is empty is not named.
+    A toggle (0 or 1 in every trial) is in the name if it is on; empty labels are left out.
     """
     names = {}
     for trainable, family in families(trials).items():
@@ -187,13 +184,13 @@ def _names(trials: Sequence[Trial]) -> dict[str, str]:
         several_seeds = len({trial.seed for trial in family}) > 1
         for trial in family:
             labels = trial.config.labels()
-            words = [_word(key, labels.get(key), values) for key, values in differing.items()]
-            words.append(f"seed={trial.seed}" if several_seeds else "")
-            names[trial.signature] = " ".join(filter(None, words)) or trainable
+            texts = [_label_text(key, labels.get(key), values) for key, values in differing.items()]
+            texts.append(f"seed={trial.seed}" if several_seeds else "")
+            names[trial.signature] = " ".join(filter(None, texts)) or trainable
     return names
 
 
-def _word(key: str, value: Label | None, values: set[Label]) -> str:
+def _label_text(key: str, value: Label | None, values: set[Label]) -> str:
     if values <= {0, 1}:
         return key if value else ""
     if value == "":

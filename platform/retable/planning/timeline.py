@@ -1,19 +1,19 @@
-"""How long trials take on stated nodes, if each starts by the rule of `retable.planning.placement` and takes as long as forecast."""
+"""Simulated time of trials on nodes: they start by the rule of `retable.planning.placement` and take their forecast hours."""
 
 import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from retable.planning.placement import Node, Placement, Reservation, Wish, WorkerGroup, choose
+from retable.planning.placement import Node, PendingTrial, Placement, Reservation, WorkerGroup, choose
 
 
 @dataclass(frozen=True)
-class Work:
-    """A trial that is still to be trained.
+class RemainingTrial:
+    """Trial that is still to be trained.
 
     Attributes:
-        hours: that it takes once it has begun.
-        requires: those that must be over first; one that is not among the works is over.
+        hours: hours from its start to its end.
+        requires: keys of the trials that must end before; those that are not among the remaining trials have ended.
     """
 
     key: str
@@ -22,14 +22,14 @@ class Work:
     requires: tuple[str, ...] = ()
 
 
-def hours_on(works: Sequence[Work], nodes: Sequence[Node]) -> float:
-    """Hours until all are done, without those that the nodes can't hold and what waits for them.
+def hours_on(trials: Sequence[RemainingTrial], nodes: Sequence[Node]) -> float:
+    """Hours until all trials are done, except those that the nodes can't hold and those that require them.
 
     Args:
-        works: in the plan's order.
-        nodes: with all that they have.
+        trials: trials in the plan's order.
+        nodes: nodes with all their resources.
     """
-    waiting: dict[str, Work] = {work.key: work for work in works}
+    waiting: dict[str, RemainingTrial] = {trial.key: trial for trial in trials}
     running: dict[str, tuple[WorkerGroup, Placement]] = {}
     ends: list[tuple[float, str]] = []
     reservation: Reservation | None = None
@@ -37,16 +37,16 @@ def hours_on(works: Sequence[Work], nodes: Sequence[Node]) -> float:
     while waiting or running:
         unfinished = waiting.keys() | running.keys()
         ready = [
-            Wish(work.key, work.worker_group)
-            for work in waiting.values()
-            if unfinished.isdisjoint(work.requires)
+            PendingTrial(trial.key, trial.worker_group)
+            for trial in waiting.values()
+            if unfinished.isdisjoint(trial.requires)
         ]
-        choice = choose(ready, nodes, [_left(node, running) for node in nodes], reservation)
-        reservation = choice.reservation
-        if choice.start is not None:
-            wish, placement = choice.start
-            running[wish.key] = wish.worker_group, placement
-            heapq.heappush(ends, (now + waiting.pop(wish.key).hours, wish.key))
+        decision = choose(ready, nodes, [_free(node, running) for node in nodes], reservation)
+        reservation = decision.reservation
+        if decision.start is not None:
+            pending, placement = decision.start
+            running[pending.key] = pending.worker_group, placement
+            heapq.heappush(ends, (now + waiting.pop(pending.key).hours, pending.key))
         elif ends:
             now, key = heapq.heappop(ends)
             del running[key]
@@ -55,7 +55,8 @@ def hours_on(works: Sequence[Work], nodes: Sequence[Node]) -> float:
     return now
 
 
-def _left(node: Node, running: Mapping[str, tuple[WorkerGroup, Placement]]) -> Node:
+def _free(node: Node, running: Mapping[str, tuple[WorkerGroup, Placement]]) -> Node:
+    """The node with its free resources."""
     taken: dict[str, float] = {}
     for worker_group, placement in running.values():
         count = placement.counts.get(node.name, 0)

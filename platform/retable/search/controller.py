@@ -1,7 +1,7 @@
-"""A run of a study's searches: proposes points to the execution, ends some early, repeats the winners over seeds.
+"""The search controller: suggests points to an execution, ends some trials early, and repeats the winners over seeds.
 
-What was asked and decided is written down before it takes effect (`retable.search.history`), so a run that was killed goes on:
-points without a result are handed out again, finished ones are told, and nothing is asked twice.
+Suggestions and decisions are written down before they take effect (`retable.search.history`), so a killed run can be
+resumed: points without a result are started again, finished ones are reported, and no point is suggested twice.
 """
 
 import threading
@@ -14,8 +14,8 @@ from retable.execution.execution import Execution
 from retable.io.locks import held
 from retable.planning.plan import PlannedTrial
 from retable.search.cell import TunedCell
-from retable.search.optuna import Storage, StorageError
-from retable.search.report import FoundPoint
+from retable.search.optuna import OptunaStorage, OptunaStorageError
+from retable.search.report import PointResult
 from retable.store.ledger import Fenced, LeaseHeld
 from retable.store.records import FINISHED, UnknownTrial
 
@@ -23,87 +23,92 @@ REASON = "ended by successive halving"
 
 
 class SearchController:
-    """Proposes the trials of searches to an execution. One thread hands out, another looks after what runs.
+    """Suggests the trials of searches to an execution. One thread starts trials, another observes running ones.
 
     Args:
-        execution: over `search_plan` without winners; becomes this proposer's.
-        seeds: that each winner is repeated over.
-        tell: takes a message for the user.
+        execution: an execution of `search_plan` without winners; its proposer is set to this controller.
+        cells: the cells of the study's searches.
+        storage: Optuna's storage, which shows the searches.
+        seeds: training seeds of each winner.
+        on_message: called with each message for the user.
     """
 
     def __init__(
         self,
         execution: Execution,
         cells: Sequence[TunedCell[Any]],
-        storage: Storage,
+        storage: OptunaStorage,
         seeds: Sequence[int],
-        tell: Callable[[str], None],
+        on_message: Callable[[str], None],
     ) -> None:
-        self.execution, self.cells, self.storage, self.seeds, self.tell = (
+        self.execution, self.cells, self.storage, self.seeds, self.on_message = (
             execution,
             cells,
             storage,
             seeds,
-            tell,
+            on_message,
         )
         self._lock = threading.RLock()
         self._closed: set[str] = set()
-        self._behind = False
+        self._outdated = False
         execution.proposer = self
-        for tuning in cells:
-            for asked in tuning.points:
-                tuning.look(asked.signature)
-                if asked.pruned_at is None:
-                    execution.add(tuning.planned(asked))
-            for asked in tuning.points:
-                if asked.pruned_at is not None:
-                    self._settle(asked.signature)
-            self._show(tuning)
+        for tuned in cells:
+            for suggestion in tuned.history:
+                tuned.check_rungs(suggestion.signature)
+                if suggestion.pruned_at is None:
+                    execution.add(tuned.planned(suggestion))
+            for suggestion in tuned.history:
+                if suggestion.pruned_at is not None:
+                    self._record_pruned(suggestion.signature)
+            self._update_storage(tuned)
 
     @property
     def open(self) -> bool:
-        """Whether a cell may still ask, or wait for its winner."""
+        """True if a cell may still suggest a point or a winner."""
         with self._lock:
-            return any(tuning.name not in self._closed for tuning in self.cells)
+            return any(tuned.name not in self._closed for tuned in self.cells)
 
     def propose(self) -> Sequence[PlannedTrial]:
-        """The next point, of the cell that has asked the fewest; or the winner's trials of one that is complete."""
+        """Trials of the next point, of the cell with the fewest points; or of the winner of a complete cell."""
         with self._lock:
-            for tuning in sorted(self.cells, key=lambda tuning: len(tuning.points)):
-                states = self._states(tuning)
-                if tuning.name in self._closed:
+            for tuned in sorted(self.cells, key=lambda tuned: len(tuned.history)):
+                states = self._states(tuned)
+                if tuned.name in self._closed:
                     continue
                 if "blocked" in states.values():
-                    self._close(tuning)
-                elif not tuning.complete and (asked := tuning.ask(self._found(tuning))) is not None:
-                    self._show(tuning)
-                    trials = tuning.planned(asked)
+                    self._close(tuned)
+                elif (
+                    not tuned.complete
+                    and (suggestion := tuned.suggest(self._point_results(tuned))) is not None
+                ):
+                    self._update_storage(tuned)
+                    trials = tuned.planned(suggestion)
                     for planned in trials:
                         planned.trial.config.prepare(self.execution.data)
                     return trials
-                if tuning.complete and not {"waiting", "running"} & set(states.values()):
-                    self._close(tuning)
+                if tuned.complete and not {"waiting", "running"} & set(states.values()):
+                    self._close(tuned)
                     if not {"held", "stopped"} & set(states.values()):
-                        winner = tuning.winner(self._found(tuning))
+                        winner = tuned.winner(self._point_results(tuned))
                         if winner is not None:
-                            return tuning.winner_trials(winner, self.seeds)
+                            return tuned.winner_trials(winner, self.seeds)
             return ()
 
     def look(self, signature: str) -> None:
-        """Decide whether a trial that has written something goes on."""
+        """Decide if a trial that has written a score goes on."""
         with self._lock:
-            for tuning in self.cells:
-                if not any(asked.signature == signature for asked in tuning.points):
+            for tuned in self.cells:
+                if not any(suggestion.signature == signature for suggestion in tuned.history):
                     continue
-                pruned = tuning.look(signature)
+                pruned = tuned.check_rungs(signature)
                 if pruned is not None:
-                    with suppress(Fenced):  # another process's attempt; the point is pruned all the same
+                    with suppress(Fenced):  # another process runs the attempt; the point stays pruned
                         self.execution.prune(signature, f"{REASON} at iteration {pruned.pruned_at}")
                 if pruned is not None or signature not in self.execution.running:
-                    self._show(tuning)
+                    self._update_storage(tuned)
 
-    def _settle(self, signature: str) -> None:
-        """A decision whose process was killed before the ledger had it is entered now, and the trial not handed out."""
+    def _record_pruned(self, signature: str) -> None:
+        """Record a decision that is missing in the ledger, since its process was killed; the trial is not started."""
         ledger = self.execution.ledger
         if self.execution.states.get(signature) == "waiting":
             self.execution.states[signature] = "pruned"
@@ -111,46 +116,49 @@ class SearchController:
             if ledger.trial(signature).state not in {"pruned", *FINISHED}:
                 ledger.finish(ledger.begin(signature), "pruned", message=REASON)
 
-    def _states(self, tuning: TunedCell[Any]) -> dict[str, str]:
-        """Signature -> state, of the points that are not pruned."""
+    def _states(self, tuned: TunedCell[Any]) -> dict[str, str]:
+        """State by signature of the points that are not pruned."""
         return {
-            asked.signature: self.execution.states.get(asked.signature, "waiting")
-            for asked in tuning.points
-            if asked.pruned_at is None or asked.signature in self.execution.running
+            suggestion.signature: self.execution.states.get(suggestion.signature, "waiting")
+            for suggestion in tuned.history
+            if suggestion.pruned_at is None or suggestion.signature in self.execution.running
         }
 
-    def _found(self, tuning: TunedCell[Any]) -> list[FoundPoint]:
-        return tuning.found(self.execution.states, self.execution.messages)
+    def _point_results(self, tuned: TunedCell[Any]) -> list[PointResult]:
+        return tuned.point_results(self.execution.states, self.execution.messages)
 
-    def _close(self, tuning: TunedCell[Any]) -> None:
-        self._closed.add(tuning.name)
-        if tuning.exhausted:
-            self.tell(f"{tuning.cell.label}: no more than {len(tuning.points)} points: {tuning.exhausted}")
-        self._show(tuning)
+    def _close(self, tuned: TunedCell[Any]) -> None:
+        self._closed.add(tuned.name)
+        if tuned.exhausted:
+            self.on_message(
+                f"{tuned.cell.label}: no more than {len(tuned.history)} points: {tuned.exhausted}"
+            )
+        self._update_storage(tuned)
 
-    def _show(self, tuning: TunedCell[Any]) -> None:
-        """Bring Optuna's storage up to date; that it can't be is told once, and ends no trial."""
-        tuning.note_finished()
-        if len(tuning.points) == 0:
+    def _update_storage(self, tuned: TunedCell[Any]) -> None:
+        """Update Optuna's storage. A failure is reported once, and ends no trial."""
+        tuned.note_finished()
+        if len(tuned.history) == 0:
             return
         try:
-            self.storage.show(
-                tuning.name, tuning.search.space, tuning.objectives, tuning.told(self._found(tuning))
+            self.storage.update(
+                tuned.name, tuned.search.space, tuned.objectives, tuned.reported(self._point_results(tuned))
             )
             self._behind = False
-        except StorageError as error:
+        except OptunaStorageError as error:
             if not self._behind:
-                self.tell(f"{error}. The search goes on, and the storage is brought up to date later.")
+                self.on_message(f"{error}.")
             self._behind = True
 
 
-def alone(folder: Path) -> AbstractContextManager[None]:
-    """Be the only process that searches in a folder.
+def search_lock(folder: Path) -> AbstractContextManager[None]:
+    """A lock that makes this the only process that searches in a folder.
 
     Raises:
-        BlockingIOError: another one does.
+        LockHeldError: another process holds it.
     """
     return held(
         folder / "lock",
-        f"another process is searching in {folder}; wait for it, or stop it and run the same command again",
+        f"another process is searching in {folder}",
+        "wait for it, or stop it and run the same command again",
     )

@@ -1,7 +1,7 @@
-"""What a search has asked and decided, in one file a cell: the truth of which Optuna's storage is a projection.
+"""The history of a search: the suggestions and decisions of one cell, in one file. Optuna's storage is a copy of it.
 
-A point is written here, whole, before its trial begins, and so is every decision of the halving before it takes effect.
-Scores stand in the trials' folders and nowhere else.
+A point is written before its trial begins, and a decision of successive halving before it takes effect. Final scores are
+only in the trials' folders.
 """
 
 import json
@@ -15,7 +15,7 @@ from retable.study.search import Point
 
 @dataclass(frozen=True)
 class Rung:
-    """A trial's arrival at a rung: the score that it had there, and whether it went on."""
+    """A trial at a rung of successive halving: its score, and the decision."""
 
     value: float
     protocol: str
@@ -23,13 +23,13 @@ class Rung:
 
 
 @dataclass(frozen=True)
-class Suggested:
-    """One point that was asked.
+class Suggestion:
+    """One suggested point.
 
     Attributes:
-        number: from 0, in the order of asking.
-        signature: of the point's trial.
-        rungs: by iteration.
+        number: number from 0, in the order of suggestion.
+        signature: signature of the point's trial.
+        rungs: rungs that the trial has reached, by iteration.
     """
 
     number: int
@@ -39,58 +39,58 @@ class Suggested:
 
     @property
     def pruned_at(self) -> int | None:
-        """The iteration at which it was decided that it ends; None if it was not."""
+        """The iteration at which the trial was pruned; None if it was not."""
         return next((iteration for iteration, rung in self.rungs.items() if not rung.kept), None)
 
 
 class SearchHistory:
-    """The points of one cell, read from their file, and written whole at each change.
+    """The suggestions of one cell, read from their file. Each change writes the whole file.
 
     Raises:
-        ValueError: the file is damaged, or of another search.
+        UnusableFileError: the file is damaged, or of another search.
     """
 
     def __init__(self, path: Path, declared: Mapping[str, object]) -> None:
         self.path, self.declared = path, dict(declared)
-        self._asked = {asked.number: asked for asked in self._load()}
+        self._suggestions = {suggestion.number: suggestion for suggestion in self._load()}
 
-    def __iter__(self) -> Iterator[Suggested]:
-        return iter(list(self._asked.values()))
+    def __iter__(self) -> Iterator[Suggestion]:
+        return iter(list(self._suggestions.values()))
 
     def __len__(self) -> int:
-        return len(self._asked)
+        return len(self._suggestions)
 
-    def ask(self, point: Point, signature: str) -> Suggested:
-        """Write down that a point is asked, before anything is begun for it."""
-        asked = Suggested(len(self._asked), dict(point), signature)
-        self._put(asked)
-        return asked
+    def add(self, point: Point, signature: str) -> Suggestion:
+        """Record a suggestion, before its trial begins."""
+        suggestion = Suggestion(len(self._suggestions), dict(point), signature)
+        self._write(suggestion)
+        return suggestion
 
-    def arrive(self, number: int, iteration: int, rung: Rung) -> Suggested:
-        """Write down that a trial has reached a rung, and what follows from it. The first word counts."""
-        asked = self._asked[number]
-        if iteration not in asked.rungs:
-            asked = replace(asked, rungs={**asked.rungs, iteration: rung})
-            self._put(asked)
-        return asked
+    def add_rung(self, number: int, iteration: int, rung: Rung) -> Suggestion:
+        """Record that a trial has reached a rung, and the decision. A rung that is recorded already stays as it is."""
+        suggestion = self._suggestions[number]
+        if iteration not in suggestion.rungs:
+            suggestion = replace(suggestion, rungs={**suggestion.rungs, iteration: rung})
+            self._write(suggestion)
+        return suggestion
 
     def at_rung(self, iteration: int) -> list[Rung]:
-        """Those that have reached a rung, in the order of asking."""
-        return [asked.rungs[iteration] for asked in self if iteration in asked.rungs]
+        """The rungs recorded at an iteration, in the order of suggestion."""
+        return [suggestion.rungs[iteration] for suggestion in self if iteration in suggestion.rungs]
 
-    def _put(self, asked: Suggested) -> None:
-        points = {**self._asked, asked.number: asked}
+    def _write(self, suggestion: Suggestion) -> None:
+        points = {**self._suggestions, suggestion.number: suggestion}
         write_json(
             self.path,
             {"search": self.declared, "points": [asdict(points[number]) for number in sorted(points)]},
         )
-        self._asked = points
+        self._suggestions = points
 
-    def _load(self) -> list[Suggested]:
+    def _load(self) -> list[Suggestion]:
         try:
             saved = json.loads(self.path.read_bytes())
             points = [
-                Suggested(
+                Suggestion(
                     p["number"],
                     p["point"],
                     p["signature"],
@@ -103,11 +103,11 @@ class SearchHistory:
             return []
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
-                f"{self.path} is damaged ({error}); move it away and run again: the same points are proposed, and "
-                "those whose trials are finished cost nothing"
+                f"{self.path} is damaged ({error}); move it away and run again: the same points are suggested, and "
+                "those with finished trials cost nothing"
             ) from error
         if declared != json.loads(json.dumps(self.declared)) or [p.number for p in points] != list(
             range(len(points))
         ):
-            raise ValueError(f"{self.path} is of another search; move it away and run again")
+            raise ValueError(f"{self.path} belongs to another search; move it away and run again")
         return points

@@ -1,8 +1,8 @@
-"""THE Optuna file: its samplers propose points, and its storage shows them. Neither decides what is trained.
+"""The only module that imports Optuna. Samplers suggest points; Optuna's storage is a copy for its dashboard.
 
-A sampler sees an in-memory copy of what was asked and told, and draws from a stream keyed by (seed, number of the
-point): a search that was killed proposes what it would have proposed. The storage (SQLite or any database) is written after
-our own record, whole trials at a time, so that it can lag behind it and be brought up to date, but never contradict it.
+A sampler sees an in-memory copy of the points so far, and draws random numbers keyed by (seed, number of the point), so a
+resumed search suggests the same points as one that was never killed. The storage (SQLite or any other database) is written
+after our own record, one whole trial at a time: it can lag behind the record and catch up, but never contradict it.
 """
 
 import warnings
@@ -22,12 +22,13 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from retable.errors import RetableError
 from retable.study.search import Choice, Dimension, Point, Sampler, Whole
 from retable.trial.identity import Label
 from retable.trial.random import stream
 
-LEAST = 6
-"""Complete points from which on shares are told. With four, fANOVA can take one dimension for another."""
+MIN_POINTS = 6
+"""Number of complete points needed for importances. With four, fANOVA can confuse two dimensions."""
 
 Direction = Literal["maximize", "minimize"]
 State = Literal["running", "complete", "pruned", "failed"]
@@ -40,19 +41,19 @@ _STATES: Mapping[State, TrialState] = {
 }
 
 
-class StorageError(OSError):
+class OptunaStorageError(RetableError, OSError):
     """Optuna's storage can't be used."""
 
 
 @dataclass(frozen=True)
-class Reported:
-    """What Optuna is to know of one point.
+class ReportedPoint:
+    """A point as it is reported to Optuna.
 
     Attributes:
-        state: a trial that collapsed is ``pruned``: bad, and to be learnt from.
-        values: one for each objective, if it is complete.
-        rungs: iteration -> first objective.
-        attributes: what the dashboard shows beside it, such as the signature.
+        state: a trial that collapsed is ``pruned``, since the sampler should learn from it.
+        values: one score for each objective, if the point is complete.
+        rungs: score of the first objective by iteration.
+        attributes: labels that the dashboard shows, such as the signature.
     """
 
     number: int
@@ -63,46 +64,47 @@ class Reported:
     attributes: Mapping[str, Label] = field(default_factory=dict)
 
 
-def ask(
+def suggest(
     space: Sequence[Dimension[Any]],
     directions: Sequence[Direction],
     sampler: Sampler,
-    told: Sequence[Reported],
+    reported: Sequence[ReportedPoint],
     *,
     cell: str,
     draw: int = 0,
 ) -> Point:
-    """The next point, number ``len(told)``. The same arguments give the same point.
+    """Suggest the next point, number ``len(reported)``. Equal arguments give equal points.
 
     Args:
-        cell: whose point it is; two cells do not share random numbers.
-        draw: another one for each time that the proposal is of no use.
+        cell: label of the point's cell; two cells do not share random numbers.
+        draw: number of the attempt, if earlier suggestions of this point were unusable.
     """
     distributions = _distributions(space)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(directions=directions, sampler=_sampler(sampler, cell, len(told), draw))
-    for one in told:
+    study = optuna.create_study(directions=directions, sampler=_sampler(sampler, cell, len(reported), draw))
+    for one in reported:
         study.add_trial(_frozen(one, distributions, intermediate=False))
     return study.ask(distributions).params
 
 
 def importances(
-    space: Sequence[Dimension[Any]], directions: Sequence[Direction], told: Sequence[Reported]
+    space: Sequence[Dimension[Any]], directions: Sequence[Direction], reported: Sequence[ReportedPoint]
 ) -> list[Mapping[str, float]]:
-    """What share each dimension has in each objective's spread (fANOVA, Hutter et al., ICML 2014).
+    """Share of each dimension in each objective's variance (fANOVA, Hutter et al., ICML 2014).
 
     Returns:
-        For each objective dimension -> share, of sum 1; empty with fewer than `LEAST` complete points, or no spread.
+        For each objective, the shares by dimension, of sum 1; empty with fewer than `MIN_POINTS` complete points, or no
+        variance.
     """
-    complete = [one for one in told if one.state == "complete"]
-    if len(complete) < LEAST:
+    complete = [one for one in reported if one.state == "complete"]
+    if len(complete) < MIN_POINTS:
         return [{} for _ in directions]
     distributions = _distributions(space)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     shares: list[Mapping[str, float]] = []
     for at, direction in enumerate(directions):
         alone = [replace(one, values=(one.values[at],)) for one in complete if one.values is not None]
-        if len({one.values for one in alone}) == 1:  # Optuna would give it all to the first dimension
+        if len({one.values for one in alone}) == 1:  # Optuna would give the first dimension all of it
             shares.append({})
             continue
         study = optuna.create_study(direction=direction)
@@ -113,14 +115,14 @@ def importances(
     return shares
 
 
-class Storage:
+class OptunaStorage:
     """Optuna's database, for `optuna-dashboard` and Optuna's own tools.
 
     Args:
-        url: such as ``sqlite:///results/optuna.db`` or ``postgresql://…``.
+        url: URL of the database, such as ``sqlite:///results/optuna.db`` or ``postgresql://…``.
 
     Raises:
-        StorageError: it can't be reached, or is of another version of Optuna.
+        OptunaStorageError: the database can't be reached, or is of another version of Optuna.
     """
 
     def __init__(self, url: str) -> None:
@@ -131,25 +133,28 @@ class Storage:
             arguments = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
             self._storage = optuna.storages.RDBStorage(url, engine_kwargs=arguments)
         except (SQLAlchemyError, RuntimeError, ImportError, optuna.exceptions.OptunaError) as error:
-            place = getattr(self, "place", "that --storage, which is no URL such as sqlite:///optuna.db")
-            raise StorageError(
-                f"Optuna can't use {place}: {str(error).partition(chr(10))[0]}; give --storage another URL, or bring "
-                f"the database to Optuna {optuna.__version__} (optuna storage upgrade)"
+            place = getattr(
+                self, "place", "that --optuna-storage, which is no URL such as sqlite:///optuna.db"
+            )
+            raise OptunaStorageError(
+                f"Optuna can't use {place}: {str(error).partition(chr(10))[0]}",
+                remedy="give --optuna-storage another URL, or bring the database to Optuna "
+                f"{optuna.__version__} (optuna storage upgrade)",
             ) from error
 
-    def show(
+    def update(
         self,
         name: str,
         space: Sequence[Dimension[Any]],
         objectives: Mapping[str, Direction],
-        told: Sequence[Reported],
+        reported: Sequence[ReportedPoint],
     ) -> None:
-        """Bring one study up to date. Calling it twice changes nothing.
+        """Update one study in the database. A second call changes nothing.
 
-        A trial that Optuna calls failed can't be reopened there: when it is tried again, it is shown as a new one.
+        Optuna can't reopen a failed trial: a retried trial appears as a new one.
 
         Raises:
-            StorageError: the database did not take it; nothing else is lost, and the next call catches up.
+            OptunaStorageError: the database failed; nothing is lost, and the next call catches up.
         """
         distributions = _distributions(space)
         try:
@@ -158,14 +163,16 @@ class Storage:
             shown: dict[object, FrozenTrial] = {
                 trial.user_attrs.get("point"): trial for trial in study.get_trials(deepcopy=False)
             }
-            for one in told:
+            for one in reported:
                 trial = shown.get(one.number)
                 if trial is None or (trial.state == TrialState.FAIL and one.state != "failed"):
                     self._storage.create_new_trial(study_id, _frozen(one, distributions))
                 elif not trial.state.is_finished():
-                    self._update(trial, one)
+                    self._update_trial(trial, one)
         except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
-            raise StorageError(f"Optuna's storage {self.place} did not take study {name}: {error}") from error
+            raise OptunaStorageError(
+                f"Optuna's storage {self.place} did not take study {name}: {error}"
+            ) from error
 
     def _study(self, name: str, objectives: Mapping[str, Direction]) -> optuna.Study:
         if name not in self._studies:
@@ -181,11 +188,9 @@ class Storage:
             self._studies[name] = study
         return self._studies[name]
 
-    def _update(self, trial: FrozenTrial, one: Reported) -> None:
-        """Tell what has changed of a running trial; its end comes last, for nothing can follow it."""
-        identity = (
-            trial._trial_id
-        )  # what Optuna's storage interface goes by; trials have no public name for it
+    def _update_trial(self, trial: FrozenTrial, one: ReportedPoint) -> None:
+        """Write the changes of a running trial. Its final state comes last, since nothing can follow it."""
+        identity = trial._trial_id  # Optuna's storage interface needs it, and it has no public name
         for iteration, value in one.rungs.items():
             if iteration not in trial.intermediate_values:
                 self._storage.set_trial_intermediate_value(identity, iteration, value)
@@ -196,7 +201,7 @@ class Storage:
             self._storage.set_trial_state_values(identity, _STATES[one.state], one.values)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._storage.remove_session()
         self._storage.engine.dispose()
 
@@ -220,9 +225,9 @@ def _distribution(dimension: Dimension[Any]) -> BaseDistribution:
 
 
 def _frozen(
-    one: Reported, distributions: Mapping[str, BaseDistribution], *, intermediate: bool = True
+    one: ReportedPoint, distributions: Mapping[str, BaseDistribution], *, intermediate: bool = True
 ) -> FrozenTrial:
-    """The point as a trial of Optuna's. Its multi-objective samplers refuse trials with intermediate values."""
+    """The point as a trial of Optuna. Multi-objective samplers refuse trials with intermediate values."""
     return optuna.trial.create_trial(
         state=_STATES[one.state],
         values=None if one.values is None else list(one.values),

@@ -1,4 +1,4 @@
-"""What a study's searches amount to so far: their cells, the plan with their points and winners, their reports."""
+"""The searches of a study so far: their cells, the plan with their points and winners, and their reports."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,8 @@ from rich.text import Text
 
 from retable.planning.plan import Plan, make_plan
 from retable.search.cell import TunedCell
-from retable.search.optuna import Reported, importances
-from retable.search.report import FoundPoint, SearchReport
+from retable.search.optuna import ReportedPoint, importances
+from retable.search.report import PointResult, SearchReport
 from retable.study.scale import Scale
 from retable.study.search import Choice
 from retable.study.study import Study
@@ -19,7 +19,7 @@ from retable.study.table import Column, Row, Table, unchanged
 from retable.trial.config import C
 
 
-def tunings(
+def tuned_cells(
     study: Study[C],
     scale: Scale[C],
     data: str,
@@ -28,12 +28,12 @@ def tunings(
     tables: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
 ) -> list[TunedCell[C]]:
-    """The cells of the study's searches that are wanted, with what was asked so far.
+    """The cells of the study's searches, with their points so far.
 
     Args:
         data: content fingerprint of the data set.
-        tables: numbers of tables and searches wanted; None for the scale's.
-        seeds: training seeds; the first is that of every point.
+        tables: numbers of the tables and searches; None for the scale's.
+        seeds: training seeds; the first is the seed of every point.
     """
     wanted = dict(scale.tables) if tables is None else dict.fromkeys(tables)
     seed = (scale.seeds if seeds is None else seeds)[0]
@@ -55,11 +55,11 @@ def search_plan(
     seeds: Sequence[int] | None = None,
     winners: bool = True,
 ) -> Plan[C]:
-    """The plan with the points asked so far, and a table of the winners of each search.
+    """The plan with the points so far, and a table of the winners of each search.
 
     Args:
-        winners: whether the winners so far are in it, at every seed, and the points sure to come. A run proposes them
-            in their time.
+        winners: True to include the winners so far, with every seed, and the points that are certain to be suggested. A
+            run leaves them out: its controller suggests them.
     """
     wanted = dict(scale.tables) if tables is None else dict.fromkeys(tables)
     numbers = {search.number for search in study.searches}
@@ -72,29 +72,31 @@ def search_plan(
         seeds=seeds,
     )
     known = {planned.signature: planned for planned in plan.trials}
-    for tuning in cells:
-        *required, _ = tuning.base
+    for tuned in cells:
+        *required, _ = tuned.base
         known |= {planned.signature: planned for planned in required if planned.signature not in known}
-        for asked in tuning.points:
-            if winners or asked.pruned_at is None:
-                for planned in tuning.planned(asked):
+        for suggestion in tuned.history:
+            if winners or suggestion.pruned_at is None:
+                for planned in tuned.planned(suggestion):
                     known.setdefault(planned.signature, planned)
-        for planned in tuning.coming if winners else ():
+        for planned in tuned.upcoming if winners else ():
             known.setdefault(planned.signature, planned)
     return replace(plan, trials=tuple(known.values()))
 
 
 def _winners(cells: Sequence[TunedCell[C]]) -> tuple[Table[C], ...]:
-    """A table of each search's winners that there are."""
+    """A table of the winners so far of each search."""
     tables = []
-    for search in dict.fromkeys(tuning.search.number for tuning in cells):
+    for search in dict.fromkeys(tuned.search.number for tuned in cells):
         rows = []
-        mine = [tuning for tuning in cells if tuning.search.number == search]
-        for tuning in mine:
-            winner = tuning.winner(tuning.found())
+        mine = [tuned for tuned in cells if tuned.search.number == search]
+        for tuned in mine:
+            winner = tuned.winner(tuned.point_results())
             if winner is not None:
-                values = ", ".join(f"{name} = {_short(value)}" for name, value in winner.asked.point.items())
-                rows.append(Row(f"{tuning.cell.label} ({values})", tuning.config(winner.asked.point)))
+                values = ", ".join(
+                    f"{name} = {_short(value)}" for name, value in winner.suggestion.point.items()
+                )
+                rows.append(Row(f"{tuned.cell.label} ({values})", tuned.config(winner.suggestion.point)))
         if rows:
             first, *_ = objectives = mine[0].search.objectives
             columns = tuple(Column[C](name.upper(), name) for name in objectives)
@@ -108,19 +110,19 @@ def _short(value: object) -> str:
 
 
 def overview(cells: Sequence[TunedCell[C]], states: Mapping[str, str]) -> Grid:
-    """What each cell is to search and how far it is, for a terminal.
+    """The searches' cells and their progress, as a table for the terminal.
 
     Args:
-        states: signature -> what the ledger says.
+        states: state in the ledger by signature.
     """
     grid = Grid(title="searches", title_justify="left", box=None)
-    for heading in ("search", "cell", "space", "points", "asked", "done", "pruned", "other"):
+    for heading in ("search", "cell", "space", "points", "suggested", "done", "pruned", "other"):
         grid.add_column(heading, overflow="fold")
-    for tuning in cells:
-        counts = Counter(point.state for point in tuning.found(states))
+    for tuned in cells:
+        counts = Counter(point.state for point in tuned.point_results(states))
         others = ", ".join(f"{n} {state}" for state, n in counts.items() if state not in {"done", "pruned"})
-        numbers = (tuning.wanted, len(tuning.points), counts["done"], counts["pruned"])
-        texts = (tuning.search.number, tuning.cell.label, "; ".join(map(str, tuning.search.space)))
+        numbers = (tuned.wanted, len(tuned.history), counts["done"], counts["pruned"])
+        texts = (tuned.search.number, tuned.cell.label, "; ".join(map(str, tuned.search.space)))
         grid.add_row(*map(Text, (*texts, *map(str, numbers), others)))
     return grid
 
@@ -128,10 +130,10 @@ def overview(cells: Sequence[TunedCell[C]], states: Mapping[str, str]) -> Grid:
 def reports(
     cells: Sequence[TunedCell[C]], states: Mapping[str, str], messages: Mapping[str, str]
 ) -> list[SearchReport]:
-    """What each search has found so far."""
+    """A report of each search."""
     return [
-        _report([tuning for tuning in cells if tuning.search.number == number], states, messages)
-        for number in dict.fromkeys(tuning.search.number for tuning in cells)
+        _report([tuned for tuned in cells if tuned.search.number == number], states, messages)
+        for number in dict.fromkeys(tuned.search.number for tuned in cells)
     ]
 
 
@@ -139,10 +141,10 @@ def _report(
     cells: Sequence[TunedCell[C]], states: Mapping[str, str], messages: Mapping[str, str]
 ) -> SearchReport:
     search, scale = cells[0].search, cells[0].scale
-    found = [tuning.found(states, messages) for tuning in cells]
-    shares = _shares(cells, found)
+    results = [tuned.point_results(states, messages) for tuned in cells]
+    shares = _importances(cells, results)
     protocols = sorted(
-        {p.protocols[o] for points in found for p in points if p.values for o in search.objectives}
+        {p.protocols[o] for points in results for p in points if p.values for o in search.objectives}
     )
     notes = [
         f"{scale.name} scale on {scale.data} data, training seed {cells[0].seed}; {'; '.join(map(str, search.space))}."
@@ -159,25 +161,25 @@ def _report(
         title=f"Search {search.number}. {search.caption} [{scale.name} scale]",
         objectives=search.objectives,
         dimensions=tuple(dimension.name for dimension in search.space),
-        found=tuple(point for points in found for point in points),
-        shares=dict(zip(search.objectives, shares, strict=True)),
+        points=tuple(point for points in results for point in points),
+        importances=dict(zip(search.objectives, shares, strict=True)),
         notes=tuple(notes),
     )
 
 
-def _shares(
-    cells: Sequence[TunedCell[C]], found: Sequence[Sequence[FoundPoint]]
+def _importances(
+    cells: Sequence[TunedCell[C]], results: Sequence[Sequence[PointResult]]
 ) -> list[Mapping[str, float]]:
-    """What each dimension had to do with each objective, over all cells: which cell it is counts as dimensions."""
+    """Importance of each dimension for each objective, over all cells; a cell's row and variant are dimensions too."""
     axes = {"row": [t.cell.row for t in cells], "variant": [t.cell.variant for t in cells]}
     varied = [
         Choice[C](name, dict.fromkeys(labels, unchanged))
         for name, labels in axes.items()
         if len(set(labels)) > 1
     ]
-    told: list[Reported] = []
-    for at, (tuning, points) in enumerate(zip(cells, found, strict=True)):
-        for one in tuning.told(points):
+    reported: list[ReportedPoint] = []
+    for at, (tuned, points) in enumerate(zip(cells, results, strict=True)):
+        for one in tuned.reported(points):
             place = {axis.name: axes[axis.name][at] for axis in varied}
-            told.append(replace(one, number=len(told), point={**one.point, **place}))
-    return importances([*cells[0].search.space, *varied], tuple(cells[0].objectives.values()), told)
+            reported.append(replace(one, number=len(reported), point={**one.point, **place}))
+    return importances([*cells[0].search.space, *varied], tuple(cells[0].objectives.values()), reported)

@@ -1,4 +1,4 @@
-"""What tells two configs apart, in words: computed, so that a table can't say one thing and train another."""
+"""Differences between two configs as text. They are computed, so that a table cannot say one thing and train another."""
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 
 def changes(before: "TrialConfig", after: "TrialConfig") -> Mapping[str, tuple[object, object]]:
-    """Field -> its value before and after, for fields that differ in a way that matters.
+    """Fields whose change makes another trial -> value before and after.
 
-    Fields are told as they were declared: ``penalty r1 → none``, not also that λ means nothing then. One that changes
-    nothing, such as s_t with no layer on, is not listed. Fields of a config within the config are named ``data.size``.
-    Nothing is listed exactly where both are one trial.
+    Values are as declared: ``penalty r1 → none`` is listed without λ, which has no meaning then. A field without effect,
+    such as s_t with no subsampling layer, is not listed. Fields of a nested config are named ``data.size``. The result
+    is empty exactly if both configs are one trial.
     """
     canonical = before.canonical(), after.canonical()
     if canonical[0] == canonical[1]:
@@ -23,34 +23,34 @@ def changes(before: "TrialConfig", after: "TrialConfig") -> Mapping[str, tuple[o
 
 
 def _declared(before: "TrialConfig", after: "TrialConfig") -> "TrialConfig | None":
-    """`before` with the fields of `after` that matter alone; None where these do not make `after` of it."""
+    """`before` with the effective fields of `after`; None if that is not the same trial as `after`."""
     if type(before) is not type(after):
         return None
     given = {f.name: getattr(after, f.name) for f in fields(after)}
     other = {name: value for name, value in given.items() if getattr(before, name) != value}
-    mattering = {
+    effective = {
         name: value
         for name, value in other.items()
-        if _matters(before, name, value) or _matters(after, name, getattr(before, name))
+        if _has_effect(before, name, value) or _has_effect(after, name, getattr(before, name))
     }
     try:
-        made = replace(before, **mattering)
+        made = replace(before, **effective)
     except ValueError:
         return None
     return made if made.canonical() == after.canonical() else None
 
 
-def _matters(config: "TrialConfig", name: str, value: Any) -> bool:
-    """Whether the field alone makes another trial of the config."""
+def _has_effect(config: "TrialConfig", name: str, value: Any) -> bool:
+    """True if the value of that field alone makes another trial of the config."""
     try:
         return replace(config, **{name: value}).canonical() != config.canonical()
     except ValueError:
-        return True  # such a trial cannot be
+        return True  # there is no such trial
 
 
-def in_words(found: Mapping[str, tuple[object, object]]) -> str:
-    """Such as ``s_t 2 → 4, S3 on → off``; ``nothing`` where nothing differs."""
-    return ", ".join(f"{name} {_word(a)} → {_word(b)}" for name, (a, b) in found.items()) or "nothing"
+def changes_text(found: Mapping[str, tuple[object, object]]) -> str:
+    """Text of changes, such as ``s_t 2 → 4, S3 on → off``; ``nothing`` if there are none."""
+    return ", ".join(f"{name} {_text(a)} → {_text(b)}" for name, (a, b) in found.items()) or "nothing"
 
 
 def _differing(before: object, after: object, prefix: str) -> list[tuple[str, tuple[object, object]]]:
@@ -65,7 +65,7 @@ def _differing(before: object, after: object, prefix: str) -> list[tuple[str, tu
     return found
 
 
-def _word(value: object) -> str:
+def _text(value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     return type(value).__name__ if is_dataclass(value) else str(value)

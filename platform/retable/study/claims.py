@@ -1,4 +1,4 @@
-"""What a paper claims of its tables, as comparisons between their cells. Pure data: nothing is measured here."""
+"""Claims of a paper about its tables, as comparisons between cells. Pure data: nothing is measured here."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from itertools import pairwise
 
 @dataclass(frozen=True)
 class Place:
-    """A cell of a table, by the table's number and the labels of its row and column.
+    """Reference to a cell: the table's number and the labels of row and column.
 
-    `Study` refuses a place that its tables don't have.
+    `Study` raises ValueError for a place that its tables do not have.
     """
 
     table: str
@@ -17,11 +17,11 @@ class Place:
     column: str
 
     def beats(self, other: "Place") -> "Comparison":
-        """That this cell's metric is better: higher or lower, whichever its family wants."""
+        """Comparison that holds if this cell is better: higher or lower, depending on the metric family."""
         return self.gain_over(other).positive()
 
     def gain_over(self, other: "Place") -> "Gain":
-        """How much better this cell is than the other, which is negative where it is worse."""
+        """Gain of this cell over the other; negative if it is worse."""
         return Gain(self, other)
 
     def __str__(self) -> str:
@@ -30,17 +30,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Gain:
-    """How much better one cell is than another, in the unit of their metric."""
+    """Gain of one cell over another, in the unit of their metric."""
 
     of: Place
     over: Place
 
     def positive(self) -> "Comparison":
-        """That there is a gain at all."""
+        """Comparison that holds if the gain is positive."""
         return Comparison(str(self), ((self.of, 1), (self.over, -1)))
 
     def exceeds(self, other: "Gain") -> "Comparison":
-        """That this gain is the larger one."""
+        """Comparison that holds if this gain is larger than the other."""
         return Comparison(
             f"{self} > {other}", ((self.of, 1), (self.over, -1), (other.of, -1), (other.over, 1))
         )
@@ -56,26 +56,26 @@ class Gain:
 
 @dataclass(frozen=True)
 class Comparison:
-    """That a weighted sum of cells is positive, each cell counted so that better is more.
+    """Comparison that holds if a weighted sum of cells is positive; for metrics where less is better, negative.
 
     Attributes:
-        words: the comparison for a reader.
-        terms: cell and weight. The cells have one metric; weights add up to 0, but of a metric that counts from nothing,
-            such as minutes, where 2 · a < b says how many times.
+        text: the comparison for a reader.
+        terms: cells and their weights. All cells have one metric. The weights add up to 0, except for a metric with a
+            true zero, such as minutes, where 2 · a < b states a ratio.
     """
 
-    words: str
+    text: str
     terms: tuple[tuple[Place, int], ...]
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence of the paper, which holds if all of its comparisons do.
+    """A claim of the paper, which holds if all of its comparisons hold.
 
     Attributes:
-        place: where the paper says it, such as ``5.10``.
+        place: section of the paper, such as ``5.10``.
         says: the claim in a sentence.
-        holds: the comparisons that it amounts to.
+        holds: the comparisons that the claim consists of.
     """
 
     place: str
@@ -84,15 +84,15 @@ class Claim:
 
     def __post_init__(self) -> None:
         if not self.holds:
-            raise ValueError(f"a claim must amount to at least one comparison, but {self.says!r} has none")
+            raise ValueError(f"a claim must consist of at least one comparison, but {self.says!r} has none")
 
-    def places(self) -> Iterator[Place]:
-        """Every cell that it is about, each once."""
+    def cells(self) -> Iterator[Place]:
+        """Cells of all comparisons, each once."""
         yield from dict.fromkeys(place for comparison in self.holds for place, _ in comparison.terms)
 
 
 def each_beats(better: Sequence[Place], worse: Sequence[Place]) -> tuple[Comparison, ...]:
-    """That each of the first cells is better than each of the second that has the same table and column."""
+    """Comparisons that hold if each of `better` beats each of `worse` in the same table and column."""
     return tuple(
         one.beats(other)
         for one in better
@@ -101,6 +101,6 @@ def each_beats(better: Sequence[Place], worse: Sequence[Place]) -> tuple[Compari
     )
 
 
-def rising(places: Sequence[Place]) -> tuple[Comparison, ...]:
-    """That each cell is better than the one before it."""
-    return tuple(after.beats(before) for before, after in pairwise(places))
+def rising(cells: Sequence[Place]) -> tuple[Comparison, ...]:
+    """Comparisons that hold if each cell beats the one before it."""
+    return tuple(after.beats(before) for before, after in pairwise(cells))

@@ -1,4 +1,4 @@
-"""A trade-off between two metrics along one evaluation axis, declared like a table: which cells it runs over."""
+"""Comparisons that a study declares over a table's cells: at equal training time, and of two metrics as a trade-off."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,14 +6,14 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class EqualTime:
-    """Cells whose trials are compared by their snapshots, at equal iterations and at equal training time.
+    """Comparison of trials by their snapshots, at equal iterations and at equal training time.
 
-    Time is the machine's: the report measures it and names the machine, and no trial depends on it.
+    Training time depends on the machine: the report names the machine, and no trial depends on the time.
 
     Attributes:
         table: number of the table.
-        metric: family that the snapshots are scored by; cells of other metrics are left out.
-        compared: ``columns`` compares the cells of each row with one another, ``rows`` those of each column.
+        metric: metric family of the snapshots' scores; cells of other metrics are left out.
+        compared: ``columns`` compares the cells within each row, ``rows`` the cells within each column.
     """
 
     table: str
@@ -23,16 +23,16 @@ class EqualTime:
 
 @dataclass(frozen=True)
 class Tradeoff:
-    """The curve of one metric over another while something that needs no training varies (BigGAN, Figure 16).
+    """Curve of one metric over another while a parameter of sampling varies (BigGAN, Figure 16).
 
     Attributes:
-        table: number of the table whose rows it runs over.
-        along: label that varies, such as ``truncation``; rows without a number for it are not on the curve. The
-            largest is the point without truncation, unless there is `whole`.
+        table: number of the table whose rows are the points of the curve.
+        along: config label of the parameter, such as ``truncation``; rows without a number for it are not on the curve.
+            The largest value is the point without truncation, unless `whole` is given.
         real: label of the row that scores real held-out data.
-        better_low: family of the metric that should be small, such as ``fid``.
-        better_high: family of the one that should be large, such as ``is``.
-        whole: label of the row without truncation, where no number stands for that, as in normal noise.
+        better_low: metric family where less is better, such as ``fid``.
+        better_high: metric family where more is better, such as ``is``.
+        whole: label of the row without truncation, if no number stands for that, as for normal noise.
     """
 
     table: str

@@ -1,27 +1,27 @@
 """Designs of ablations: functions that make the rows of a table from a config. Pure data.
 
-A change is a function of the config, `lambda config: replace(config, S1=False)`, not a name and a value: mypy then
-catches a field that is misspelt or has another type.
+A change is a function of the config, `lambda config: replace(config, S1=False)`, instead of a name and a value, so that
+mypy finds a misspelt field and a value of the wrong type.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from itertools import pairwise, product
 
-from retable.study.changes import changes, in_words
+from retable.study.changes import changes, changes_text
 from retable.study.table import Row
 from retable.trial.config import C
 
 Change = Callable[[C], C]
-"""What a factor does to a config."""
+"""A level of a factor: config -> the config with that level."""
 
 
 def full(base: C, *factors: Mapping[str, Change[C]]) -> tuple[Row[C], ...]:
-    """Every combination of one level of each factor, the last factor's levels changing fastest.
+    """Full factorial design: every combination of levels; the levels of the last factor change fastest.
 
     Args:
-        base: the config that all start from.
-        factors: for each, label -> what that level changes; `retable.study.table.unchanged` for base's own.
+        base: the config that all rows start from.
+        factors: for each factor, label of a level -> its change; `retable.study.table.unchanged` for the level of `base`.
 
     Raises:
         ValueError: a combination is not a valid config.
@@ -36,12 +36,12 @@ def full(base: C, *factors: Mapping[str, Change[C]]) -> tuple[Row[C], ...]:
 
 
 def leave_one_out(base: C, off: Mapping[str, Change[C]], *, label: str = "Full") -> tuple[Row[C], ...]:
-    """The whole model, then one row for each part that is taken away alone.
+    """Leave-one-out design: the full model, then one row for each component without which it is trained.
 
     Args:
-        base: the whole model.
-        off: name of a part -> what takes it away.
-        label: of base's row.
+        base: the full model.
+        off: name of a component -> the change that removes it.
+        label: label of the row of `base`.
 
     Raises:
         ValueError: a row is not a valid config.
@@ -51,12 +51,12 @@ def leave_one_out(base: C, off: Mapping[str, Change[C]], *, label: str = "Full")
 
 
 def add_one_in(base: C, on: Mapping[str, Change[C]], *, label: str = "Base") -> tuple[Row[C], ...]:
-    """The bare model, then one row for each part that is added alone.
+    """Add-one-in design: the baseline, then one row for each component that is added to it alone.
 
     Args:
-        base: the bare model.
-        on: name of a part -> what adds it.
-        label: of base's row.
+        base: the baseline.
+        on: name of a component -> the change that adds it.
+        label: label of the row of `base`.
 
     Raises:
         ValueError: a row is not a valid config.
@@ -66,31 +66,32 @@ def add_one_in(base: C, on: Mapping[str, Change[C]], *, label: str = "Base") -> 
 
 
 def path(*stops: C, label: str = "Start") -> tuple[Row[C], ...]:
-    """From one config to another, one field a row, in the order in which the fields are declared.
+    """Path from one config to another that changes one field a row, in the order of their declaration.
 
-    A field that would change nothing yet, or would make the config invalid, waits for the others; each row is another
-    trial than the one before it.
+    A field that has no effect yet, or would make the config invalid, is changed after the others. Each row is another
+    trial than the row before it.
 
     Args:
-        stops: the two ends; configs between them are passed through.
-        label: of the first row. The others are labelled with what changed.
+        stops: the first and the last config, with configs between them that the path must contain.
+        label: label of the first row. The others are labelled with their change.
 
     Raises:
-        ValueError: there are fewer than two stops, or fields can only be changed together: give a stop with both.
+        ValueError: there are fewer than two stops, or some fields can only be changed together. Then give a stop that
+            has both changes.
     """
     if len(stops) < 2:
-        raise ValueError(f"a path has two ends at least, but got {len(stops)} config(s)")
+        raise ValueError(f"a path needs at least two configs, but got {len(stops)}")
     rows = [Row(label, stops[0])]
     for start, end in pairwise(stops):
         last = start
         for step in _steps(start, end):
-            rows.append(Row(in_words(changes(last, step)), step))
+            rows.append(Row(changes_text(changes(last, step)), step))
             last = step
     return tuple(rows)
 
 
 def _steps(start: C, end: C) -> Iterator[C]:
-    """The configs after `start`, up to one that is `end` in canonical form."""
+    """Configs after `start`, up to one that equals `end` in canonical form."""
     now = start
     while changes(now, end):
         valid, refusals = [], []
@@ -109,10 +110,11 @@ def _steps(start: C, end: C) -> Iterator[C]:
         step = next((one for one in valid if changes(now, one)), None)
         if step is not None:
             yield step
-        now = step or valid[0]  # a field that does nothing alone is no row: it shows with the next
+        now = step or valid[0]  # a field without effect alone makes no row; it is in the next one
 
 
 def _apply(base: C, labels: Sequence[str], steps: Sequence[Change[C]]) -> C:
+    """The config after all these changes; `labels` name the row in an error."""
     config = base
     try:
         for step in steps:

@@ -1,4 +1,4 @@
-"""The paper's numbers, read from a tidy CSV (one number a line, with the configuration that it belongs to)."""
+"""Published numbers of a paper, read from a tidy CSV: one number a line, with the configuration that it belongs to."""
 
 import csv
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ NOT_CONDITIONS = {"table", "model", "gpus", "metric", "value", "std", "note"}
 
 @dataclass(frozen=True)
 class PublishedNumber:
-    """A number of the paper. `value` is None where the paper has none; `note` then says why."""
+    """Published number of a cell. `value` is None if the paper has none; `note` then says why."""
 
     value: float | None
     std: float | None
@@ -33,7 +33,7 @@ class Published:
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: it lacks a needed column.
+            ValueError: the file lacks a required column.
         """
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
@@ -47,12 +47,12 @@ class Published:
     def find(
         self, table: str, metric: str, model: str, labels: Mapping[str, Label]
     ) -> PublishedNumber | None:
-        """The number of that table, metric and model whose stated conditions all agree with the labels.
+        """Number of that table, metric and model whose conditions agree with the labels; None if there is none.
 
-        A condition that the line leaves empty, or that the labels do not name, is not compared.
+        A condition that is empty in the line, or that is not among the labels, is not compared.
 
         Raises:
-            ValueError: two lines answer; the study must name the model more exactly.
+            ValueError: several lines match; the study must give the row or column a `model`.
         """
         found = [
             line
@@ -67,7 +67,7 @@ class Published:
         if len(found) > 1:
             raise ValueError(
                 f"table {table}, {metric}, {model!r} with {dict(labels)} has {len(found)} published numbers; "
-                "give the row or column a `model` that tells them apart"
+                "give the row or column a `model` that distinguishes them"
             )
         if not found:
             return None

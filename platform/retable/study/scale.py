@@ -1,4 +1,4 @@
-"""The sizes that one study runs at: smoke (minutes), toy (hours on a laptop), paper (days on a cluster)."""
+"""Scales of a study: smoke (minutes), toy (hours on a laptop), paper (days on a cluster)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -13,15 +13,16 @@ C = TypeVar("C", bound="TrialConfig")
 
 @dataclass(frozen=True, kw_only=True)
 class Scale(Generic[C]):
-    """One size of a study.
+    """Scale of a study.
 
     Attributes:
-        data: name of the data set: ``embedded``, or one that the user brings (``ucf101``).
+        data: name of the data set: ``embedded``, or a data set of the user (``ucf101``).
         shrink: the paper's config -> the config at this scale.
-        tables: tables run by default -> how many of their rows (None: all of them).
-        seeds: training seeds run by default.
-        iterations: of every config of the tables, where the user asked for others than `shrink` gives; see `with_iterations`.
-        comparable: whether numbers may stand beside the paper's with a difference. Smoke and toy may not.
+        tables: default tables -> number of their rows; None for all rows.
+        seeds: default training seeds.
+        iterations: iterations of every config of the tables, if the user overrides those of `shrink`; see
+            `with_iterations`.
+        comparable: True if tables show differences from the paper's numbers. False for smoke and toy.
     """
 
     name: str
@@ -34,21 +35,21 @@ class Scale(Generic[C]):
 
     @property
     def reason(self) -> str:
-        """What stands in the place of a difference from the paper's number; empty where one may be taken."""
+        """Reason why numbers are not compared with the paper's; empty if they are."""
         if self.comparable and self.iterations is not None:
             return f"not comparable: {self.iterations:,} iterations"
         return "" if self.comparable else f"not comparable: {self.name} data"
 
     def with_classifier(self, file: Path) -> Self:
-        """The same size, with every config scored by the classifier in that file of weights."""
+        """The scale with every config evaluated by the pretrained classifier in that file."""
         return replace(self, shrink=lambda config: self.shrink(config).with_classifier(file))
 
     def with_encoder(self, file: Path) -> Self:
-        """The same size, with every config over the codes of the autoencoder in that file of weights."""
+        """The scale with every config over the codes of the pretrained autoencoder in that file."""
         return replace(self, shrink=lambda config: self.shrink(config).with_encoder(file))
 
     def with_iterations(self, iterations: int) -> Self:
-        """The same size with that many iterations for every config of the tables; not for those that they require."""
+        """The scale with that number of iterations for every config of the tables, not for those that they require."""
         return replace(
             self,
             shrink=lambda config: self.shrink(config).with_iterations(iterations),

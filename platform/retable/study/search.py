@@ -1,6 +1,7 @@
-"""A hyperparameter search as data: what is varied, what is measured, what is stopped early. No Ray, no Optuna, no torch.
+"""Hyperparameter search as data: space, objectives, sampler and pruner. No Ray, no Optuna, no torch.
 
-A search tunes each of its cells (rows × grid) apart, and then repeats each cell's winner over the study's seeds.
+A search tunes each of its cells (rows × grid) separately, and then trains the best point of each cell with all seeds of
+the study.
 """
 
 import re
@@ -13,17 +14,17 @@ from retable.trial.config import C
 from retable.trial.identity import Label
 
 Point = Mapping[str, Label]
-"""A value for each dimension of a space, by its name."""
+"""Point of a search space: name of each dimension -> value."""
 
 
 @dataclass(frozen=True)
 class Real(Generic[C]):
-    """A real dimension.
+    """Real dimension of a search space.
 
     Attributes:
-        low, high: both ends are in the range.
-        change: config, value -> the config with it.
-        log: whether the logarithm is what is searched evenly.
+        low, high: bounds of the range, both included.
+        change: config, value -> the config with that value.
+        log: True to search on a logarithmic scale.
     """
 
     name: str
@@ -36,7 +37,7 @@ class Real(Generic[C]):
         _check_range(self.name, self.low, self.high, self.log)
 
     def admits(self, value: Label) -> bool:
-        """Whether the value lies in it."""
+        """True if the value is in the range."""
         return isinstance(value, int | float) and self.low <= value <= self.high
 
     def apply(self, config: C, value: Label) -> C:
@@ -44,7 +45,7 @@ class Real(Generic[C]):
         return self.change(config, float(value))
 
     def declared(self) -> Mapping[str, object]:
-        """What a search is told apart by, JSON-ready."""
+        """Identity of the dimension, JSON-ready: searches that differ in it are different searches."""
         return {"name": self.name, "low": self.low, "high": self.high, "log": self.log}
 
     def __str__(self) -> str:
@@ -53,7 +54,7 @@ class Real(Generic[C]):
 
 @dataclass(frozen=True)
 class Whole(Generic[C]):
-    """A dimension of whole numbers; attributes as of `Real`."""
+    """Integer dimension of a search space; attributes as in `Real`."""
 
     name: str
     low: int
@@ -65,7 +66,7 @@ class Whole(Generic[C]):
         _check_range(self.name, self.low, self.high, self.log)
 
     def admits(self, value: Label) -> bool:
-        """Whether the value lies in it."""
+        """True if the value is in the range."""
         return isinstance(value, int) and self.low <= value <= self.high
 
     def apply(self, config: C, value: Label) -> C:
@@ -73,7 +74,7 @@ class Whole(Generic[C]):
         return self.change(config, int(value))
 
     def declared(self) -> Mapping[str, object]:
-        """What a search is told apart by, JSON-ready."""
+        """Identity of the dimension, JSON-ready: searches that differ in it are different searches."""
         return {"name": self.name, "low": self.low, "high": self.high, "log": self.log, "whole": True}
 
     def __str__(self) -> str:
@@ -82,10 +83,10 @@ class Whole(Generic[C]):
 
 @dataclass(frozen=True)
 class Choice(Generic[C]):
-    """A dimension without an order: one of its options, by name.
+    """Categorical dimension of a search space.
 
     Attributes:
-        options: name -> the change that it makes.
+        options: name of each option -> its change of the config.
     """
 
     name: str
@@ -98,7 +99,7 @@ class Choice(Generic[C]):
             )
 
     def admits(self, value: Label) -> bool:
-        """Whether it is one of the options."""
+        """True if the value is one of the options."""
         return value in self.options
 
     def apply(self, config: C, value: Label) -> C:
@@ -106,7 +107,7 @@ class Choice(Generic[C]):
         return self.options[str(value)](config)
 
     def declared(self) -> Mapping[str, object]:
-        """What a search is told apart by, JSON-ready."""
+        """Identity of the dimension, JSON-ready: searches that differ in it are different searches."""
         return {"name": self.name, "options": list(self.options)}
 
     def __str__(self) -> str:
@@ -118,13 +119,12 @@ Dimension = Real[C] | Whole[C] | Choice[C]
 
 @dataclass(frozen=True)
 class Sampler:
-    """How points are proposed.
+    """Sampler that suggests points.
 
     Attributes:
-        kind: ``tpe`` (tree-structured Parzen estimators, multi-objective where there are several objectives) or
-            ``random``.
-        seed: the same seed and history give the same next point, in whichever process.
-        startup: points drawn at random before TPE sets in.
+        kind: ``tpe`` (tree-structured Parzen estimator, multi-objective if there are several objectives) or ``random``.
+        seed: the same seed and history give the same next point, in any process.
+        startup: number of random points before TPE.
     """
 
     kind: Literal["tpe", "random"] = "tpe"
@@ -136,9 +136,9 @@ class Sampler:
 class Halving:
     """Asynchronous successive halving on snapshots, by the first objective (Li et al., MLSys 2020, "ASHA").
 
-    A trial that reaches rung k, its snapshot number ``first`` · ``factor``^k, goes on if it is among the best
-    ⌊n / factor⌋ (at least one) of the n trials that have reached that rung so far, itself included. It is the variant that
-    stops trials where the paper's own pauses and promotes them, as Optuna's and Tune's are.
+    A trial reaches rung k at its snapshot number ``first`` · ``factor``^k. It goes on if it is among the best
+    ⌊n / factor⌋ (at least one) of the n trials that have reached that rung so far, itself included. The others are
+    stopped, as by Optuna and Tune; the paper's own variant pauses and promotes them.
     """
 
     first: int = 1
@@ -152,18 +152,18 @@ class Halving:
             )
 
     def rungs(self, iterations: int, snapshot_every: int) -> Iterator[int]:
-        """The iterations at which it is decided: snapshots before the end."""
+        """Iterations of the rungs: snapshots before the end of the training."""
         rung = self.first * snapshot_every
         while rung < iterations:
             yield rung
             rung *= self.factor
 
     def keeps(self, value: float, others: list[float], *, higher_is_better: bool) -> bool:
-        """Whether a trial goes on.
+        """True if a trial goes on.
 
         Args:
-            value: its score at the rung.
-            others: scores of those that reached the rung before it.
+            value: score of the trial at the rung.
+            others: scores of the trials that reached the rung before it.
         """
         better = sum(other > value if higher_is_better else other < value for other in others)
         return better < max(1, (len(others) + 1) // self.factor)
@@ -171,7 +171,7 @@ class Halving:
 
 @dataclass(frozen=True)
 class Variant(Generic[C]):
-    """One place of the grid that a search is crossed with, such as ``s_t = 4``."""
+    """Variant that the rows of a search are crossed with, such as ``s_t = 4``."""
 
     label: str = ""
     change: Callable[[C], C] = field(default=unchanged)
@@ -179,10 +179,10 @@ class Variant(Generic[C]):
 
 @dataclass(frozen=True)
 class SearchCell(Generic[C]):
-    """What is tuned on its own: one row at one place of the grid.
+    """Cell of a search: a row with a variant of the grid, tuned separately.
 
     Attributes:
-        config: the row's, at paper scale, before a point is applied.
+        config: config of the row with the variant, at paper scale, before a point is applied.
     """
 
     row: str
@@ -191,27 +191,29 @@ class SearchCell(Generic[C]):
 
     @property
     def label(self) -> str:
-        """Such as ``Our model, s_t = 4``."""
+        """Label of the cell, such as ``Our model, s_t = 4``."""
         return ", ".join(part for part in (self.row, self.variant) if part)
 
     @property
     def slug(self) -> str:
-        """The label as part of a file's name."""
+        """Label in a form that file names can have."""
         return re.sub(r"\W+", "_", self.label.lower()).strip("_") or "cell"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Search(Generic[C]):
-    """A search of a study.
+    """Hyperparameter search of a study.
 
     Attributes:
-        number: what tables have: scales and ``--tables`` choose by it.
-        rows: whose configs are tuned.
-        grid: changes that each row is crossed with.
-        space: what is varied.
-        objectives: metric families. All of them span the Pareto front; the first decides the halving and the winner.
-        points: scale's name -> points that each cell is given.
-        first: points asked before the sampler's, such as the paper's own.
+        number: number of the search among the tables; scales and ``--tables`` select by it.
+        rows: rows whose configs are tuned.
+        grid: variants that each row is crossed with.
+        space: dimensions of the search space.
+        objectives: metric families of the Pareto front. The first one decides the halving and the best point.
+        points: name of a scale -> number of points of each cell.
+        first: points that are tried before the sampler's, such as the paper's own.
+        sampler: suggests the other points.
+        pruner: stops trials early; None to train all of them to the end.
     """
 
     number: str
@@ -244,7 +246,7 @@ class Search(Generic[C]):
             )
 
     def cells(self, limit: int | None = None) -> list[SearchCell[C]]:
-        """What is tuned, row by row; `limit` keeps the first rows only."""
+        """Cells of the search, row by row; `limit` keeps the first rows only."""
         return [
             SearchCell(row.label, variant.label, variant.change(row.config))
             for row in self.rows[:limit]
@@ -253,17 +255,17 @@ class Search(Generic[C]):
         ]
 
     def at(self, config: C, point: Point) -> C:
-        """The config at a point.
+        """Apply a point to a config.
 
         Raises:
-            ValueError: the config refuses it.
+            ValueError: the result is not a valid config.
         """
         for dimension in self.space:
             config = dimension.apply(config, point[dimension.name])
         return config
 
     def declared(self) -> Mapping[str, object]:
-        """What changes the course of the search, JSON-ready. The number of points does not: more of them go on."""
+        """Identity of the search, JSON-ready. The number of points is not part of it: a search can be extended."""
         return {
             "space": [dimension.declared() for dimension in self.space],
             "objectives": list(self.objectives),
@@ -274,7 +276,7 @@ class Search(Generic[C]):
 
 
 def point_text(point: Point) -> str:
-    """Such as ``lambda=0.313``."""
+    """Text of a point, such as ``lambda=0.313``."""
     return " ".join(
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
         for name, value in point.items()

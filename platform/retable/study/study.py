@@ -1,4 +1,4 @@
-"""A paper's tables, declared before anything has run. No torch, no Ray: a study is data."""
+"""Study: the declaration of a paper's tables. Pure data, no torch, no Ray."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,14 +19,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Study(Generic[C]):
-    """A paper's tables over one set of trials.
+    """Tables of a paper over one set of trials.
 
     Attributes:
-        published: CSV of the paper's numbers (retable.study.published), or None.
-        scales: the sizes that the study can run at, by name.
-        claims: what the paper says of these tables.
-        tradeoffs: curves over tables whose rows vary an evaluation axis.
-        equal_times: tables whose trials are compared at equal training time too.
+        paper: short title of the paper.
+        published: CSV of the paper's numbers (`retable.study.published`), or None.
+        scales: scales of the study, by name.
+        claims: claims of the paper about these tables.
+        tradeoffs: trade-off curves over tables whose rows vary a parameter of sampling.
+        equal_times: comparisons of trials at equal training time.
+        searches: hyperparameter searches.
+
+    Raises:
+        ValueError: a claim or a comparison names a table, row or column that is not declared, or a comparison has more
+            than one metric.
     """
 
     name: str
@@ -47,11 +53,11 @@ class Study(Generic[C]):
                 metrics = {self.metric(place) for place, _ in comparison.terms}
                 if len(metrics) > 1:
                     raise ValueError(
-                        f"a comparison must be within one metric, but {comparison.words!r} has {sorted(metrics)}"
+                        f"a comparison must be within one metric, but {comparison.text!r} has {sorted(metrics)}"
                     )
 
     def metric(self, place: Place) -> str:
-        """The metric's family in that place.
+        """Metric family of that cell.
 
         Raises:
             ValueError: the study declares no such table, row or column.
@@ -59,7 +65,7 @@ class Study(Generic[C]):
         return self.table(place.table).metric(place.row, place.column)
 
     def table(self, number: str) -> Table[C]:
-        """The table of that number.
+        """Table of that number.
 
         Raises:
             ValueError: the study declares no such table.
@@ -73,20 +79,20 @@ class Study(Generic[C]):
         raise ValueError(f"{self.name} declares no table {number!r}; it has {known}")
 
     def cells(self, table: Table[C], scale: Scale[C], limit: int | None = None) -> Iterator[Cell[C]]:
-        """The table's cells at that scale, row by row; `limit` keeps the first rows only.
+        """Cells of the table at that scale, row by row; `limit` keeps the first rows only.
 
-        The published number is looked up by the config at paper scale, then the config is shrunk.
+        The published number is found by the config at paper scale, before the config is shrunk.
         """
         published = Published.load(self.published) if self.published else None
         for row in table.rows[:limit]:
             for column in table.columns:
-                asked, config, obstacle = _configs(row, column, scale)
-                # Others' rows have no model of ours.
-                model = (asked and column.model) or row.model or row.label
+                declared, config, obstacle = _configs(row, column, scale)
+                # A row without a config has its own model, whatever the column.
+                model = (declared and column.model) or row.model or row.label
                 metric = column.published or column.metric
                 number = None
-                if published is not None and (asked is not None or row.config is None):
-                    labels = {} if asked is None else asked.labels()
+                if published is not None and (declared is not None or row.config is None):
+                    labels = {} if declared is None else declared.labels()
                     number = published.find(table.number, metric, model, labels)
                 yield Cell(
                     table=table.number,
@@ -100,14 +106,14 @@ class Study(Generic[C]):
 
 
 def _configs(row: Row[C], column: Column[C], scale: Scale[C]) -> tuple[C | None, C | None, str]:
-    """A cell's config at the paper's scale and at that scale, and why one of them can't be."""
+    """Config of a cell at paper scale, config at the given scale, and the reason why one of them is invalid."""
     if row.config is None:
         return None, None, ""
-    asked = None
+    declared = None
     try:
-        asked = column.change(row.config)
-        config = scale.shrink(asked)
+        declared = column.change(row.config)
+        config = scale.shrink(declared)
         identified(config.canonical())
     except ValueError as error:
-        return asked, None, str(error) or type(error).__name__
-    return asked, config, ""
+        return declared, None, str(error) or type(error).__name__
+    return declared, config, ""

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Table, row, column and cell of a study."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,40 +10,53 @@ from retable.trial.config import C
 
 @dataclass(frozen=True)
 class Row(Generic[C]):
-    """A row of a table. `config` is None for numbers that the paper took from others."""
+    """Row of a table.
+
+    Attributes:
+        config: config at paper scale; None for numbers that the paper cites from others.
+        model: name of the row in the published CSV, if it differs from the label.
+    """
 
     label: str
     config: C | None = None
-    model: str | None = None  # the row's name in the published CSV, where it is not its label
+    model: str | None = None
 
 
 def unchanged(config: C) -> C:
-    """The change of a column that has none."""
+    """Identity, the change of a column that changes nothing."""
     return config
 
 
 @dataclass(frozen=True)
 class Column(Generic[C]):
-    """A column: which metric, and what it changes in the row's config.
+    """Column of a table.
 
     Attributes:
-        metric: a metric's family, such as ``is`` or ``fid``; the protocol is the trial's own.
+        metric: metric family, such as ``is`` or ``fid``; the config determines the protocol.
+        change: the row's config -> the config of the cell.
+        model: name of the column in the published CSV, if columns are models there.
+        published: name of the metric in the published CSV, if it differs from `metric`.
     """
 
     label: str
     metric: str
     change: Callable[[C], C] = field(default=unchanged)
-    model: str | None = None  # the column's name in the published CSV, where columns are models
-    published: str = ""  # the metric's name there, where it is not its family
+    model: str | None = None
+    published: str = ""
 
 
 @dataclass(frozen=True)
 class Cell(Generic[C]):
-    """One place of one table: the config that fills it and the paper's number.
+    """Cell of a table: its config and its published number.
 
     Attributes:
-        config: None for numbers that the paper took from others, and for a cell that can't be.
-        obstacle: why there is no such config, in the words of whoever refused it; empty otherwise.
+        table: number of the table.
+        row: label of the row.
+        column: label of the column.
+        metric: metric family.
+        config: config at the plan's scale; None for numbers that the paper cites from others, and for invalid configs.
+        published: the paper's number; None if it has none.
+        obstacle: message of the ValueError if the config is invalid; else empty.
     """
 
     table: str
@@ -57,10 +70,14 @@ class Cell(Generic[C]):
 
 @dataclass(frozen=True)
 class Table(Generic[C]):
-    """A table of the paper: `number` as printed there, rows × columns of cells.
+    """Table of a paper: rows × columns of cells.
 
     Attributes:
-        reference: label of the row or of the column that the others are compared with; empty for none.
+        number: number of the table in the paper.
+        reference: label of the row or column that the others are compared with; empty for none.
+
+    Raises:
+        ValueError: labels are not unique, or `reference` is not one of them.
     """
 
     number: str
@@ -70,13 +87,13 @@ class Table(Generic[C]):
     reference: str = ""
 
     def __post_init__(self) -> None:
-        for what, labels in (
+        for kind, labels in (
             ("rows", [r.label for r in self.rows]),
             ("columns", [c.label for c in self.columns]),
         ):
             if len(set(labels)) < len(labels):
                 raise ValueError(
-                    f"the {what} of table {self.number} must have different labels, but got {labels}"
+                    f"the {kind} of table {self.number} must have different labels, but got {labels}"
                 )
         labels = [*(row.label for row in self.rows), *(column.label for column in self.columns)]
         if self.reference and labels.count(self.reference) != 1:
@@ -85,15 +102,15 @@ class Table(Generic[C]):
             )
 
     def metric(self, row: str, column: str) -> str:
-        """The metric's family in the cell of those labels.
+        """Metric family of the cell with those labels.
 
         Raises:
             ValueError: there is no such row or column.
         """
-        for what, label, known in (
+        for kind, label, known in (
             ("row", row, [one.label for one in self.rows]),
             ("column", column, [one.label for one in self.columns]),
         ):
             if label not in known:
-                raise ValueError(f"table {self.number} has no {what} {label!r}; it has {known}")
+                raise ValueError(f"table {self.number} has no {kind} {label!r}; it has {known}")
         return next(one.metric for one in self.columns if one.label == column)

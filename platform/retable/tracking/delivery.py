@@ -1,7 +1,7 @@
-"""Delivery of one trial to the tracker: its metrics, artifacts, tags and final state.
+"""The delivery of one trial to the tracker: its metrics, artifacts, tags and final state.
 
-The metrics logs and the artifacts stay where they are; a file in the trial's folder holds how far they were delivered and
-where to. Delivering twice is harmless, so the file is written after each delivery, never before.
+The metrics logs and the artifacts stay where they are. A file in the trial's folder records how far they were delivered, and to
+which tracker. A repeated delivery is harmless, so the file is written after each delivery, never before.
 """
 
 import hashlib
@@ -18,7 +18,8 @@ from retable.io.sealed import DamagedFile
 from retable.store import metrics_log
 from retable.store.formats.layout import ResultsFolder
 from retable.store.formats.quarantine import quarantine
-from retable.tracking.mlflow import Tracker, TrialRun
+from retable.tracking.mlflow import Tracker
+from retable.tracking.runs import TrialRun
 from retable.tracking.state import DeliveryState
 
 BATCH = 1000
@@ -32,11 +33,11 @@ def _warn(error: DamagedFile) -> None:
 
 
 class Delivery:
-    """One trial of one study on its way to the tracker. One thread delivers; any may say how the trial stands.
+    """The delivery of one trial of one study to the tracker. One thread delivers; any may record states.
 
     Attributes:
         state: the trial's final state in the ledger; None while it is being trained.
-        delivered: points, files and final states handed over by this process.
+        delivered: number of points, files and final states delivered by this process.
     """
 
     def __init__(self, trial: TrialRun, experiment: str, saved: DeliveryState | None = None) -> None:
@@ -62,19 +63,17 @@ class Delivery:
         self._batch = BATCH
         self._files = dict(saved.files)
         self._ended = saved.ended
-        self._opened = (
-            False  # whether the tracker's run was looked at since this process started, or since a failure
-        )
+        self._opened = False  # True once this process has opened the tracker's run, until a failure
         self._looked: dict[str, tuple[int, int]] = {}
 
     @property
     def run_id(self) -> str:
-        """The tracker's id of the trial's run; empty before there is one."""
+        """The tracker's id of the trial's run; empty before the run exists."""
         return self._run_id or ""
 
     @staticmethod
     def of(trial: TrialRun, experiment: str) -> "Delivery":
-        """The delivery of that trial, begun by an earlier process or new.
+        """The delivery of that trial: an earlier process's, or a new one.
 
         A damaged state is moved into the trial's quarantine, and all of the trial is delivered again.
         """
@@ -92,7 +91,7 @@ class Delivery:
 
     @staticmethod
     def runs(results: Path, study: str, scale: str) -> dict[str, str]:
-        """The tracker's ids of a study's trials at a scale, as they were last delivered, by signature."""
+        """The tracker's run ids of a study's trials at a scale, as last delivered, by signature."""
         deliveries = (
             one for one in Delivery.all(results) if (one.trial.study, one.trial.scale) == (study, scale)
         )
@@ -100,10 +99,10 @@ class Delivery:
 
     @staticmethod
     def all(results: Path, on_damaged: Callable[[DamagedFile], None] = _warn) -> Iterator["Delivery"]:
-        """The deliveries that earlier processes left in a folder of results, wherever that lies now.
+        """The deliveries of earlier processes in a folder of results. The folder may have been moved.
 
         Args:
-            on_damaged: called with each state that can't be read; the others are delivered.
+            on_damaged: called with the error of each damaged state; the others are delivered.
         """
         for folder in ResultsFolder(results).trial_folders():
             for path in sorted(folder.tracking.glob("*.json")):
@@ -115,14 +114,14 @@ class Delivery:
                 yield Delivery(saved.trial, saved.experiment, saved)
 
     def begin(self, trial: TrialRun) -> None:
-        """The trial is being trained: the first time, or again."""
-        self._tell(trial, None)
+        """Record that the trial is being trained, for the first time or again."""
+        self._record(trial, None)
 
     def end(self, state: str, tags: Mapping[str, str] | None = None) -> None:
-        """The trial has that final state in the ledger. Saying so again changes nothing."""
-        self._tell(replace(self.trial, tags={**self.trial.tags, **(tags or {})}), state)
+        """Record the trial's final state in the ledger. A second call changes nothing."""
+        self._record(replace(self.trial, tags={**self.trial.tags, **(tags or {})}), state)
 
-    def _tell(self, trial: TrialRun, state: str | None) -> None:
+    def _record(self, trial: TrialRun, state: str | None) -> None:
         with self._lock:
             if (trial, state) == (self.trial, self.state) and DeliveryState.path(trial).exists():
                 return
@@ -133,14 +132,14 @@ class Delivery:
             self._save()
 
     def deliver(self, tracker: Tracker) -> None:
-        """Hand over all that is there now, and count it in `delivered`.
+        """Deliver all new points, files and states, and count them in `delivered`.
 
         Raises:
-            Exception: whatever the tracker raises; what was delivered before is remembered.
+            Exception: any error of the tracker; earlier deliveries are recorded.
         """
         if self._opened and self._ended:
             return
-        state = self.state  # looked at first: what comes before the end is written before it
+        state = self.state  # read first: a final state comes after all points and files
         if not self._opened:
             self._open(tracker)
         assert self._run_id is not None
@@ -150,11 +149,11 @@ class Delivery:
             if state is not None and not self._ended:
                 self._send_end(tracker, self._run_id, state)
         except Exception:
-            self._opened = False  # the run may have been deleted: look again
+            self._opened = False  # the run may have been deleted: open it again
             raise
 
     def pending(self, tracker: Tracker) -> int:
-        """Points and files still to be delivered there, and one for a final state."""
+        """Number of points and files to be delivered to that tracker, plus one for a final state."""
         here = self._place == _place(tracker)
         unsent = list(self._unsent)
         points, _ = metrics_log.read(
@@ -167,7 +166,7 @@ class Delivery:
         )
 
     def _open(self, tracker: Tracker) -> None:
-        here, told = _place(tracker), (self.trial, self.state)
+        here, recorded = _place(tracker), (self.trial, self.state)
         run_id = tracker.open(
             self.trial,
             self.training,
@@ -181,7 +180,7 @@ class Delivery:
                 self._looked.clear()
                 self._ended = False
             self._place, self._run_id = here, run_id
-            self._opened = told == (self.trial, self.state)  # it may have begun or ended meanwhile
+            self._opened = recorded == (self.trial, self.state)  # it may have begun or ended meanwhile
             self._save()
 
     def _send_end(self, tracker: Tracker, run_id: str, state: str) -> None:
@@ -201,9 +200,7 @@ class Delivery:
                     return
             while self._unsent:
                 batch = self._unsent[: self._batch]
-                self._batch = max(
-                    self._batch // 2, SMALLEST_BATCH
-                )  # unless this one is taken: the server is slow
+                self._batch = max(self._batch // 2, SMALLEST_BATCH)  # for a slow server, if this batch fails
                 tracker.log(run_id, batch)
                 self._batch = min(len(batch) * 2, BATCH)
                 del self._unsent[: len(batch)]
@@ -228,7 +225,7 @@ class Delivery:
             self._looked[file] = (looks.st_mtime_ns, looks.st_size)
 
     def _artifacts(self) -> list[str]:
-        """The artifacts that are there, relative to the trial's folder."""
+        """The existing artifacts, relative to the trial's folder."""
         folder = self.trial.folder
         found = {path for pattern in self.trial.artifacts for path in folder.glob(pattern) if path.is_file()}
         return sorted(path.relative_to(folder).as_posix() for path in found)
@@ -250,7 +247,7 @@ class Delivery:
 
 
 def _place(tracker: Tracker) -> str:
-    """Tells servers and experiments apart without naming them: a URI may hold a password."""
+    """A hash of the server and the experiment; not their names, since a URI may hold a password."""
     return hashlib.sha256(os.fsencode(f"{tracker.uri}\n{tracker.experiment}")).hexdigest()[:16]
 
 

@@ -1,29 +1,26 @@
-"""THE MLflow file: one run a trial, nested under one run a study at a scale.
+"""The only module that imports MLflow: one run for each trial, nested under one run for each study and scale.
 
-MLflow shows results and is never the record of them, so everything here can be repeated without harm: runs are found
-before they are made, and a point that was delivered before is not stored twice. Every call may block for as long as
-the server pleases (see DEFAULTS) or raise; retable/tracking/uploader.py calls from a thread of its own, and training never.
+MLflow shows results and is never the record of them. Every operation can be repeated without harm: existing runs are found
+again, and a point is not stored twice. A call may block as long as the server does (see DEFAULTS), or raise. Only
+`retable.tracking.uploader` calls from a thread of its own; training never does.
 """
 
-import hashlib
 import logging
 import os
-import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from retable.io.files import replacing, write_text
 from retable.io.locks import locked
-from retable.store.formats.layout import ARTIFACTS, RESULT, ResultsFolder
+from retable.store.formats.layout import RESULT, ResultsFolder
 from retable.store.metrics_log import Point
-from retable.trial.identity import Label
+from retable.tracking.runs import TrackedTrial, TrackerError, TrialRun, metric_key
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -41,115 +38,55 @@ DEFAULTS = {
 """Environment variables set before MLflow is imported, where the user has not set them."""
 
 STATUS = {"done": "FINISHED", "collapsed": "FINISHED", "pruned": "FINISHED", "failed": "FAILED"}
-"""State in the ledger -> status of the run. Any other state that is not ALIVE is KILLED."""
+"""Status of the run by state in the ledger. Any other state that is not in ALIVE is KILLED."""
 ALIVE = frozenset({"running", "held"})
 
-BATCH = 1000  # most metrics that MLflow takes at once
-NAME_LENGTH = 250
+BATCH = 1000  # MLflow's limit of metrics in one request
 SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks")
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrialRun:
-    """What the tracker is told of one trial of one study.
-
-    Attributes:
-        signature: the trial's identity.
-        name: what a person calls it.
-        folder: the trial's folder, with its outbox and artifacts.
-        parameters: flat, in the paper's words.
-        tags: more about it, such as seed, data and table cells; filed under ``retable.``.
-        attempt: what only those know who train it now: number of the attempt, commit, versions; empty for others.
-            Filed under ``retable.`` too.
-        artifacts: files to upload: patterns relative to the folder.
-    """
-
-    study: str
-    scale: str
-    signature: str
-    name: str
-    folder: Path
-    parameters: Mapping[str, Label] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    attempt: Mapping[str, str] = field(default_factory=dict)
-    artifacts: tuple[str, ...] = ARTIFACTS
-
-
-class TrackedTrial(NamedTuple):
-    """What the tracker holds of a trial: enough to put it into a table.
-
-    Attributes:
-        data: fingerprint of its data set.
-        result: what its ``result.json`` holds, if it is finished.
-        run: id of the tracker's run.
-    """
-
-    signature: str
-    data: str
-    state: str
-    message: str
-    result: bytes | None
-    run: str = ""
-
-
-def default_uri(results: Path) -> str:
-    """MLFLOW_TRACKING_URI where it is set, otherwise a SQLite file in the folder of results."""
-    own = ResultsFolder(results.resolve()).mlflow_database
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{own.as_posix()}"
-
-
-def metric_key(name: str) -> str:
-    """A name that MLflow takes, itself where it can be; different names stay different.
-
-    MLflow allows word characters, ``-``, ``.``, space, ``:`` and ``/`` inside, up to 250 characters.
-    """
-    if re.fullmatch(r"\w[\w\-. :]*(/[\w\-: ][\w\-. :]*)*", name) and len(name) <= NAME_LENGTH:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return "_".join(re.findall(r"\w+", name))[: NAME_LENGTH - 9] + f"-{digest}"
-
-
 class Tracker:
-    """One experiment on one MLflow server or in one database. Nothing is contacted or imported before it is needed.
+    """One experiment on an MLflow server or in a database. MLflow is imported and contacted on first use.
 
-    Runs carry the tag ``retable.results``, which names the folder of results: two people who reproduce the same
-    table on one server get a run each, and nobody ends the other's.
+    The tag ``retable.results`` of a run names the folder of results: two people who reproduce the same table on one server
+    have separate runs, and neither ends the other's.
     """
 
     def __init__(self, uri: str, experiment: str, results: Path) -> None:
         """A tracker for the trials of one folder of results.
 
         Raises:
-            ValueError: the URI is none that MLflow can be trusted with.
+            TrackerError: the URI's scheme is not supported.
         """
         scheme = uri.partition(":")[0].partition("+")[0]
         if scheme not in SCHEMES:
-            raise ValueError(
+            raise TrackerError(
                 f"the tracking URI must begin with one of {', '.join(SCHEMES)}, but got {uri!r}; MLflow's file store "
-                "is not supported: unset MLFLOW_TRACKING_URI for a SQLite file in the folder of results"
+                "is not supported",
+                remedy="unset MLFLOW_TRACKING_URI for a SQLite file in the folder of results",
             )
         self.uri, self.experiment, self.results = uri, experiment, results
         self._parents: dict[tuple[str, str], MlflowRun] = {}
 
     @property
     def place(self) -> str:
-        """The URI without user and password, for people to read."""
+        """The URI without user and password, for messages."""
         return self.redacted(self.uri)
 
     def redacted(self, text: str) -> str:
-        """The text without the URI's user and password."""
+        """A text without the URI's user and password."""
         user, at, _ = urlsplit(self.uri).netloc.rpartition("@")
         return text.replace(user + at, "") if user else text
 
     def open(self, trial: TrialRun, training: str, *, known: str | None, start_ms: int, running: bool) -> str:
-        """Find or make the trial's run, and bring its parameters, tags and status up to date.
+        """Find or make the trial's run, and update its parameters, tags and status.
 
         Args:
-            training: which training of the trial this is. Its run is found again; a run of the same trial and
-                results that shows another training (its folder was deleted) makes way.
-            known: the run's id from an earlier call; looked at first.
-            start_ms: when the training began, UTC milliseconds.
-            running: whether the trial is being trained now.
+            training: id of this training of the trial. Its run is found again. A run of another training of the same trial and
+                results (its folder was deleted) is deleted.
+            known: the run's id from an earlier call; tried first.
+            start_ms: start of the training, UTC milliseconds.
+            running: True if the trial is being trained now.
 
         Returns:
             The run's id.
@@ -189,7 +126,7 @@ class Tracker:
         return run_id
 
     def log(self, run_id: str, points: Sequence[Point]) -> None:
-        """Store metrics with the times at which they were written. One that is there already stays single."""
+        """Store metrics with the times at which they were written. A metric that is stored already is not repeated."""
         from mlflow.entities import Metric
 
         metrics = [
@@ -200,21 +137,21 @@ class Tracker:
             self._client.log_batch(run_id, metrics=metrics[start : start + BATCH])
 
     def tag(self, run_id: str, key: str, value: str) -> None:
-        """Set one tag, filed under ``retable.``."""
+        """Set one tag, with the prefix ``retable.``."""
         self._client.set_tag(run_id, f"retable.{key}", value)
 
     def upload(self, run_id: str, folder: Path, file: str) -> None:
-        """Store ``folder/file`` as the artifact `file`, in the place of an older one."""
+        """Store ``folder/file`` as the artifact `file`; it replaces an older one."""
         parent = Path(file).parent.as_posix()
         self._client.log_artifact(run_id, str(folder / file), None if parent == "." else parent)
 
     def end(self, trial: TrialRun, run_id: str, state: str, end_ms: int) -> None:
-        """Give the run its final status, and remove twins that a lost answer may have left."""
+        """Set the run's final status, and delete duplicates that a lost answer may have left."""
         self._retire_others(trial, run_id)
         self._end(run_id, state, end_ms)
 
     def end_study(self, study: str, scale: str, states: Sequence[str], end_ms: int) -> None:
-        """End the run of a study at a scale, after its trials: failed or stopped if one of them is."""
+        """End the run of a study at a scale, after its trials. It is failed or stopped if one of them is."""
         worst = max(states, key=lambda state: ("FINISHED", "KILLED", "FAILED").index(_status(state)))
         parent = self._parent(study, scale, running=False)
         if parent.info.status != _status(worst):
@@ -222,10 +159,10 @@ class Tracker:
         del self._parents[study, scale]
 
     def reconcile(self, study: str, scale: str, states: Mapping[str, str], end_ms: int) -> list[str]:
-        """End the runs that show as running but are not: their driver was killed.
+        """End the runs that seem to run, but whose driver was killed.
 
         Args:
-            states: signature -> state of every trial in the ledger; one that it does not know is not running.
+            states: state by signature of every trial in the ledger; a trial that is not in the ledger does not run.
 
         Returns:
             The signatures of the trials whose runs were ended.
@@ -241,7 +178,24 @@ class Tracker:
         return ended
 
     def trials(self, study: str, scale: str) -> Iterator[TrackedTrial]:
-        """The study's trials at that scale, from every folder of results, in the order of their starts."""
+        """The study's trials at that scale, from every folder of results, in the order of their starts.
+
+        Raises:
+            TrackerError: it can't be reached, refuses, or its database is damaged.
+        """
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            yield from self._trials(study, scale)
+        except (MlflowException, SQLAlchemyError, OSError) as error:
+            why = self.redacted(str(error).partition("\n")[0])[:300]
+            raise TrackerError(
+                f"MLflow at {self.place} can't be read: {why}",
+                remedy="see that it is up and takes this user, or name another (--from-mlflow URI)",
+            ) from error
+
+    def _trials(self, study: str, scale: str) -> Iterator[TrackedTrial]:
         if self._client.get_experiment_by_name(self.experiment) is None:
             return
         where = f"tags.`retable.study` = '{study}' and tags.`retable.scale` = '{scale}'"
@@ -306,9 +260,9 @@ class Tracker:
         return [run for run in found if _has(run, identity)]
 
     def _only(self, runs: list["MlflowRun"]) -> "MlflowRun | None":
-        """The oldest; the others are twins, made by a call that seemed to have failed."""
-        for twin in runs[1:]:
-            self._client.delete_run(twin.info.run_id)
+        """The oldest run. The others are duplicates, made by calls whose answer was lost; they are deleted."""
+        for duplicate in runs[1:]:
+            self._client.delete_run(duplicate.info.run_id)
         return runs[0] if runs else None
 
     def _retire_others(self, trial: TrialRun, run_id: str) -> None:
@@ -335,25 +289,25 @@ class Tracker:
     def _client(self) -> "MlflowClient":
         for name, value in DEFAULTS.items():
             os.environ.setdefault(name, value)
-        # The migrations that make a new database, and each retry of a request, would write into the user's screen;
-        # what matters of them is raised.
+        # The migrations of a new database and retries of requests would write to the user's terminal; errors are raised.
         logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)
         logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
         from mlflow import MlflowClient
 
-        with self._alone():  # two drivers must not make the same database
-            made = self._database
-            if made is not None and not made.exists():
-                with locked(made.with_name(f".{made.name}.lock")):  # other results may have the same
-                    if not made.exists():
-                        # Whole or not at all: MLflow can't go on from migrations that were killed.
-                        with replacing(made) as temporary:
+        with self._alone():  # two drivers must not create the same database
+            file = self._database
+            if file is not None and not file.exists():
+                # Another folder of results may use the same file.
+                with locked(file.with_name(f".{file.name}.lock")):
+                    if not file.exists():
+                        # The file appears whole: MLflow can't resume migrations that were killed.
+                        with replacing(file) as temporary:
                             MlflowClient(tracking_uri=f"sqlite:///{temporary.resolve().as_posix()}")
             return MlflowClient(tracking_uri=self.uri)
 
     @property
     def _database(self) -> Path | None:
-        """The file that is the tracker; None for a server."""
+        """The SQLite file of the tracker; None for a server."""
         path = self.uri.removeprefix("sqlite:///")
         return None if path == self.uri else Path(path)
 
@@ -363,14 +317,15 @@ class Tracker:
 
         found = self._client.get_experiment_by_name(self.experiment)
         if found is not None and found.lifecycle_stage != "active":
-            raise RuntimeError(
-                f"the experiment {self.experiment!r} was deleted in MLflow at {self.place}; restore it with "
-                f"`mlflow experiments restore -x {found.experiment_id}` and run the same command again"
+            raise TrackerError(
+                f"the experiment {self.experiment!r} was deleted in MLflow at {self.place}",
+                remedy=f"restore it with `mlflow experiments restore -x {found.experiment_id}` and run the same command "
+                "again",
             )
         try:
             return str(found.experiment_id if found else self._create_experiment())
         except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another driver was faster
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":  # created by another driver meanwhile
                 raise
             return str(self._client.get_experiment_by_name(self.experiment).experiment_id)
 
@@ -380,7 +335,7 @@ class Tracker:
 
     @cached_property
     def _results_id(self) -> str:
-        """Names the folder of results, wherever it is moved."""
+        """An id of the folder of results, which stays the same when the folder is moved."""
         path = ResultsFolder(self.results).tracking_id
         with self._alone():
             if not path.exists():
@@ -388,7 +343,7 @@ class Tracker:
             return path.read_text(encoding="utf-8").strip()
 
     def _alone(self) -> AbstractContextManager[None]:
-        """A block that one process at a time executes for these results."""
+        """A lock: one process at a time runs the block for these results."""
         return locked(self.results / ".tracking.lock")
 
 

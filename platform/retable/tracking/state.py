@@ -1,4 +1,4 @@
-"""The delivery state of a trial: how much of it is in the tracker, and where."""
+"""The delivery state of a trial: the part of it that is in the tracker, and in which tracker."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -9,9 +9,9 @@ from urllib.parse import quote
 from retable.io.sealed import DamagedFile, parse_sealed, write_sealed
 from retable.store.formats.layout import TrialFolder
 from retable.store.metrics_log import Position
-from retable.tracking.mlflow import TrialRun
+from retable.tracking.runs import TrialRun
 
-REMEDY = "run its study again: it is delivered anew, and nothing is stored twice"
+REMEDY = "run its study again: the trial is delivered again, and nothing is stored twice"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,15 +19,16 @@ class DeliveryState:
     """The content of a file in a trial's ``tracking`` folder, one for each study and scale that has the trial.
 
     Attributes:
-        experiment: of the tracker.
-        training: id of this training of the trial; another one has a run of its own.
+        experiment: name of the tracker's experiment.
+        trial: the trial, as the tracker shows it.
+        training: id of this training of the trial; another training has its own run.
         state: the trial's final state in the ledger; None while it is being trained.
-        start_ms, end_ms: of the training, UTC milliseconds.
-        place: hash of server and experiment; None before anything was delivered.
-        run_id: the tracker's id of the run; None before there is one.
-        position: in the metrics logs, up to which the points were delivered.
-        files: name -> SHA-256 (hex) of each delivered artifact.
-        ended: whether the final state was delivered.
+        start_ms, end_ms: start and end of the training, UTC milliseconds.
+        place: hash of server and experiment; None before the first delivery.
+        run_id: the tracker's id of the run; None before the run exists.
+        position: position in the metrics logs up to which points were delivered.
+        files: SHA-256 (hex) of each delivered artifact, by name.
+        ended: True if the final state was delivered.
     """
 
     experiment: str
@@ -44,7 +45,7 @@ class DeliveryState:
 
     @staticmethod
     def path(trial: TrialRun) -> Path:
-        """The file of that trial in that study."""
+        """Path of the file for that trial in that study."""
         name = f"{quote(trial.study, safe='')}.{quote(trial.scale, safe='')}.json"
         return TrialFolder(trial.folder).tracking / name
 
@@ -71,11 +72,11 @@ class DeliveryState:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """The state in that file, with the trial's folder where it lies now.
+        """The state in that file, with the present path of the trial's folder.
 
         Raises:
             FileNotFoundError: there is no such file.
-            DamagedFile: it is damaged, or names files outside of the trial's folder.
+            DamagedFile: the file is damaged, or names files outside of the trial's folder.
         """
         record, _ = parse_sealed(path.read_bytes(), path, remedy=REMEDY)
         try:

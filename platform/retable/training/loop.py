@@ -120,7 +120,7 @@ class _Loop:
         throughput = WorkerThroughput(
             step_seconds=seconds / steps,
             data_seconds=(BATCHES.seconds - waited) / steps,
-            samples_per_second=self.config.fed * steps / seconds,
+            samples_per_second=self.config.samples_per_iteration * steps / seconds,
             memory_mb=peak_memory_mb(self.run.device),
         )
         self.run.report_throughput(until, throughput)
@@ -203,10 +203,10 @@ class _Loop:
     def _score(self) -> str:
         """Write the scores and samples of a model that other trials trained, or of pieces once all are done."""
         if isinstance(self.learner, PartitionedLearner):
-            for piece in self.learner.pieces.missing():
+            for piece in self.learner.partitions.missing():
                 if self._stopping():
                     return "stopped"
-                self.learner.pieces.write(piece)
+                self.learner.partitions.write(piece)
         try:
             scores = self._scores(0, final=True)
         except FloatingPointError:  # on all ranks alike
@@ -215,7 +215,7 @@ class _Loop:
         return self._result(0, "done", 0, scores)
 
     def _result(self, iteration: int, state: Finished, best: int | None, scores: Mapping[str, Score]) -> str:
-        pieces = self.learner.pieces.seconds() if isinstance(self.learner, PartitionedLearner) else 0.0
+        pieces = self.learner.partitions.seconds() if isinstance(self.learner, PartitionedLearner) else 0.0
         if self.metrics_log is not None:
             self._log(iteration, {name: score.value for name, score in scores.items()}, "evaluation")
             write_result(

@@ -1,41 +1,75 @@
-"""What is trained once: a config × a seed × a data set, and what its signature is made of. No torch, no Ray."""
+"""Config of a trial: what is trained once, with a seed on a data set, and what its signature is made of. No torch, no Ray."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeVar
 
+from retable.trial.entry_points import CostFunction, LearnerType, resolve
 from retable.trial.identity import Label
+from retable.trial.learner import Learner
+from retable.trial.run import Run
+from retable.trial.step_cost import StepCost
 
 if TYPE_CHECKING:
-    from retable.data.scan.catalog import Catalog
-    from retable.figures.trained_trial import TrainedTrial
     from retable.trial.distributed import Workers
-    from retable.trial.figures import Figure
-    from retable.trial.learner import Learner
-    from retable.trial.run import Run
-    from retable.trial.step_cost import StepCost
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataNeeds:
+    """Requirements of a config on its data set, compared with a scan before anything is decoded; the default is none.
+
+    Attributes:
+        kind: of the files; None accepts either.
+        frames: minimum length of a video. A shorter one is skipped.
+        size: minimum of an image's shorter side, in pixels. A smaller one is skipped.
+        class_names: classes that must be there; empty for any.
+        classes: minimum number of classes.
+        remedy: what to do about too few classes.
+    """
+
+    kind: Literal["image", "video"] | None = None
+    frames: int = 1
+    size: int = 1
+    class_names: tuple[str, ...] = ()
+    classes: int = 0
+    remedy: str = ""
+
+
+ANY_DATA = DataNeeds()
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrialConfig:
-    """What defines a trial scientifically. Machine knobs (workers, GPUs, paths) are never fields of it.
+    """Scientific definition of a trial. Machine knobs (workers, GPUs, paths) are never fields of it.
 
     Fields hold plain data. One that is added later is an `retable.trial.identity.option`, or every signature changes.
 
+    A subclass names its learner, its costs and its figures as text, ``package.module:name``, in class variables; they are
+    imported when they are first needed (`retable.trial.entry_points`).
+
     Attributes:
+        trainable: name of the kind of trial; part of the signature.
+        learner: class or function of (config, seed, run, workers) that returns the learner on a worker.
+        costs: function of a config that counts its `StepCost`; needed where `cost_key` is not None.
+        figures: function of (finished trial, samples, progress) that yields figures of a trial; empty for none.
+        joint_figures: function of (finished trials, progress) that yields figures of several trials; empty for none.
+        least_iterations: smallest `iterations`.
+        epoch: real samples in an epoch of the family's paper; 0 where it counts in iterations.
         iterations: generator updates.
         batch_size: samples in one update, over all workers.
-        accumulate: micro-batches that one update is split into; batch statistics are those of a micro-batch,
-            so it changes numbers and belongs here.
+        accumulate: micro-batches in one update; batch statistics are those of a micro-batch, so it changes numbers and
+            belongs here.
         snapshot_every: iterations between two snapshots (a checkpoint with its metrics).
     """
 
     trainable: ClassVar[str]
+    learner: ClassVar[str] = ""
+    costs: ClassVar[str] = ""
+    figures: ClassVar[str] = ""
+    joint_figures: ClassVar[str] = ""
     least_iterations: ClassVar[int] = 1
-    epoch: ClassVar[int] = (
-        0  # real samples that the family's paper calls one; 0 where it counts in iterations
-    )
+    epoch: ClassVar[int] = 0
     iterations: int
     batch_size: int
     accumulate: int = 1
@@ -52,7 +86,7 @@ class TrialConfig:
             )
 
     def canonical(self) -> Self:
-        """This config with every field that cannot matter set to one agreed value."""
+        """Return this config with every field that cannot matter at one agreed value."""
         return self
 
     def labels(self) -> Mapping[str, Label]:
@@ -60,31 +94,31 @@ class TrialConfig:
         return {"iterations": self.iterations, "batch_size": self.batch_size}
 
     def requires(self) -> tuple["TrialConfig", ...]:
-        """Configs of the trials that must be finished first, such as the classifier behind IS and FID."""
+        """Configs of the trials that must be finished first at seed 0, such as the classifier behind IS and FID."""
         return ()
 
     def with_iterations(self, iterations: int) -> Self:
-        """This config trained for that many iterations."""
+        """Return this config with that many iterations."""
         return replace(self, iterations=iterations)
 
     def bound_to_iterations(self) -> str:
-        """What of the training depends on `iterations`, such as a rate that decays over them; empty if nothing does.
+        """Why training cannot be extended, such as a learning rate that decays over `iterations`; empty if it can.
 
-        Where it is empty, a longer training goes on from the checkpoint of a shorter one.
+        An extended training continues from the checkpoint of a shorter one.
         """
         return f"{type(self).__name__} does not say that its training is the same whatever its iterations"
 
     def with_classifier(self, file: Path) -> Self:
-        """This config scored by a classifier whose weights the user brings, in the place of the one it requires.
+        """Return a copy that is evaluated with the user's pretrained classifier.
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: the file holds no classifier that can score it.
+            ValueError: the file holds no classifier for this evaluation.
         """
         raise ValueError(f"a {self.trainable} is not scored by a classifier; leave --classifier out")
 
     def with_encoder(self, file: Path) -> Self:
-        """This config over the codes of an autoencoder that the user brings, in the place of the one it requires.
+        """Return a copy that learns the codes of the user's pretrained autoencoder.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -93,88 +127,69 @@ class TrialConfig:
         raise ValueError(f"a {self.trainable} learns no codes; leave --encoder out")
 
     def follows(self) -> tuple["TrialConfig", ...]:
-        """As `requires`, but trained with the trial's own seed: what this trial goes on from, or scores."""
+        """Configs of the trials that must be finished first at this trial's own seed, such as the one that is scored."""
         return ()
 
     @property
-    def fed(self) -> int:
-        """Real samples that an iteration is fed."""
+    def samples_per_iteration(self) -> int:
+        """Real samples that one iteration trains on."""
         return self.batch_size
 
     @property
-    def needs_frames(self) -> int:
-        """Frames that a video must have for this config to train on it."""
-        return 1
+    def needs(self) -> DataNeeds:
+        """Requirements on the data set."""
+        return ANY_DATA
 
     def cost_key(self) -> Mapping[str, object] | None:
         """Everything that `step_cost` depends on, JSON-ready: configs with the same key are counted once.
 
-        None where the family can't tell what it costs.
+        None where the family counts no cost.
         """
         return None
 
-    def step_cost(self) -> "StepCost":
-        """What an update costs. Called where `cost_key` is not None; imports torch only when called.
+    def step_cost(self) -> StepCost:
+        """Cost of an update, counted by the function that `costs` names. Called where `cost_key` is not None.
 
         Raises:
             ValueError: no network can be built from this config.
         """
-        raise NotImplementedError(f"{type(self).__name__} has a cost_key, so it must define step_cost")
-
-    def incompatibility(self, catalog: "Catalog") -> str:
-        """Why it can't be trained on that data set, though its files can be used; empty if it can."""
-        return ""
+        if not self.costs:
+            raise NotImplementedError(
+                f"{type(self).__name__} has a cost_key, so it must name the function that counts its costs: "
+                "costs: ClassVar[str] = 'package.module:name'"
+            )
+        count: CostFunction = resolve(type(self), "costs")
+        return count(self)
 
     def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
-        """Bring the data set into the form that training reads; called on the driver before any worker starts.
+        """Decode the data set into the form that training reads; called on the driver before any worker starts.
 
         Args:
             data: root of the data set.
-            progress: told (done, in all).
+            progress: called with (done, total).
 
         Returns:
-            What the user should know, such as files that are skipped; empty if nothing.
+            A notice for the user, such as files that are skipped; empty if there is none.
 
         Raises:
             retable.data.decode.errors.DataError: the data set can't be trained on.
         """
         return ""
 
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "Learner":
-        """The learner of this config on this worker. Imports torch only when called.
+    def build(self, seed: int, run: Run, workers: "Workers") -> Learner:
+        """Return the learner of this config on this worker: what `learner` names. It imports torch.
 
         Args:
             seed: the trial's training seed.
-            run: where the data set and the required trials lie.
+            run: paths of the data set and of the required trials.
             workers: the worker group that trains together.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define build")
-
-    def figures(
-        self, finished: "TrainedTrial", samples: int, progress: Callable[[int, int], None]
-    ) -> Iterable["Figure"]:
-        """What can be shown of a finished trial of this config, drawn one after the other; nothing by default.
-
-        The first film, if there is one, stands for the trial beside others. Imports torch only when called.
-
-        Args:
-            finished: where its weights are.
-            samples: generated samples behind a measured curve.
-            progress: told (done, in all).
-        """
-        return ()
-
-    @classmethod
-    def together(
-        cls, finished: Sequence["TrainedTrial"], progress: Callable[[int, int], None]
-    ) -> Iterable["Figure"]:
-        """What can be shown of several finished trials of this class beside each other; nothing by default.
-
-        Args:
-            finished: two trials of a study or more, in the order of its tables.
-            progress: told (done, in all).
-        """
-        return ()
+        if not self.learner:
+            raise NotImplementedError(
+                f"{type(self).__name__} must name its learner: learner: ClassVar[str] = 'package.module:name'"
+            )
+        create: LearnerType = resolve(type(self), "learner")
+        return create(self, seed, run, workers)
 
     def landmarks(self) -> Collection[int]:
         """Iterations whose snapshots keep their weights beside the best and the newest ones; none by default."""

@@ -1,4 +1,4 @@
-"""TODO."""
+"""A model family in training, and its scores."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Score:
-    """A metric's value. The name that it is filed under is its protocol.
+    """Value of a metric. The key that it is stored under is the name of its protocol.
 
     Attributes:
         value: mean over the protocol's evaluation repeats.
@@ -26,7 +26,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Best:
-    """Which metric chooses the best snapshot: a family such as ``is``, and which end is better."""
+    """Criterion of the best snapshot: a family of metrics such as ``is``, and the better end."""
 
     metric: str
     mode: Literal["max", "min"]
@@ -49,7 +49,7 @@ class Learner(Protocol):
         ...
 
     def samples(self) -> "np.ndarray | None":
-        """Something to look at, the same at every call: uint8 clips (N, T, C, H, W); None if there is nothing."""
+        """Preview, the same at every call: uint8 clips (N, T, C, H, W); None if there is none."""
         ...
 
     def state(self) -> dict[str, Any]:

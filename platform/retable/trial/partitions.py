@@ -1,4 +1,4 @@
-"""A trial whose work falls into pieces that any process can do, such as encoding a data set. No torch, no Ray."""
+"""Trials whose work falls into partitions that any process can do, such as encoding a data set. No torch, no Ray."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 
 class Partitions(Protocol):
-    """Work that is done piece by piece, in any order and by any number of processes at once."""
+    """Work that is done partition by partition, in any order and by any number of processes at once."""
 
     def missing(self) -> Sequence[int]:
-        """The pieces that are not done yet, whoever did the others."""
+        """Numbers of the partitions that no process has done yet."""
         ...
 
-    def write(self, piece: int) -> None:
-        """Do a piece: whole or not at all, and the same whoever does it.
+    def write(self, partition: int) -> None:
+        """Do a partition: whole or not at all, with the same result in every process.
 
         Raises:
             retable.store.fence.Fenced: the attempt was replaced by a later one.
@@ -25,24 +25,24 @@ class Partitions(Protocol):
         ...
 
     def seconds(self) -> float:
-        """What all the pieces took, once all are done: worker-seconds, as if one worker had done one after the other.
+        """Worker-seconds of all partitions, once all are done.
 
-        Each counts once, with the wall seconds of the process that did it, whichever attempt that was of. What was spent
-        on pieces that were not finished is lost, as steps after the last checkpoint are.
+        Each counts once, with the wall seconds of the process that did it, in whichever attempt. Time spent on partitions
+        that were not finished is lost, as steps after the last checkpoint are.
         """
         ...
 
 
 @runtime_checkable
 class PartitionedConfig(Protocol):
-    """Config of such a trial, whose learner is one `PartitionedLearner`."""
+    """Config of such a trial, whose learner is a `PartitionedLearner`."""
 
-    def pieces(self, seed: int, run: "Run") -> Partitions:
-        """The work of the trial of that seed, as this process sees it."""
+    def partitions(self, seed: int, run: "Run") -> Partitions:
+        """Return the work of the trial of that seed, as this process sees it."""
         ...
 
     def progress(self, folder: "Path") -> str:
-        """How far the work in a trial's folder is, such as ``3 of 8 shards``; empty before its first piece."""
+        """Progress of the work in a trial's folder, such as ``3 of 8 shards``; empty before its first partition."""
         ...
 
 
@@ -51,4 +51,4 @@ class PartitionedLearner(Protocol):
     """Learner of such a trial. The loop does what is still missing before it asks for scores."""
 
     @property
-    def pieces(self) -> Partitions: ...
+    def partitions(self) -> Partitions: ...

@@ -1,7 +1,4 @@
-"""What a trial may ask of where it runs, and what the loop may ask of a trial.
-
-Ray Train's workers and the local runner each implement `Run`; each model family implements `Learner`.
-"""
+"""A worker's view of where its trial runs, implemented by Ray Train's workers and by the local runner."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,12 +13,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WorkerThroughput:
-    """How fast a worker is, over the updates since it last said so.
+    """Throughput of a worker, over the updates since its last report.
 
     Attributes:
-        step_seconds: wall seconds of an update, with what this worker waited for its data and for the others.
-        data_seconds: those of them that it spent on getting its batches.
-        samples_per_second: real videos or images that the whole worker group is fed in a second.
+        step_seconds: wall seconds of an update, waiting for data and for the other workers included.
+        data_seconds: seconds of them that it spent on its batches.
+        samples_per_second: real videos or images that the whole worker group trains on in a second.
         memory_mb: most MiB that tensors took on its GPU in this attempt; None on the CPU.
     """
 
@@ -40,7 +37,7 @@ class Run(Protocol):
         device: where tensors go.
         folder: the trial's folder, the same for all ranks (a local or a shared path).
         data: root of the data set, in UCF101's layout.
-        fingerprint: what is in the data set, as the trials' signatures have it.
+        fingerprint: identity of the data set's content, as in the trials' signatures.
         attempt: number of this attempt in the ledger, from 1; an attempt that was replaced may not write.
     """
 
@@ -64,15 +61,15 @@ class Run(Protocol):
         ...
 
     def report(self, iteration: int, metrics: Mapping[str, float]) -> None:
-        """Tell the orchestrator how far this trial is. Every rank calls it, at the same iterations."""
+        """Report the metrics of an iteration to the orchestrator. Every rank calls it, at the same iterations."""
         ...
 
     def report_throughput(self, iteration: int, pace: WorkerThroughput) -> None:
-        """Tell who watches how fast this worker is: every rank, every few iterations. It changes nothing."""
+        """Report this worker's throughput to monitoring: every rank, every few iterations."""
         ...
 
     def scored(self, iteration: int, scores: Mapping[str, Score], seconds: float) -> None:
-        """Tell who watches what an evaluation found, and its wall seconds: every rank. It changes nothing."""
+        """Report the scores of an evaluation and its wall seconds to monitoring: every rank."""
         ...
 
     def should_stop(self) -> bool:
@@ -80,9 +77,9 @@ class Run(Protocol):
         ...
 
     def saved(self) -> None:
-        """Rank 0 has saved a checkpoint: other nodes are to see it."""
+        """Send the checkpoint that rank 0 has saved to the other nodes."""
         ...
 
     def fetch(self) -> None:
-        """A checkpoint that rank 0 saved is to be read: it is brought to this node."""
+        """Fetch the checkpoint that rank 0 saved to this node, before it is read."""
         ...

@@ -1,4 +1,4 @@
-"""What a learner that learns nothing is: the base of those that a `ScoringConfig` builds."""
+"""Trials that train nothing: they score what another trial has trained."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Scoring:
-    """Evaluates what another trial trained; its weights are there, so that no state of its own is ever saved."""
+    """Base of learners that only score. The weights are another trial's, so no state of their own is ever saved."""
 
     best: ClassVar[Best] = Best("is", "max")
 
@@ -34,13 +34,12 @@ class Scoring:
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringConfig(TrialConfig):
-    """A trial that trains nothing: it scores what another trial has trained, in seconds.
+    """Config of a trial that scores what another trial has trained, in seconds.
 
-    What needs no new training (truncation, length, the number of samples) varies over such trials, which share the
-    trained one and are scored side by side.
+    Options of sampling (truncation, length, the number of samples) vary over such trials. They share one trained trial.
 
     Attributes:
-        of: what was trained, with this trial's seed.
+        of: config of the trained trial, which has this trial's seed.
     """
 
     least_iterations: ClassVar[int] = 0
@@ -58,21 +57,21 @@ class ScoringConfig(TrialConfig):
             )
 
     def canonical(self) -> Self:
-        """This config over the canonical one of what was trained."""
+        """Return this config over the canonical one of the trained trial."""
         return replace(self, of=self.of.canonical())
 
     def with_iterations(self, iterations: int) -> Self:
-        """This config over what was trained for that many iterations."""
+        """Return this config over a trial of that many iterations."""
         return replace(self, of=self.of.with_iterations(iterations))
 
     def with_classifier(self, file: Path) -> Self:
-        """This config, and what was trained, scored by a classifier that the user brings."""
+        """Return a copy in which both trials are evaluated with the user's pretrained classifier."""
         return replace(self, of=self.of.with_classifier(file))
 
     def with_encoder(self, file: Path) -> Self:
-        """This config over what was trained on the codes of an autoencoder that the user brings."""
+        """Return a copy over a trial that learns the codes of the user's pretrained autoencoder."""
         return replace(self, of=self.of.with_encoder(file))
 
     def follows(self) -> tuple[TrialConfig, ...]:
-        """What was trained."""
+        """The trained trial."""
         return (self.of,)

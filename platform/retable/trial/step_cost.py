@@ -1,4 +1,4 @@
-"""What a trial's training will take, as numbers: operations, memory, and how many GPUs that means. No torch."""
+"""Cost of an update: operations, memory, and the number of GPUs that it needs. No torch."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -35,7 +35,7 @@ class Line:
 
 @dataclass(frozen=True)
 class StepCost:
-    """What an update takes, by the samples of a micro-batch.
+    """Cost of an update as a function of the samples of a micro-batch.
 
     Attributes:
         parameters: that are trained.

@@ -1,4 +1,4 @@
-"""TODO."""
+"""A trial and its signature. No torch."""
 
 import hashlib
 import json

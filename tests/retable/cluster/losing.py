@@ -22,7 +22,7 @@ from ray.cluster_utils import Cluster
 from ray.core.generated import autoscaler_pb2
 
 from retable.cli.main import main_study
-from retable.cluster import connect
+from retable.cluster.connection import connect
 from retable.execution.progress import TrialProgress
 from retable.store.ledger import Ledger
 from retable.store.records import TrialRecord
@@ -44,7 +44,7 @@ def study() -> Any:
 
 def run(folder: Path, results: str, *options: str) -> int:
     """The study, as a user runs it."""
-    connect.travelling = lambda folder: {}  # the nodes are this machine and have the modules already
+    connect.runtime_environment = lambda folder: {}  # the nodes are this machine and have the modules already
     return main_study(study(), ["--data", str(folder / "data"), "--out", str(folder / results), *options])
 
 

@@ -30,18 +30,18 @@ class Machines:
         doubted = {node.name: node.resources for node in self.here if node.name in self.doubted}
         return {**self.others, **doubted}
 
-    def leaving(self) -> Mapping[str, str]:
+    def draining(self) -> Mapping[str, str]:
         return self.leave
 
-    def doubt(self, nodes: Sequence[str]) -> None:
+    def suspect(self, nodes: Sequence[str]) -> None:
         self.doubted += nodes
 
-    def want(self, worker_groups: Sequence[WorkerGroup]) -> None:
+    def request(self, worker_groups: Sequence[WorkerGroup]) -> None:
         self.wanted = list(worker_groups)
 
 
 class Answering(Machines):
     """Nodes that answer as soon as they are doubted."""
 
-    def doubt(self, nodes: Sequence[str]) -> None:
+    def suspect(self, nodes: Sequence[str]) -> None:
         pass

@@ -24,7 +24,7 @@ from retable.study.study import Study
 from retable.study.table import Column, Row, Table, unchanged
 from retable.trial.config import TrialConfig
 from retable.trial.run import Run
-from trainables.code_gan.config import AutoencoderConfig
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
 from trainables.code_gan.encoding.config import CodesConfig
 from trainables.code_gan.encoding.learner import CodeWriter
 
@@ -39,17 +39,17 @@ class TrappedWriter(CodeWriter):
 
     broken = False
 
-    def write(self, piece: int) -> None:
+    def write(self, partition: int) -> None:
         array_store.ROWS = 6
         with (self.run.folder / "pieces.txt").open("a") as file:
-            file.write(f"{piece} {os.getpid()}\n")
-        if piece == 1 and self.broken:
+            file.write(f"{partition} {os.getpid()}\n")
+        if partition == 1 and self.broken:
             raise ArithmeticError("asked to fail over shard 1")
         died = self.run.folder / "died"
-        if piece == 1 and not died.exists():
+        if partition == 1 and not died.exists():
             died.touch()
             os._exit(7)
-        super().write(piece)
+        super().write(partition)
 
     def _codes(self, rows: Sequence[int]) -> array_store.Array:
         time.sleep(PAUSE)
@@ -66,7 +66,7 @@ class TrappedCodes(CodesConfig):
 
     broken: bool = False
 
-    def pieces(self, seed: int, run: Run) -> CodeWriter:
+    def partitions(self, seed: int, run: Run) -> CodeWriter:
         array_store.ROWS = 6
         return (BrokenWriter if self.broken else TrappedWriter).of(self, seed, run)
 

@@ -56,26 +56,28 @@ PAIR, ONE = WorkerGroup(workers=2, cpus=4, gpus=1), WorkerGroup(cpus=2)
 GPU, CPU = {"CPU": 4.0, "GPU": 1.0}, {"CPU": 2.0}
 
 
-def test_each_worker_of_each_gang_that_waits_is_a_bundle(autoscaler: Autoscaler, demand: Demand) -> None:
-    demand.ask([PAIR, ONE])
+def test_each_worker_of_each_worker_group_that_waits_is_a_bundle(
+    autoscaler: Autoscaler, demand: Demand
+) -> None:
+    demand.request([PAIR, ONE])
     assert autoscaler.sent == [[GPU, GPU, CPU]]
-    demand.ask([PAIR, ONE])
+    demand.request([PAIR, ONE])
     assert len(autoscaler.sent) == 1
-    demand.ask([ONE])
+    demand.request([ONE])
     assert autoscaler.sent[1:] == [[CPU]]
 
 
-def test_it_stands_beside_what_running_gangs_ask_for(autoscaler: Autoscaler, demand: Demand) -> None:
+def test_it_stands_beside_what_running_worker_groups_ask_for(autoscaler: Autoscaler, demand: Demand) -> None:
     train = autoscaler.named("train-1")
     train.request_resources([GPU], 180)
-    demand.ask([ONE])
+    demand.request([ONE])
     assert autoscaler.sent[-1] == [GPU, CPU]
     train.cancel_request()
     assert autoscaler.sent[-1] == [CPU]
 
 
 def test_nothing_is_asked_for_at_the_end(autoscaler: Autoscaler, demand: Demand) -> None:
-    demand.ask([PAIR])
+    demand.request([PAIR])
     demand.withdraw()
     assert autoscaler.sent[-1] == []
     demand.withdraw()
@@ -83,7 +85,7 @@ def test_nothing_is_asked_for_at_the_end(autoscaler: Autoscaler, demand: Demand)
 
 
 def test_who_never_waited_asks_for_nothing(autoscaler: Autoscaler, demand: Demand) -> None:
-    demand.ask([])
+    demand.request([])
     demand.withdraw()
     assert autoscaler.sent == []
 
@@ -91,10 +93,10 @@ def test_who_never_waited_asks_for_nothing(autoscaler: Autoscaler, demand: Deman
 def test_a_request_is_repeated_while_it_holds_and_ends_with_its_driver(
     autoscaler: Autoscaler, demand: Demand
 ) -> None:
-    demand.ask([ONE])
+    demand.request([ONE])
     for _ in range(10):
         autoscaler.later(REPEAT_SECONDS)
-        demand.ask([ONE])
+        demand.request([ONE])
     assert autoscaler.sent[-1] == [CPU]
     autoscaler.later(EXPIRE_SECONDS + 1)  # nobody repeats it
     assert autoscaler.sent[-1] == []

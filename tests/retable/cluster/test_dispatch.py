@@ -309,7 +309,7 @@ def test_a_cluster_that_grows_is_asked_for_what_waits(study: Study) -> None:
     assert floor.machines.wanted == [shape, replace(shape, workers=3)]
 
 
-def test_it_takes_a_smaller_gang_when_it_has_waited(study: Study) -> None:
+def test_it_takes_a_smaller_worker_group_when_it_has_waited(study: Study) -> None:
     floor = study.on(Node("gpu", {"CPU": 8, "GPU": 2}), shape=WorkerGroup(workers=4, gpus=1), grows=True)
     assert floor.next() is None
     floor.clock.now += floor.dispatch.patience

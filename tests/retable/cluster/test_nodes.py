@@ -103,9 +103,9 @@ def test_living_nodes_are_in_order_and_know_their_gpus(ray: Ray) -> None:
 def test_a_node_that_leaves_is_none_to_place_on(ray: Ray) -> None:
     cluster = RayCluster("study")
     ray.draining["b"] = 0
-    assert cluster.leaving() == {"b": "10.0.0.2"}
+    assert cluster.draining() == {"b": "10.0.0.2"}
     assert [node.name for node in cluster.nodes()] == ["a", "c"]
-    assert RayCluster("study", own=True).leaving() == {}
+    assert RayCluster("study", own=True).draining() == {}
 
 
 def test_what_others_have_taken_is_taken(ray: Ray) -> None:
@@ -117,7 +117,7 @@ def test_what_others_have_taken_is_taken(ray: Ray) -> None:
 def test_a_node_in_doubt_has_nothing_free_before_it_answers(ray: Ray) -> None:
     ray.free = {name: resources for name, (_, resources, _) in ray.here.items()}
     cluster = RayCluster("study")
-    cluster.doubt(["a", "b"])
+    cluster.suspect(["a", "b"])
     assert (cluster.used()["a"], cluster.used()["c"]) == ({"CPU": 4}, {"CPU": 0, "GPU": 0})
     ray.answer.answers["a"] = None
     assert (cluster.used()["a"], cluster.used()["b"]) == ({"CPU": 0}, {"CPU": 8, "GPU": 2})
@@ -144,9 +144,9 @@ def test_a_cluster_grows_if_its_nodes_are_of_kinds(ray: Ray, kind: str, own: boo
 def test_only_an_autoscaler_is_asked(ray: Ray, monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = RayCluster("study")
     asked: list[Sequence[WorkerGroup]] = []
-    monkeypatch.setattr(cluster._demand, "ask", asked.append)
-    cluster.want([WorkerGroup()])
+    monkeypatch.setattr(cluster._demand, "request", asked.append)
+    cluster.request([WorkerGroup()])
     assert asked == []
     cluster.grows = True
-    cluster.want([WorkerGroup()])
+    cluster.request([WorkerGroup()])
     assert asked == [[WorkerGroup()]]

@@ -20,8 +20,8 @@ from retable.data.embedded.clips import ensure_embedded
 from retable.execution.execution import Execution
 from retable.planning.placement import Node, WorkerGroup
 from retable.search.controller import SearchController
-from retable.search.optuna import Storage
-from retable.search.summary import search_plan, tunings
+from retable.search.optuna import OptunaStorage
+from retable.search.summary import search_plan, tuned_cells
 from retable.store.formats.result import TrialResult
 from retable.store.ledger import Ledger
 from retable.trial.learner import Score
@@ -33,17 +33,19 @@ SCRIPT = Path(__file__).parents[1] / "search" / "valley.py"
 @pytest.fixture
 def execution(valley: ModuleType, tmp_path: Path) -> Iterator[Execution]:
     scale = valley.STUDY.scales["smoke"]
-    cells = tunings(valley.STUDY, scale, "data", tmp_path)
+    cells = tuned_cells(valley.STUDY, scale, "data", tmp_path)
     plan = search_plan(valley.STUDY, scale, "data", cells, winners=False)
     with Ledger(tmp_path / "ledger.db") as ledger:
         run = Execution(plan, tmp_path, tmp_path, ledger)
-        storage = Storage(f"sqlite:///{tmp_path / 'optuna.db'}")
+        storage = OptunaStorage(f"sqlite:///{tmp_path / 'optuna.db'}")
         SearchController(run, cells, storage, scale.seeds, lambda message: None)
         yield run
         storage.close()
 
 
-def test_a_point_is_asked_when_there_is_room_for_its_gang(valley: ModuleType, execution: Execution) -> None:
+def test_a_point_is_asked_when_there_is_room_for_its_worker_group(
+    valley: ModuleType, execution: Execution
+) -> None:
     machines, names = Answering([Node("one", {"CPU": 3})]), count()
     searcher = PlanSearcher(Dispatch(execution, WorkerGroup(workers=1), machines))
     live: dict[str, str] = {}
@@ -55,7 +57,7 @@ def test_a_point_is_asked_when_there_is_room_for_its_gang(valley: ModuleType, ex
             continue
         assert live, "nothing runs and nothing is handed out: a deadlock"
         assert isinstance(execution.proposer, SearchController)
-        asked = sum(len(tuning.points) for tuning in execution.proposer.cells)
+        asked = sum(len(tuning.history) for tuning in execution.proposer.cells)
         assert asked <= trained + len(live)  # the judge is trained and no point; a point may wait for it
         trial_id, signature = live.popitem()
         scores = {valley.IS: Score(5.0), valley.FID: Score(5.0)}

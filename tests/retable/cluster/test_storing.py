@@ -20,7 +20,7 @@ from retable.report.results.load import load_results
 from retable.store.assignment import Assignment
 from retable.training.run import AssignedRun
 from retable.trial.trial import Trial
-from trainables.code_gan.config import AutoencoderConfig
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
 from trainables.code_gan.encoding.config import CodesConfig
 
 DEADLINE = 900  # seconds, on a busy machine; alone it takes one minute
@@ -87,7 +87,7 @@ def test_the_codes_are_those_that_this_process_would_store(
         1,
         torch.device("cpu"),
     )
-    writer = own.pieces(0, run)
+    writer = own.partitions(0, run)
     for piece in writer.missing():
         writer.write(piece)
     here, there = (

@@ -100,6 +100,8 @@ def test_machines_that_are_yet_to_come_are_taken_to_have_gpus() -> None:
     ("workers", "gpus", "message"),
     [(2, 0.5, "--gpus-per-worker 0.5 needs --workers 1, but got 2"), (1, 2, "must be at most 1")],
 )
-def test_a_gpu_that_gang_members_would_share_is_refused(workers: int, gpus: float, message: str) -> None:
+def test_a_gpu_that_workers_of_one_trial_would_share_is_refused(
+    workers: int, gpus: float, message: str
+) -> None:
     with pytest.raises(ImpossibleShapeError, match=message):
         worker_group_for(GPUS, workers, gpus)

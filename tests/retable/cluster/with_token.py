@@ -1,4 +1,4 @@
-"""A script of this folder on a Ray of its own, which asks for a token."""
+"""Runs a script on a Ray of its own that asks for a token."""
 
 import json
 import os
@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 
-def printed_by(script: str, folder: Path, timeout: float) -> dict[str, Any]:
-    """What a script prints when it is given the folder, with the token in it. None of our settings reach it."""
+def printed_by(script: Path, folder: Path, timeout: float) -> dict[str, Any]:
+    """The JSON that a script prints, given a folder with the token. None of our settings reach it."""
     (folder / "token").write_text("0123456789abcdef" * 4)
     ours = ("RAY_", "RETABLE_", "MLFLOW_")
     done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name(script)), str(folder)],
+        [sys.executable, str(script), str(folder)],
         check=False,
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""What a machine is called."""
+"""Names of devices."""
 
 import platform
 from pathlib import Path

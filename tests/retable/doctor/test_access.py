@@ -69,9 +69,9 @@ def test_a_cluster_that_answers_anybody_fails(status: int, verdict: str) -> None
     with HTTPServer(("127.0.0.1", 0), Handler) as http:
         thread = threading.Thread(target=http.handle_request)
         thread.start()
-        found = access.locked(f"http://127.0.0.1:{http.server_port}", seconds=300)
+        found = access.requires_token(f"http://127.0.0.1:{http.server_port}", seconds=300)
         thread.join()
     assert found.verdict == verdict
     assert (
-        access.locked(f"http://127.0.0.1:{http.server_port}", seconds=1).verdict == "warning"
+        access.requires_token(f"http://127.0.0.1:{http.server_port}", seconds=1).verdict == "warning"
     )  # nobody there

@@ -18,7 +18,7 @@ GPU = Accelerators(
 
 
 def test_this_machine_can_be_looked_at() -> None:
-    seen = devices.look()
+    seen = devices.detect()
     assert "gloo" in seen.backends
     assert devices.backends(seen).verdict == "ok"
 

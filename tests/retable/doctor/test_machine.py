@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from retable.doctor import machine
-from retable.doctor.finding import failure, ok, told, warning, worst
+from retable.doctor.finding import failure, ok, run_check, warning, worst
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,6 @@ def test_a_check_that_breaks_is_a_failure_that_says_so() -> None:
     def broken() -> None:
         raise OSError("no such device")
 
-    found = told("a device", broken)  # type: ignore[arg-type]
+    found = run_check("a device", broken)  # type: ignore[arg-type]
     assert (found.check, found.verdict) == ("a device", "failure")
     assert "OSError: no such device" in found.found

@@ -25,7 +25,7 @@ def test_this_checkout_names_what_it_needs() -> None:
 
 
 def test_installed_leaves_out_what_is_not() -> None:
-    found = packages.installed(["numpy", "retable-no-such-package"])
+    found = packages.package_versions(["numpy", "retable-no-such-package"])
     assert found.keys() == {"numpy"}
 
 

@@ -1,4 +1,4 @@
-"""What is installed, and which differences between a driver and a node matter."""
+"""Versions of packages, and the differences between a driver and a node that matter."""
 
 import importlib.metadata
 import platform
@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from retable.environment import packages as module
-from retable.environment.packages import code_hash, differences, installed
+from retable.environment.packages import code_hash, differences, package_versions
 
 OURS = {"python": "3.11.7", "code": "aaa", "ray": "2.60.0", "torch": "2.13.0+cpu", "pandas": "3.1.1"}
 
 
 def test_what_is_installed_here() -> None:
-    found = installed()
+    found = package_versions()
     assert found["python"] == platform.python_version()
     assert found["torch"] == importlib.metadata.version("torch")
     assert len(found["code"]) == 12

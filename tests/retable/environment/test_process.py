@@ -20,7 +20,10 @@ def test_this_process_exists_and_is_the_same_each_time() -> None:
 
 
 def test_a_process_that_ended_is_gone_even_before_its_parent_collects_it() -> None:
-    code = "from retable.environment.process import Owner; print(repr(Owner.current()), flush=True); input()"
+    name = "ProcessIdentity"
+    code = (
+        f"from retable.environment.process import {name}; print(repr({name}.current()), flush=True); input()"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:

@@ -94,7 +94,7 @@ def test_a_study_must_be_among_what_travels(root: Path, tmp_path: Path) -> None:
     ours = Sources(root, checkout=True)
     assert ours.relative(root / "studies" / ".." / "studies" / "mine.py") == "studies/mine.py"
     (tmp_path / "outside.py").touch()
-    with pytest.raises(ValueError, match=r"outside.py is not in the checkout .*; move it there"):
+    with pytest.raises(ValueError, match=r"outside.py is not in the checkout .*; move the file there"):
         ours.relative(tmp_path / "outside.py")
     (root / "results" / "mine.py").touch()
     with pytest.raises(
@@ -121,7 +121,7 @@ def test_this_checkout_is_small_enough_to_travel(tmp_path: Path) -> None:
     travelled = names(tmp_path / "a.zip")
     assert {
         "pyproject.toml",
-        "platform/retable/cli/on_head.py",
+        "platform/retable/cli/job.py",
         "studies/subsampling_ablation.py",
     } <= travelled
     assert (tmp_path / "a.zip").stat().st_size < 10 * 2**20

@@ -11,7 +11,7 @@ from scipy import linalg
 from torch import Tensor
 
 from retable.data.samples.clips import Clips, to_model
-from retable.evaluation.clips import Evaluator
+from retable.evaluation.clips import ClipEvaluator
 from retable.evaluation.config import Evaluation
 from retable.metrics.frechet import Moments
 from retable.metrics.inception_score import inception_score
@@ -20,7 +20,7 @@ from retable.trial.config import TrialConfig
 from retable.trial.distributed import Workers
 from retable.trial.learner import Score
 from retable.trial.random import stream
-from tests.retable.metrics.board import LiveView, Threads
+from tests.retable.metrics.threads import Exchange, Threads
 
 
 def generate(indices: Sequence[int], repeat: int) -> Tensor:
@@ -35,11 +35,11 @@ def evaluation(config: TrialConfig) -> Evaluation:
 
 
 @pytest.fixture
-def evaluator(evaluation: Evaluation, classifier_folder: Path, clips: Clips) -> Evaluator:
-    return Evaluator(evaluation, classifier_folder, clips, Workers(), batch=7)
+def evaluator(evaluation: Evaluation, classifier_folder: Path, clips: Clips) -> ClipEvaluator:
+    return ClipEvaluator(evaluation, classifier_folder, clips, Workers(), batch=7)
 
 
-def test_snapshots_and_final_scores_are_named_by_their_protocols(evaluator: Evaluator) -> None:
+def test_snapshots_and_final_scores_are_named_by_their_protocols(evaluator: ClipEvaluator) -> None:
     snapshot, final = (evaluator.scores(generate, final=final) for final in (False, True))
     judge = evaluator.extractor.name
     assert list(snapshot) == [
@@ -57,13 +57,13 @@ def test_labels_asked_for_equally_often_make_another_protocol(
 ) -> None:
     uniform = replace(evaluation, labels="uniform")
     names = [
-        list(Evaluator(each, classifier_folder, clips, Workers(), batch=7).scores(generate, final=False))
+        list(ClipEvaluator(each, classifier_folder, clips, Workers(), batch=7).scores(generate, final=False))
         for each in (evaluation, uniform)
     ]
     assert names[1] == [name + "_labels-uniform" for name in names[0]]
 
 
-def test_scores_are_those_of_an_independent_computation(evaluator: Evaluator, clips: Clips) -> None:
+def test_scores_are_those_of_an_independent_computation(evaluator: ClipEvaluator, clips: Clips) -> None:
     extractor = evaluator.extractor
     clips.seed = 0
     real = extractor.features(to_model(clips.batch(0, range(24))[0]))[1].double().numpy()
@@ -87,21 +87,21 @@ def test_fewer_samples_than_features_give_the_same_distance(
     size: int, classifier_folder: Path, clips: Clips, evaluation: Evaluation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = Evaluation(classifier=evaluation.classifier, snapshot_samples=4, real_passes=4)  # of 5 features
-    board = LiveView(size)
-    workers = [Threads(rank, size, board=board) for rank in range(size)]
+    exchange = Exchange(size)
+    workers = [Threads(rank, size, exchange=exchange) for rank in range(size)]
 
     def distances() -> list[float]:
-        evaluators = [Evaluator(few, classifier_folder, clips, one, batch=3) for one in workers]
+        evaluators = [ClipEvaluator(few, classifier_folder, clips, one, batch=3) for one in workers]
         with ThreadPoolExecutor(size) as pool:
             scores = list(pool.map(lambda one: one.scores(generate, final=False), evaluators))
         return [list(one.values())[1].value for one in scores]
 
     thin = distances()
-    monkeypatch.setattr(Evaluator, "_spread", lambda self, samples, d: Moments(d, self.workers.device))
+    monkeypatch.setattr(ClipEvaluator, "_spread", lambda self, samples, d: Moments(d, self.workers.device))
     assert thin == pytest.approx(distances(), rel=1e-8)
 
 
-def test_a_snapshots_samples_are_not_among_the_final_ones(evaluator: Evaluator) -> None:
+def test_a_snapshots_samples_are_not_among_the_final_ones(evaluator: ClipEvaluator) -> None:
     asked: list[int] = []
 
     def noted(indices: Sequence[int], repeat: int) -> Tensor:
@@ -124,11 +124,11 @@ def test_the_real_clips_themselves_are_at_distance_zero(
         return to_model(again.batch(0, indices)[0])
 
     whole = Evaluation(classifier=evaluation.classifier, snapshot_samples=24, real_passes=4)
-    scores = Evaluator(whole, classifier_folder, clips, Workers()).scores(real, final=False)
+    scores = ClipEvaluator(whole, classifier_folder, clips, Workers()).scores(real, final=False)
     assert list(scores.values())[1].value == pytest.approx(0, abs=1e-10)
 
 
-def test_a_collapsed_generator_scores_one(evaluator: Evaluator) -> None:
+def test_a_collapsed_generator_scores_one(evaluator: ClipEvaluator) -> None:
     scores = evaluator.scores(lambda indices, _: torch.zeros(len(indices), 3, 2, 5, 5), final=False)
     assert next(iter(scores.values())).value == pytest.approx(1, rel=1e-6)
 
@@ -137,16 +137,18 @@ def test_a_collapsed_generator_scores_one(evaluator: Evaluator) -> None:
 def test_the_number_of_workers_does_not_matter(
     size: int, evaluation: Evaluation, classifier_folder: Path, clips: Clips, tmp_path: Path
 ) -> None:
-    alone = Evaluator(evaluation, classifier_folder, clips, Workers(), batch=7).scores(generate, final=True)
+    alone = ClipEvaluator(evaluation, classifier_folder, clips, Workers(), batch=7).scores(
+        generate, final=True
+    )
     for file in (classifier_folder / "real").iterdir():
         file.unlink()
-    board = LiveView(size)
+    exchange = Exchange(size)
     results: dict[int, dict[str, Score]] = {}
 
     def work(rank: int) -> None:
         own = type(clips)(rank)  # type: ignore[call-arg, arg-type]
-        workers = Threads(rank, size, board=board)
-        evaluator = Evaluator(evaluation, classifier_folder, own, workers, batch=7)
+        workers = Threads(rank, size, exchange=exchange)
+        evaluator = ClipEvaluator(evaluation, classifier_folder, own, workers, batch=7)
         results[rank] = evaluator.scores(generate, final=True)
 
     threads = [threading.Thread(target=work, args=(rank,)) for rank in range(size)]
@@ -165,7 +167,7 @@ def test_real_features_are_computed_once_for_all_trials(
 ) -> None:
     def scored(evaluation: Evaluation = evaluation, seed: int = 1, data: str = "a1" * 8) -> tuple[float, int]:
         own = type(clips)(seed, data)  # type: ignore[call-arg, arg-type]
-        scores = Evaluator(evaluation, classifier_folder, own, Workers()).scores(generate, final=False)
+        scores = ClipEvaluator(evaluation, classifier_folder, own, Workers()).scores(generate, final=False)
         return list(scores.values())[1].value, len(own.drawn)  # type: ignore[attr-defined]
 
     first = scored()
@@ -182,7 +184,7 @@ def test_damaged_real_features_are_computed_again(
     damage: str, evaluation: Evaluation, classifier_folder: Path, clips: Clips
 ) -> None:
     def scored() -> float:
-        evaluator = Evaluator(evaluation, classifier_folder, clips, Workers())
+        evaluator = ClipEvaluator(evaluation, classifier_folder, clips, Workers())
         return list(evaluator.scores(generate, final=False).values())[1].value
 
     first = scored()
@@ -195,11 +197,11 @@ def test_damaged_real_features_are_computed_again(
     assert file.read_bytes() == whole
 
 
-def test_an_overflowing_generator_is_an_error(evaluator: Evaluator) -> None:
+def test_an_overflowing_generator_is_an_error(evaluator: ClipEvaluator) -> None:
     with pytest.raises(FloatingPointError, match="needs finite logits"):
         evaluator.scores(lambda indices, _: torch.full((len(indices), 3, 2, 5, 5), torch.nan), final=False)
 
 
 def test_more_workers_than_samples_are_refused(evaluation: Evaluation, clips: Clips, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="every worker must get a sample, but got 21 workers for 20"):
-        Evaluator(evaluation, tmp_path, clips, Workers(size=21))
+        ClipEvaluator(evaluation, tmp_path, clips, Workers(size=21))

@@ -30,7 +30,7 @@ from retable.trial.distributed import Workers
 from retable.trial.learner import Score
 from retable.trial.random import stream
 from retable.trial.trial import Trial
-from tests.retable.metrics.board import LiveView, Threads
+from tests.retable.metrics.threads import Exchange, Threads
 
 SIZE, IMAGES = 4, 12
 PIXELS = ImageSpec(size=SIZE)
@@ -172,10 +172,12 @@ def test_the_number_of_workers_does_not_matter(
     alone = evaluator.scores(generate, final=True)
     for file in (folder / "real").iterdir():
         file.unlink()
-    board, results = LiveView(size), dict[int, dict[str, Score]]()
+    exchange, results = Exchange(size), dict[int, dict[str, Score]]()
 
     def work(rank: int) -> None:
-        own = ImageEvaluator(evaluation, folder, DrawnImages(), Threads(rank, size, board=board), batch=6)
+        own = ImageEvaluator(
+            evaluation, folder, DrawnImages(), Threads(rank, size, exchange=exchange), batch=6
+        )
         results[rank] = own.scores(generate, final=True)
 
     threads = [threading.Thread(target=work, args=(rank,)) for rank in range(size)]

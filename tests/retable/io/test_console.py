@@ -4,7 +4,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from retable.io.console import measuring
+from retable.io.console import file_progress_bar
 
 
 def printed(console: Console) -> list[str]:
@@ -16,7 +16,7 @@ def test_without_a_terminal_it_is_a_line_now_and_then(monkeypatch: pytest.Monkey
     now = [100.0]
     monkeypatch.setattr("retable.io.console.time.monotonic", lambda: now[0])
     console = Console(file=StringIO(), width=160)
-    with measuring(console, "Decoding train") as told:
+    with file_progress_bar(console, "Decoding train") as told:
         for done in range(1, 1201):
             now[0] += 1
             told(done, 1200, done * 27_000_000)
@@ -28,7 +28,7 @@ def test_without_a_terminal_it_is_a_line_now_and_then(monkeypatch: pytest.Monkey
 
 def test_on_a_terminal_it_is_a_bar_and_one_line_stays() -> None:
     console = Console(file=StringIO(), width=160, force_terminal=True, color_system=None)
-    with measuring(console, "Decoding train") as told:
+    with file_progress_bar(console, "Decoding train") as told:
         told(1, 4, 10)
         told(3, 4, 2500)
     (line,) = [line for line in printed(console) if "files" in line]
@@ -38,6 +38,6 @@ def test_on_a_terminal_it_is_a_bar_and_one_line_stays() -> None:
 
 def test_where_nothing_is_done_nothing_is_said() -> None:
     console = Console(file=StringIO())
-    with measuring(console, "Looking at files"):
+    with file_progress_bar(console, "Looking at files"):
         pass
     assert printed(console) == []

@@ -17,6 +17,7 @@ from retable.io.files import (
     make_folder,
     new_folder,
     read_json,
+    replacing,
     room_for,
     seal,
     unseal,
@@ -125,12 +126,37 @@ def test_every_flipped_bit_and_every_cut_of_a_sealed_record_is_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [('{"a": 1', "is damaged"), ("[1]", "must hold named values, but")]
+    ("content", "words"), [('{"a": 1', "is damaged"), ("[1]", "must hold a JSON object, but")]
 )
 def test_a_damaged_file_of_json_is_named(tmp_path: Path, content: str, words: str) -> None:
     path = tmp_path / "result.json"
     write_json(path, {"a": 1})
     assert read_json(path) == {"a": 1}
     path.write_text(content)
-    with pytest.raises(ValueError, match=f"{path} {words} .*; put a copy of it back"):
+    with pytest.raises(ValueError, match=f"{path} {words} .*; restore a copy of it"):
         read_json(path)
+
+
+def test_the_new_file_takes_the_place_of_the_old(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file.txt"
+    for text in ("old", "new"):
+        with replacing(path) as temporary:
+            temporary.write_text(text)
+            assert temporary.parent == path.parent
+        assert path.read_text() == text
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+
+    def write_half() -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("ha")
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        write_half()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]

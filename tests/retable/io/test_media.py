@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retable.io.media import GAP, LEAST, LINE, SIDE, grid_mp4, strip_png
+from retable.io.media import CAPTION_WIDTH, GAP, LINE, SIDE, grid_mp4, strip_png
 
 
 def blobs(count: int, frames: int, side: int) -> np.ndarray:
@@ -122,4 +122,4 @@ def test_a_text_stands_below_in_lines_as_wide_as_the_picture(tmp_path: Path) -> 
         assert not three[top : top + LINE, -6:].any()  # nothing is cut off
     narrow = blobs(1, 1, 32)
     strip_png(narrow, tmp_path / "narrow.png", below="a")
-    assert np.asarray(Image.open(tmp_path / "narrow.png")).shape[1] == LEAST
+    assert np.asarray(Image.open(tmp_path / "narrow.png")).shape[1] == CAPTION_WIDTH

@@ -58,7 +58,7 @@ def test_each_changed_character_is_noticed_or_changes_nothing(tmp_path: Path) ->
         (b"", "is damaged"),
         (b'{"a": 1', "is damaged"),
         (b"\xff\xfe", "is damaged"),
-        (b"[1]", "must hold named values"),
+        (b"[1]", "must hold a JSON object"),
         (b'{"a": NaN}', "numbers must be finite"),
         (b'{"a": 1e999}', "numbers must be finite"),
         (b"[" * 100_000, "is damaged"),

@@ -8,7 +8,7 @@ from torchmetrics.image.kid import poly_mmd
 
 from retable.metrics.kernel import kernel_distances, squared_mmd
 from retable.trial.distributed import Workers
-from tests.retable.metrics.board import LiveView, Threads
+from tests.retable.metrics.threads import Exchange, Threads
 
 
 def features(count: int, seed: int, shift: float = 0.0) -> Tensor:
@@ -65,10 +65,10 @@ def test_subsets_differ_are_repeatable_and_average_to_the_whole() -> None:
 @pytest.mark.parametrize("size", [2, 3])
 def test_the_number_of_workers_changes_no_bit(size: int) -> None:
     x, y = features(30, 8), features(30, 9)
-    board, results = LiveView(size), {}
+    exchange, results = Exchange(size), {}
 
     def work(rank: int) -> None:
-        workers = Threads(rank, size, board=board)
+        workers = Threads(rank, size, exchange=exchange)
         results[rank] = kernel_distances(x, y, subsets=7, size=10, workers=workers)
 
     threads = [threading.Thread(target=work, args=(rank,)) for rank in range(size)]

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from retable.metrics import precision_recall as module
 from retable.metrics.precision_recall import Manifold, precision_recall
-from tests.retable.metrics.board import LiveView, Threads
+from tests.retable.metrics.threads import Exchange, Threads
 
 
 def features(count: int, seed: int, scale: float = 1.0, shift: float = 0.0) -> Tensor:
@@ -65,10 +65,10 @@ def test_a_collapsed_generator_recalls_nothing() -> None:
 def test_the_number_of_workers_changes_nothing(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ROWS", 8)
     real, fake = features(30, 8), features(12, 9, shift=0.5)
-    alone, board, results = precision_recall(real, fake), LiveView(size), {}
+    alone, exchange, results = precision_recall(real, fake), Exchange(size), {}
 
     def work(rank: int) -> None:
-        results[rank] = precision_recall(real, fake, 3, Threads(rank, size, board=board))
+        results[rank] = precision_recall(real, fake, 3, Threads(rank, size, exchange=exchange))
 
     threads = [threading.Thread(target=work, args=(rank,)) for rank in range(size)]
     for thread in threads:

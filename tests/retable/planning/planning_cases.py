@@ -1,4 +1,4 @@
-"""A model family of one number, and plans over it told in full, for the tests of planning."""
+"""Model family of one number, and forecasts of plans over it, for the tests of planning."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from retable.store.ledger import Ledger
 from retable.study.scale import Scale
 from retable.study.study import Study
 from retable.study.table import Column, Row, Table
-from retable.trial.config import TrialConfig
+from retable.trial.config import DataNeeds, TrialConfig
 from retable.trial.identity import Label
 from retable.trial.step_cost import MIB, Line, StepCost
 
@@ -49,8 +49,8 @@ class Model(TrialConfig):
             raise ValueError(f"width must not be 3, but got {self.width}")
 
     @property
-    def needs_frames(self) -> int:
-        return self.frames
+    def needs(self) -> DataNeeds:
+        return DataNeeds(frames=self.frames)
 
     def cost_key(self) -> Mapping[str, object]:
         return {"width": self.width}
@@ -95,7 +95,7 @@ def forecast_of(
 ) -> Forecast:
     records = {} if ledger is None else {record.signature: record for record in ledger.trials()}
     return estimate(
-        plans, tmp_path, records, machine or Machine(), catalog=catalog, book=CostCache(tmp_path / "cache")
+        plans, tmp_path, records, machine or Machine(), catalog=catalog, costs=CostCache(tmp_path / "cache")
     )
 
 

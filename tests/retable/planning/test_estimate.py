@@ -1,4 +1,4 @@
-"""Plans told in full: what is done, what can't run and why, what the rest takes."""
+"""Forecasts of plans: finished trials, invalid cells with the reason, cost of the rest."""
 
 import json
 import time
@@ -11,7 +11,7 @@ import pytest
 from retable.planning.duration import Machine
 from retable.planning.placement import Node
 from retable.planning.plan import Plan, make_plan
-from retable.report.plan.table import telling_labels
+from retable.report.plan.table import distinguishing_labels
 from retable.study.table import Column
 from tests.retable.planning.planning_cases import (
     BASE,
@@ -36,7 +36,7 @@ def test_each_training_is_listed_once_over_several_studies(tmp_path: Path) -> No
         ("model", ("7",)),
     ]
     assert (forecast.tables, forecast.cells) == (2, 8)
-    assert forecast.trials[2].planned.places == (
+    assert forecast.trials[2].planned.cells == (
         "1: row 1, IS",
         "1: row 1, FID",
         "7: row 0, IS",
@@ -146,7 +146,7 @@ def test_hours_are_those_of_trials_like_it(tmp_path: Path) -> None:
 def test_another_seed_takes_as_long_even_where_operations_are_not_counted(tmp_path: Path) -> None:
     plan = plan_of(BASE)
     both = make_plan(plan.study, replace(plan.scale, seeds=(0, 1)), "abc")
-    first, second = (one.signature for one in both.trials if one.places)
+    first, second = (one.signature for one in both.trials if one.cells)
     with declared(tmp_path / "ledger.db", both) as ledger:
         ledger.finish(ledger.begin(first), "done")
         result(tmp_path / "trials" / first, seconds=20.0)
@@ -196,8 +196,8 @@ def test_the_words_for_programs(tmp_path: Path) -> None:
         Column[Model]("wider", "is", lambda c: replace(c, width=c.width + 2)),
     )
     forecast = forecast_of(plan_of(BASE, columns=columns), tmp_path=tmp_path)
-    told = json.loads(json.dumps(forecast.to_json(), allow_nan=False))
-    judge, model = told["trials"]
+    parsed = json.loads(json.dumps(forecast.to_json(), allow_nan=False))
+    judge, model = parsed["trials"]
     assert model["config"]["width"] == 1
     assert model["seed"] == 0
     assert model["state"] == "missing"
@@ -216,7 +216,7 @@ def test_the_words_for_programs(tmp_path: Path) -> None:
         "basis": None,
     }
     assert judge["cost"]["parameters"] is None
-    assert told["invalid"] == [
+    assert parsed["invalid"] == [
         {
             "study": "small",
             "table": "1",
@@ -226,13 +226,13 @@ def test_the_words_for_programs(tmp_path: Path) -> None:
             "reason": "width must not be 3, but got 3",
         }
     ]
-    assert told["total"]["cells"] == 2
-    assert told["total"]["worker_hours"] is None
+    assert parsed["total"]["cells"] == 2
+    assert parsed["total"]["worker_hours"] is None
 
 
 def test_only_labels_that_tell_trials_apart_are_shown(tmp_path: Path) -> None:
     plan = plan_of(BASE, replace(BASE, width=2), replace(BASE, width=2, batch_size=8))
-    assert telling_labels(models(forecast_of(plan, tmp_path=tmp_path))) == ["batch_size", "width"]
+    assert distinguishing_labels(models(forecast_of(plan, tmp_path=tmp_path))) == ["batch_size", "width"]
 
 
 def test_lines_fit_a_terminal(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from retable.data.decode.errors import DataError
 from retable.data.decode.spec import ImageSpec
 from retable.data.scan.catalog import Catalog, Video
 from retable.planning.compatibility import Compatibility
+from retable.trial.config import DataNeeds
 from tests.retable.planning.planning_cases import BASE, Judge, Model, forecast_of, models, plan_of
 
 
@@ -35,7 +36,7 @@ def test_what_needs_longer_videos_than_there_are_cant_run(tmp_path: Path) -> Non
     assert "(2 too short)" in reason
 
 
-def test_images_that_can_t_be_used_are_not_told_as_videos(tmp_path: Path) -> None:
+def test_images_that_can_t_be_used_are_not_reported_as_videos(tmp_path: Path) -> None:
     image = Video(sha256="0", problem="truncated", note="", path="a/0.jpg", split="train", label=0)
     catalog = Catalog(tmp_path, tmp_path, ("a",), (image,), kind="image")
     forecast = forecast_of(plan_of(BASE), tmp_path=tmp_path, catalog=catalog)
@@ -47,8 +48,9 @@ def test_images_that_can_t_be_used_are_not_told_as_videos(tmp_path: Path) -> Non
 class Painter(Model):
     data: ImageSpec
 
-    def incompatibility(self, catalog: Catalog) -> str:
-        return "" if len(catalog.classes) > 1 else "one class is no class"
+    @property
+    def needs(self) -> DataNeeds:
+        return replace(self.data.needs, classes=2, remedy="add a class")
 
 
 PAINTER = Painter(data=ImageSpec(size=8))
@@ -83,7 +85,9 @@ def test_what_needs_other_images_than_there_are_cant_run(
 
     one = Catalog(tmp_path, tmp_path, ("a",), images[:1], kind="image")
     forecast = forecast_of(plan_of(PAINTER), tmp_path=tmp_path, catalog=one)
-    assert {one.reason for one in forecast.invalid} == {"one class is no class"}
+    assert {one.reason for one in forecast.invalid} == {
+        f"a classifier needs images of two classes or more, but {tmp_path} has 1; add a class"
+    }
 
 
 def test_a_run_takes_the_trials_that_the_data_set_has_images_for(tmp_path: Path) -> None:
@@ -91,15 +95,15 @@ def test_a_run_takes_the_trials_that_the_data_set_has_images_for(tmp_path: Path)
         Video(sha256=name, frames=1, width=9, height=9, path=f"{name}/0.png", split="train", label=at)
         for at, name in enumerate("ab")
     )
-    fitting = Compatibility(Catalog(tmp_path, tmp_path, ("a", "b"), images, kind="image"))
+    compatibility = Compatibility(Catalog(tmp_path, tmp_path, ("a", "b"), images, kind="image"))
     large = replace(PAINTER, data=ImageSpec(size=10))
-    plan, reasons = fitting.possible(plan_of(PAINTER, large))
+    plan, reasons = compatibility.possible(plan_of(PAINTER, large))
     assert [planned.trial.config for planned in plan.trials] == [Judge(), PAINTER]
     assert ["(2 too small)" in reason for reason in reasons.values()] == [True]
     whole = plan_of(PAINTER)
-    assert fitting.possible(whole) == (whole, {})
+    assert compatibility.possible(whole) == (whole, {})
     with pytest.raises(DataError, match="2 too small"):
-        fitting.possible(plan_of(large))
+        compatibility.possible(plan_of(large))
 
 
 def test_videos_are_no_images(tmp_path: Path) -> None:

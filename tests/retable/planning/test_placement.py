@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retable.planning.placement import Node, Placement, Reservation, Wish, WorkerGroup, choose, place
+from retable.planning.placement import Node, PendingTrial, Placement, Reservation, WorkerGroup, choose, place
 from retable.trial.step_cost import room_mb
 
 
@@ -89,7 +89,7 @@ def test_fractions_share_a_gpu_and_its_memory() -> None:
 def test_the_first_that_does_not_fit_keeps_its_place_until_it_does() -> None:
     nodes = machines(4)
     busy = [nodes[0].less({"CPU": 3})]
-    large, small = Wish("large", WorkerGroup(workers=3)), Wish("small", WorkerGroup())
+    large, small = PendingTrial("large", WorkerGroup(workers=3)), PendingTrial("small", WorkerGroup())
     choice = choose([large, small], nodes, busy)
     assert choice.start is None
     assert choice.reservation == Reservation(large, {"n0": 3})
@@ -104,7 +104,7 @@ def test_the_first_that_does_not_fit_keeps_its_place_until_it_does() -> None:
 def test_those_behind_run_beside_what_is_kept() -> None:
     nodes = machines(4, 2)
     busy = [nodes[0].less({"CPU": 2}), nodes[1]]
-    large, small = Wish("large", WorkerGroup(workers=4)), Wish("small", WorkerGroup())
+    large, small = PendingTrial("large", WorkerGroup(workers=4)), PendingTrial("small", WorkerGroup())
     choice = choose([large, small], nodes, busy)
     assert choice.start is not None
     assert (choice.start[0], choice.start[1].counts) == (small, {"n1": 1})
@@ -113,12 +113,12 @@ def test_those_behind_run_beside_what_is_kept() -> None:
 
 def test_a_place_on_a_node_that_goes_is_given_up() -> None:
     nodes = machines(4, 4)
-    wish = Wish("large", WorkerGroup(workers=4))
+    wish = PendingTrial("large", WorkerGroup(workers=4))
     kept = Reservation(wish, {"n1": 4})
     busy = [nodes[0].less({"CPU": 1})]
     assert choose([wish], nodes[:1], busy, kept).reservation == Reservation(wish, {"n0": 4})
     assert choose([], nodes[:1], busy, kept).reservation is None
-    other = Wish("large", WorkerGroup(workers=2))  # the same trial, which now wants less
+    other = PendingTrial("large", WorkerGroup(workers=2))  # the same trial, which now wants less
     assert choose([other], nodes, busy, kept).start is not None
 
 
@@ -127,7 +127,7 @@ class Floor:
     """A cluster on which worker groups run for as long as they like. Amounts are exact."""
 
     nodes: list[Node]
-    running: list[tuple[int, Wish, Placement]] = field(default_factory=list)
+    running: list[tuple[int, PendingTrial, Placement]] = field(default_factory=list)
 
     def free(self) -> list[Node]:
         left = self.nodes
@@ -171,7 +171,7 @@ def test_nothing_starves_is_over_committed_or_waits_in_vain(
     """Trials of random shapes and lengths; small ones keep coming from behind for as long as any of the first waits."""
     floor = Floor(nodes)
     waiting = [
-        Wish(f"t{at}", worker_group)
+        PendingTrial(f"t{at}", worker_group)
         for at, (worker_group, _) in enumerate(work)
         if place(worker_group, nodes, nodes)
     ]
@@ -204,23 +204,23 @@ def test_nothing_starves_is_over_committed_or_waits_in_vain(
         for wish in waiting:
             if reservation is None:
                 assert place(wish.worker_group, nodes, free) is None
-            elif wish != reservation.wish:
+            elif wish != reservation.trial:
                 assert place(wish.worker_group, nodes, reservation.beside(free)) is None
         if waiting:
             assert reservation is not None
-            assert reservation.wish in waiting
+            assert reservation.trial in waiting
         clock += 1
         floor.running = [one for one in floor.running if one[0] > clock]
         key = f"late{clock}"
         worker_group = data.draw(st.sampled_from([WorkerGroup(), WorkerGroup(cpus=2)]))
         if place(worker_group, nodes, nodes):
-            waiting.append(Wish(key, worker_group))
+            waiting.append(PendingTrial(key, worker_group))
 
 
 @given(NODES, WORKER_GROUPS)
 def test_what_is_kept_lies_on_nodes_that_can_hold_it(nodes: list[Node], worker_group: WorkerGroup) -> None:
     nothing = [node.less(node.resources) for node in nodes]
-    reservation = choose([Wish("one", worker_group)], nodes, nothing).reservation
+    reservation = choose([PendingTrial("one", worker_group)], nodes, nothing).reservation
     possible = place(worker_group, nodes, nodes)
     assert (reservation is None) == (possible is None)
     if reservation is not None:

@@ -72,14 +72,14 @@ def test_cells_that_ask_for_the_same_trial_share_it() -> None:
         ("model", "s_t=1"),
         ("model", "s_t=2 on"),
     ]
-    assert plan.trials[1].places == ("1: off, IS", "1: off, FID", "2: 4, off, s_t=4")
+    assert plan.trials[1].cells == ("1: off, IS", "1: off, FID", "2: 4, off, s_t=4")
     assert len(plan.cells()) == 8  # those of the row that the paper took from others too
 
 
 def test_requirements_come_first_and_are_named() -> None:
     judge, *models = make_plan(STUDY, SMOKE, "abc").trials
     assert judge.requires == ()
-    assert judge.places == ()
+    assert judge.cells == ()
     assert {model.requires for model in models} == {(judge.signature,)}
 
 

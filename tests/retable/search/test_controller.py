@@ -18,8 +18,8 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from retable.execution.execution import Execution
-from retable.search.controller import alone
-from retable.search.summary import tunings
+from retable.search.controller import search_lock
+from retable.search.summary import tuned_cells
 from retable.store.formats.result import TrialResult
 from retable.store.ledger import Ledger
 from retable.study.search import Choice, Halving, Variant
@@ -184,7 +184,7 @@ def test_a_config_that_refuses_a_value_is_not_asked(tmp_path: Path, valley: Modu
     valley.search(tmp_path, replace(valley.STUDY, searches=(one,)), told)
     assert [[p["point"] for p in cell] for cell in points(tmp_path)] == [[{"kind": "fine"}]]
     assert told[0].startswith(
-        "place: no more than 1 points: 100 proposals were no other trials; kind=bad: x must be"
+        "place: no more than 1 points: 100 suggestions gave no new trial; kind=bad: x must be"
     )
 
 
@@ -195,21 +195,21 @@ def test_two_protocols_are_not_compared(copied: Path, valley: ModuleType) -> Non
     assert result is not None
     scores = {name.replace("is8x1", "is16x1"): score for name, score in result.scores.items()}
     replace(result, scores=scores).write(folder)
-    cells = tunings(valley.STUDY, valley.STUDY.scales["smoke"], "data", copied)
+    cells = tuned_cells(valley.STUDY, valley.STUDY.scales["smoke"], "data", copied)
     with pytest.raises(
         ValueError, match="is was measured by different protocols, which can't be compared: is16x1"
     ):
-        [cell.found() for cell in cells]
+        [cell.point_results() for cell in cells]
 
 
 def test_one_process_searches_at_a_time(tmp_path: Path) -> None:
     with (
-        alone(tmp_path),
+        search_lock(tmp_path),
         pytest.raises(BlockingIOError, match="another process is searching in"),
-        alone(tmp_path),
+        search_lock(tmp_path),
     ):
         pass
-    with alone(tmp_path):
+    with search_lock(tmp_path):
         pass
 
 

@@ -8,32 +8,32 @@ import pandas as pd
 import pytest
 
 from retable.report.results.load import Result
-from retable.search.history import Rung, Suggested
-from retable.search.report import FoundPoint, SearchReport
+from retable.search.history import Rung, Suggestion
+from retable.search.report import PointResult, SearchReport
 from retable.trial.learner import Score
 
 IS = "is8x1_c3d-000000_acc1.000_bilinear32_s1_data-000000"
 FID = "fid8x1_c3d-000000_acc1.000_bilinear32_r1-train_data-000000"
 
 
-def point(number: int, cell: str, values: tuple[float, float] | None) -> FoundPoint:
+def point(number: int, cell: str, values: tuple[float, float] | None) -> PointResult:
     rungs = {} if values else {12: Rung(1.0, IS, kept=False)}
-    asked = Suggested(number, {"lambda": 0.1 * (number + 1)}, f"{number:016x}", rungs)
+    asked = Suggestion(number, {"lambda": 0.1 * (number + 1)}, f"{number:016x}", rungs)
     if values is None:
-        return FoundPoint(cell, asked, Result(asked.signature, "pruned"), {})
+        return PointResult(cell, asked, Result(asked.signature, "pruned"), {})
     scores = {IS: Score(values[0]), FID: Score(values[1])}
     result = Result(asked.signature, "done", seed=0, scores=scores, wall_seconds=3.0)
-    return FoundPoint(cell, asked, result, {"is": values[0], "fid": values[1]})
+    return PointResult(cell, asked, result, {"is": values[0], "fid": values[1]})
 
 
-def report(found: list[FoundPoint]) -> SearchReport:
+def report(found: list[PointResult]) -> SearchReport:
     return SearchReport(
         number="proposed",
         title="Search proposed. λ [smoke scale]",
         objectives=("is", "fid"),
         dimensions=("lambda",),
-        found=tuple(found),
-        shares={"is": {"lambda": 0.75, "row": 0.25}, "fid": {}},
+        points=tuple(found),
+        importances={"is": {"lambda": 0.75, "row": 0.25}, "fid": {}},
         notes=("one note",),
     )
 
@@ -44,7 +44,7 @@ def test_the_front_is_optunas() -> None:
     for values in draws:
         study.add_trial(optuna.trial.create_trial(values=list(values)))
     found = [point(n, "=1+1", (float(a), float(b))) for n, (a, b) in enumerate(draws)]
-    assert [p.asked.number for p in report(found).front] == [t.number for t in study.best_trials]
+    assert [p.suggestion.number for p in report(found).front] == [t.number for t in study.best_trials]
 
 
 @pytest.fixture
@@ -55,10 +55,10 @@ def small() -> SearchReport:
 
 def test_each_objective_has_its_best(small: SearchReport) -> None:
     best = {name: small.best(name) for name in small.objectives}
-    assert {name: one and one.asked.number for name, one in best.items()} == {"is": 1, "fid": 4}
+    assert {name: one and one.suggestion.number for name, one in best.items()} == {"is": 1, "fid": 4}
     alone = small.best("is", "a|b")
     assert alone is not None
-    assert alone.asked.number == 0
+    assert alone.suggestion.number == 0
     assert small.best("is", "nowhere") is None
 
 

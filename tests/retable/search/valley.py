@@ -27,8 +27,8 @@ from retable.execution.retries import Cause, Retries
 from retable.io import sealed
 from retable.search import history
 from retable.search.controller import SearchController
-from retable.search.optuna import Storage
-from retable.search.summary import search_plan, tunings
+from retable.search.optuna import OptunaStorage
+from retable.search.summary import search_plan, tuned_cells
 from retable.store import checkpoint, ledger
 from retable.study.scale import Scale
 from retable.study.search import Halving, Real, Search, Variant
@@ -140,10 +140,10 @@ def search(
 ) -> Execution:
     """One run of the study's searches in this process, without Ray or MLflow."""
     scale = study.scales["smoke"]
-    cells = tunings(study, scale, "data", results)
+    cells = tuned_cells(study, scale, "data", results)
     plan = search_plan(study, scale, "data", cells, winners=False)
     with ledger.Ledger(results / "ledger.db") as record:
-        storage = Storage(f"sqlite:///{results / 'optuna.db'}")
+        storage = OptunaStorage(f"sqlite:///{results / 'optuna.db'}")
         run = Execution(plan, results, results, record, retries=Retries(asked=asked))
         SearchController(run, cells, storage, scale.seeds, (told if told is not None else []).append)
         local.run_plan(run)

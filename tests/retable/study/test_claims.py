@@ -37,21 +37,21 @@ def test_a_comparison_is_a_weighted_sum() -> None:
     assert sum(weight for _, weight in gains.terms) == 0
 
 
-def test_words() -> None:
-    assert A.beats(B).words == "A over B (IS, Table 9)"
-    assert A.beats(replace(A, column="FID")).words == "IS over FID (A, Table 9)"
-    assert A.beats(Place("2", "B", "IS")).words == "A, IS (Table 9) over B, IS (Table 2)"
-    assert "A over B (IS, Table 9) > B over C" in A.gain_over(B).exceeds(B.gain_over(C)).words
+def test_text() -> None:
+    assert A.beats(B).text == "A over B (IS, Table 9)"
+    assert A.beats(replace(A, column="FID")).text == "IS over FID (A, Table 9)"
+    assert A.beats(Place("2", "B", "IS")).text == "A, IS (Table 9) over B, IS (Table 2)"
+    assert "A over B (IS, Table 9) > B over C" in A.gain_over(B).exceeds(B.gain_over(C)).text
 
 
 def test_lists_of_comparisons() -> None:
-    assert [one.words[:8] for one in rising([A, B, C])] == ["B over A", "C over B"]
+    assert [one.text[:8] for one in rising([A, B, C])] == ["B over A", "C over B"]
     elsewhere = replace(C, column="FID")
     assert each_beats([A, elsewhere], [B]) == (A.beats(B),)
 
 
-def test_the_places_of_a_claim() -> None:
-    assert list(Claim("5.1", "so", (A.beats(B), A.beats(C))).places()) == [A, B, C]
+def test_the_cells_of_a_claim() -> None:
+    assert list(Claim("5.1", "so", (A.beats(B), A.beats(C))).cells()) == [A, B, C]
 
 
 def test_an_empty_claim() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retable.evaluation.config import Evaluation
-from retable.study.changes import changes, in_words
+from retable.study.changes import changes, changes_text
 from retable.study.designs import add_one_in, full, leave_one_out, path
 from retable.study.table import Row, unchanged
 from retable.trial.config import TrialConfig
@@ -110,7 +110,7 @@ def test_fields_that_go_together_need_a_stop() -> None:
         *("Start", "s_t 2 → 1"),
         *("frames 16 → 15", "s_t 1 → 5"),
     ]
-    with pytest.raises(ValueError, match="two ends at least, but got 1"):
+    with pytest.raises(ValueError, match="at least two configs, but got 1"):
         path(BASE)
 
 
@@ -139,18 +139,18 @@ def test_changes_turn_round(one: Recipe, other: Recipe) -> None:
     assert (not there) == (one.canonical() == other.canonical())
 
 
-def test_words() -> None:
-    assert in_words(changes(BASE, replace(BASE, S2=False, data=Clips(flip=False)))) == (
+def test_text() -> None:
+    assert changes_text(changes(BASE, replace(BASE, S2=False, data=Clips(flip=False)))) == (
         "S2 on → off, data.flip on → off"
     )
-    assert in_words(changes(BASE, BASE)) == "nothing"
+    assert changes_text(changes(BASE, BASE)) == "nothing"
 
 
 def test_what_is_switched_off_is_told_and_not_what_means_nothing_then() -> None:
     model = VideoGANConfig(s_t=2, batch_size=16, evaluation=Evaluation(classifier=C3D))
-    assert in_words(changes(model, replace(model, penalty="none"))) == "penalty r1 → none"
+    assert changes_text(changes(model, replace(model, penalty="none"))) == "penalty r1 → none"
     assert (
-        in_words(changes(model, replace(model, penalty="none", lam=0.0)))
+        changes_text(changes(model, replace(model, penalty="none", lam=0.0)))
         == "lam 0.5 → 0.0, penalty r1 → none"
     )
-    assert in_words(changes(replace(BASE, s_t=1), replace(BASE, s_t=1, S1=False))) == "nothing"
+    assert changes_text(changes(replace(BASE, s_t=1), replace(BASE, s_t=1, S1=False))) == "nothing"

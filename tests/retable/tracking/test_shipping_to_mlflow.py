@@ -1,4 +1,4 @@
-"""Outbox to MLflow, whole: dead, hung and flaky servers, killed drivers, and in the end the same points."""
+"""From the metrics log to MLflow, whole: dead, hung and flaky servers, killed drivers, and in the end the same points."""
 
 import os
 import random
@@ -17,7 +17,8 @@ import pytest
 
 from retable.cli.main import main
 from retable.store import metrics_log
-from retable.tracking.mlflow import Tracker, TrialRun, default_uri
+from retable.tracking.mlflow import Tracker
+from retable.tracking.runs import TrialRun, default_uri
 from retable.tracking.uploader import Uploader
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ..noload:DeprecationWarning")  # inside MLflow 3.17
@@ -156,16 +157,16 @@ def test_training_never_waits_and_what_was_not_delivered_comes_later(
     server.close()
     uploader._thread.join(PATIENCE)
 
-    until(lambda: main(["ship", "--out", str(results)]) == 0)
+    until(lambda: main(arguments=["ship", "--out", str(results)]) == 0)
     check(local(results), {one.signature: "FINISHED"})
     other = f"sqlite:///{tmp_path}/another.db"  # an MLflow that knows nothing is given everything
     monkeypatch.setenv("MLFLOW_TRACKING_URI", other)
-    assert main(["ship", "--out", str(results)]) == 0
+    assert main(arguments=["ship", "--out", str(results)]) == 0
     check(Tracker(other, "gans", results), {one.signature: "FINISHED"})
 
 
 def test_a_folder_without_results_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["ship", "--out", str(tmp_path)]) == 2
+    assert main(arguments=["ship", "--out", str(tmp_path)]) == 2
     assert "holds nothing for MLflow: name with --out" in " ".join(capsys.readouterr().out.split())
 
 
@@ -311,7 +312,7 @@ def test_a_real_server_that_hangs_dies_and_comes_back(
         uploader.finish(one.signature, "done")
         until(lambda: uploader.pending() == 0)
         assert uploader.close(PATIENCE) == 0
-        assert said[-1].endswith("takes everything again.")
+        assert said[-1].endswith("accepts everything again.")
         (child,) = tracker._runs_of(one)
         assert shown(tracker, child.info.run_id) == written(one)
         assert child.info.status == "FINISHED"

@@ -1,4 +1,4 @@
-"""The shipper: nothing lost, nothing twice, nobody waits. The tracker is a fake; see test_shipping_to_mlflow.py."""
+"""The uploader loses nothing, repeats nothing and delays nobody. The tracker is a fake; see test_shipping_to_mlflow.py."""
 
 import random
 import threading
@@ -11,7 +11,8 @@ import pytest
 
 from retable.io.files import write_text
 from retable.store.metrics_log import MetricsLog, Point
-from retable.tracking.mlflow import Tracker, TrialRun
+from retable.tracking.mlflow import Tracker
+from retable.tracking.runs import TrialRun
 from retable.tracking.uploader import Uploader
 
 PAUSE = 0.01
@@ -201,7 +202,7 @@ def test_a_dead_server_delays_no_one_and_the_next_run_delivers(tracker: FakeTrac
     assert uploader.close(PATIENCE) == 30 + 1 + 1  # points, file, state
     assert len(said) == 1
     assert said[0].startswith(
-        "MLflow at https://tracker.example does not take everything "
+        "MLflow at https://tracker.example does not accept everything "
         "(ConnectionError: POST https://tracker.example/api refused)."
     )
 

@@ -177,7 +177,7 @@ class Hungry(Walk):
     trainable: ClassVar[str] = "hungry"
 
     @property
-    def fed(self) -> int:
+    def samples_per_iteration(self) -> int:
         return 5 * self.batch_size
 
 

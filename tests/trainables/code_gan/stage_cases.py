@@ -19,11 +19,13 @@ from retable.trial.random import stream
 from trainables.classifiers.c3d.config import C3DConfig
 from trainables.classifiers.cnn.config import ImageClassifierConfig
 from trainables.code_gan.autoencoder.codec import Codec
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
 from trainables.code_gan.autoencoder.learner import AutoencoderLearner
 from trainables.code_gan.autoencoder.network import build_autoencoder
-from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
-from trainables.code_gan.encoding.codes import Pictures, PlainImages
+from trainables.code_gan.config import CodeGANConfig
+from trainables.code_gan.encoding.codes import PlainImages
 from trainables.code_gan.learner import CodeGANLearner
+from trainables.code_gan.stages.images import TrainingImages
 
 ENCODER = AutoencoderConfig(
     iterations=10,
@@ -90,7 +92,7 @@ class NumberedImages:
 class EncodedImages:
     """Images encoded when they are asked for, mirrored ones too: what stored codes are compared with."""
 
-    def __init__(self, images: Pictures, codec: Codec, device: torch.device) -> None:
+    def __init__(self, images: TrainingImages, codec: Codec, device: torch.device) -> None:
         self.plain, self.codec = PlainImages(images, device), codec
 
     def batch(self, iteration: int, indices: Sequence[int]) -> Tensor:

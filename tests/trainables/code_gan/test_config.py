@@ -10,7 +10,8 @@ from retable.evaluation.config import ImageEvaluation
 from retable.trial.step_cost import StepCost
 from retable.trial.trial import Trial
 from trainables.classifiers.c3d.config import C3DConfig
-from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
+from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.costs.training import autoencoder_costs, training_cost
 from trainables.code_gan.encoding.config import CodesConfig
 from trainables.code_gan.stages.channels import after, before
@@ -39,8 +40,8 @@ def test_defaults_are_the_papers_and_else_the_recipes() -> None:
 
 
 def test_each_update_of_the_discriminator_is_fed() -> None:
-    assert PAPER.fed == 16
-    assert replace(PAPER, n_critic=5).fed == 80
+    assert PAPER.samples_per_iteration == 16
+    assert replace(PAPER, n_critic=5).samples_per_iteration == 80
 
 
 def test_snapshots_are_kept_from_a_sixteenth_on() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from retable.trial.distributed import Workers
 from tests.trainables.code_gan.stage_cases import BEFORE, ENCODER, GAN, learner
-from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
+from trainables.code_gan.config import CodeGANConfig
 
 if TYPE_CHECKING:
     from tests.conftest import WorkerGroup

@@ -25,12 +25,14 @@ from tests.trainables.code_gan.stage_cases import (
     gan_learner,
     learner,
 )
-from trainables.code_gan.autoencoder.reconstruction import reconstruction_scores
-from trainables.code_gan.autoencoder.reconstruction_config import ReconstructionConfig
-from trainables.code_gan.autoencoder.reconstruction_learner import Reconstruction
-from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
+from trainables.code_gan.autoencoder.codec import Codec
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
+from trainables.code_gan.autoencoder.scores import reconstruction_scores
+from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.encoding.codes import PlainImages
 from trainables.code_gan.random_draws import mixes, noise
+from trainables.code_gan.reconstruction.config import ReconstructionConfig
+from trainables.code_gan.reconstruction.learner import Reconstruction
 
 Config = CodeGANConfig | AutoencoderConfig
 EVERY = pytest.mark.parametrize(
@@ -118,7 +120,7 @@ def test_codes_are_those_of_the_frozen_encoder() -> None:
 def test_a_trained_autoencoder_becomes_a_codec() -> None:
     model = encoder_learner(ENCODER, Workers())
     model.step(0)
-    trained = ENCODER.codec(model.state())
+    trained = Codec.of(ENCODER, model.state())
     x_NCHW = torch.rand(1, 3, 32, 16)
     torch.testing.assert_close(trained.decode(trained.encode(x_NCHW)), model.autoencoder(x_NCHW).detach())
 

@@ -7,8 +7,9 @@ from retable.trial.trial import Trial
 from tests.trainables.code_gan.stage_cases import ENCODER
 from tests.trainables.code_gan.test_config import PAPER, SLOW, at
 from trainables.classifiers.c3d.config import C3DConfig
-from trainables.code_gan.autoencoder.reconstruction_config import ReconstructionConfig
-from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
+from trainables.code_gan.config import CodeGANConfig
+from trainables.code_gan.reconstruction.config import ReconstructionConfig
 from trainables.code_gan.scales import paper, smoke, toy
 
 CONFIGS = [at(size, divisor) for size, divisor in ((256, 4), (512, 4), (1024, 4), (1024, 8), (1024, 16))]

@@ -12,8 +12,8 @@ from retable.metrics.protocol import Protocol
 from retable.trial.config import TrialConfig
 from tests.trainables.code_gan.stage_cases import PLANNED_ENCODER, PLANNED_GAN
 from tests.trainables.trained_plan import Outcome, outcome_of
-from trainables.code_gan.autoencoder.reconstruction_config import ReconstructionConfig
 from trainables.code_gan.encoding.config import CodesConfig
+from trainables.code_gan.reconstruction.config import ReconstructionConfig
 
 SEED = 3
 AGAIN = ReconstructionConfig(of=PLANNED_ENCODER, resolution=16)

@@ -1,4 +1,4 @@
-"""What defines a C3D classifier scientifically. No torch here."""
+"""Config of a C3D classifier. No torch here."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,15 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from retable.data.decode.spec import ClipSpec
 from retable.evaluation.resize import Resize
-from retable.trial.config import TrialConfig
+from retable.trial.config import DataNeeds, TrialConfig
 from retable.trial.identity import Label
 from trainables.classifiers.c3d.pretrained import PretrainedC3D
 
 if TYPE_CHECKING:
-    from retable.trial.distributed import Workers
-    from retable.trial.run import Run
-    from retable.trial.step_cost import StepCost
-    from trainables.classifiers.c3d.learner import C3DLearner
     from trainables.classifiers.c3d.network import C3D
 
 
@@ -34,6 +30,8 @@ class C3DConfig(TrialConfig):
     """
 
     trainable: ClassVar[str] = "c3d"
+    learner: ClassVar[str] = "trainables.classifiers.c3d.learner:C3DLearner"
+    costs: ClassVar[str] = "trainables.classifiers.c3d.costs:step_cost"
     iterations: int = 20_000
     batch_size: int = 30
     snapshot_every: int = 2_000
@@ -64,7 +62,7 @@ class C3DConfig(TrialConfig):
         return Resize("bilinear", self.data.size)
 
     def with_weights(self, file: Path) -> PretrainedC3D:
-        """The C3D in a file that `trainables.classifiers.c3d.convert` made, in the place of this one."""
+        """Return the pretrained C3D in a file that `trainables.classifiers.c3d.convert` made."""
         return PretrainedC3D.of(file)
 
     def learning_rate(self, iteration: int) -> float:
@@ -78,12 +76,12 @@ class C3DConfig(TrialConfig):
         return {**super().labels(), **own}
 
     @property
-    def needs_frames(self) -> int:
-        """Of a training clip."""
-        return self.data.frames
+    def needs(self) -> DataNeeds:
+        """Videos as long as a training clip."""
+        return self.data.needs
 
     def cost_key(self) -> Mapping[str, object]:
-        """What makes the network, and whether it drops features."""
+        """Everything that shapes the network, and whether it drops features."""
         return {
             "widths": list(self.widths),
             "fc": self.fc,
@@ -91,12 +89,6 @@ class C3DConfig(TrialConfig):
             "size": self.data.size,
             "dropout": self.dropout > 0,
         }
-
-    def step_cost(self) -> "StepCost":
-        """Counted from the network, on the meta device, for UCF101's 101 classes: the last layer is a trifle."""
-        from trainables.classifiers.c3d.costs import step_cost
-
-        return step_cost(self)
 
     def bound_to_iterations(self) -> str:
         """The learning rate's decay."""
@@ -108,12 +100,6 @@ class C3DConfig(TrialConfig):
 
         return prepare(data, self.data, progress)
 
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "C3DLearner":
-        """The learner of this config on this worker."""
-        from trainables.classifiers.c3d.learner import C3DLearner
-
-        return C3DLearner(self, seed, run, workers)
-
     def network(self, classes: int) -> "C3D":
         """A fresh network for that many classes."""
         from trainables.classifiers.c3d.network import C3D
@@ -121,7 +107,7 @@ class C3DConfig(TrialConfig):
         return C3D(classes, self.widths, self.fc, self.data.frames, self.data.size)
 
     def classifier(self, state: Mapping[str, Any]) -> "C3D":
-        """The network of a trained learner's state, as the metrics ask for it."""
+        """The network of a trained learner's state, as metrics use it."""
         network = self.network(len(state["network"]["fc8.bias"]))
         network.load_state_dict(state["network"])
         return network

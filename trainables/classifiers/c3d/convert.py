@@ -1,4 +1,4 @@
-"""The C3D that judged the papers' samples, from the files that a user brings to one that Retable reads.
+"""Converts the C3D behind the papers' scores from its published files to one that Retable reads.
 
 ``python -m trainables.classifiers.c3d.convert --weights conv3d_deepnetA_ucf.npz --mean mean2.npz --out c3d.safetensors``
 

@@ -1,4 +1,4 @@
-"""What training a C3D costs, counted from the network that runs."""
+"""Cost of training a C3D, counted from the network that runs."""
 
 import torch
 from torch.nn import functional
@@ -11,7 +11,7 @@ CLASSES = 101  # UCF101's; the last layer is a trifle beside the others
 
 
 def step_cost(config: C3DConfig) -> StepCost:
-    """Counts the operators of a training step; nothing is computed or allocated."""
+    """Count the operators of a training step; nothing is computed or allocated."""
     shape = 3, config.data.frames, config.data.size, config.data.size
     with torch.device("meta"):
         network = config.network(CLASSES)

@@ -1,4 +1,4 @@
-"""C3D with weights that somebody else trained: the judge of the TGANv2 paper, once a user brings it. No torch here."""
+"""Config of a pretrained C3D, such as the TGANv2 paper's own classifier from a user's file. No torch here."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -6,19 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from retable.data.decode.spec import ClipSpec
-from retable.evaluation.pretrained import check_hash, read_weights
+from retable.evaluation.pretrained import PretrainedConfig, read_weights
 from retable.evaluation.resize import Resize
-from retable.trial.config import TrialConfig
 from retable.trial.identity import Label
 
 if TYPE_CHECKING:
-    from retable.trial.distributed import Workers
-    from retable.trial.run import Run
     from trainables.classifiers.c3d.network import CentredC3D
-    from trainables.classifiers.pretrained_learner import PretrainedC3DLearner
 
 FORMAT = "retable c3d "
-"""What the file's header calls itself, with the preprocessing behind it."""
+"""Beginning of the format in the file's header; the preprocessing follows."""
 
 Preprocessing = Literal["code", "paper"]
 PIPELINES: Mapping[Preprocessing, tuple[Resize, int]] = {
@@ -30,35 +26,31 @@ PIPELINES: Mapping[Preprocessing, tuple[Resize, int]] = {
 LAST = "c3d.fc8.bias"
 """It has a value for each class."""
 
-MEND = "make it with `python -m trainables.classifiers.c3d.convert` (docs/classifier.md)"
+REMEDY = "make it with `python -m trainables.classifiers.c3d.convert` (docs/classifier.md)"
 
 
 @dataclass(frozen=True, kw_only=True)
-class PretrainedC3D(TrialConfig):
-    """A C3D that is not trained here: its trial takes its accuracy on the test split, and that is all.
+class PretrainedC3D(PretrainedConfig):
+    """A C3D that is not trained here: its trial only takes its accuracy on the test split.
 
     Attributes:
         weights: hash of the network's weights, its mean clip among them (`retable.evaluation.pretrained.weights_hash`).
-        classes: that it tells apart; the data set must have as many.
+        classes: number of classes, which must be the data set's.
         preprocessing: ``code`` resizes frames straight to 112 × 112, as TGANv2's evaluation does; ``paper`` resizes
             to 128 × 128 and cuts the centre, as TGANv1's, which the paper refers to.
         data: clips that the accuracy is taken on. They are as large as the paper's models make them, so that they go
             through the same resizing.
-        batch_size: clips judged at once, over all workers.
     """
 
     trainable: ClassVar[str] = "c3d"
-    iterations: int = 1
+    learner: ClassVar[str] = "trainables.classifiers.c3d.learner:PretrainedC3DLearner"
     batch_size: int = 32
-    snapshot_every: int = 1
-    weights: str
     classes: int
     preprocessing: Preprocessing = "code"
     data: ClipSpec = field(default_factory=ClipSpec)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_hash(self.weights)
         if self.preprocessing not in PIPELINES:
             raise ValueError(
                 f"preprocessing must be one of {tuple(PIPELINES)}, but got {self.preprocessing!r}"
@@ -72,13 +64,13 @@ class PretrainedC3D(TrialConfig):
             FileNotFoundError: there is no such file.
             ValueError: it is not such a file.
         """
-        weights = read_weights(file, MEND)
+        weights = read_weights(file, REMEDY)
         called = weights.header.get("format")
         for preprocessing in PIPELINES:
             if called == FORMAT + preprocessing and LAST in weights.shapes:
                 (classes,) = weights.shapes[LAST]
                 return cls(weights=weights.hash, classes=classes, preprocessing=preprocessing)
-        raise ValueError(f"{file} is not a converted C3D; {MEND}")
+        raise ValueError(f"{file} is not a converted C3D; {REMEDY}")
 
     @property
     def resize(self) -> Resize:
@@ -87,10 +79,10 @@ class PretrainedC3D(TrialConfig):
 
     def labels(self) -> Mapping[str, Label]:
         """Flat parameters for tables and the tracker."""
-        return {"weights": self.weights[:6], "preprocessing": self.preprocessing}
+        return {**super().labels(), "preprocessing": self.preprocessing}
 
     def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
-        """Decode the test split, and see that the classifier can be right about it.
+        """Decode the test split, and check that the classifier has its classes.
 
         Raises:
             ValueError: the data set has other classes.
@@ -100,19 +92,13 @@ class PretrainedC3D(TrialConfig):
         clips = Clips(data, self.data, "test", 0, progress=progress)
         if len(clips.classes) != self.classes:
             raise ValueError(
-                f"the classifier that was brought tells {self.classes} classes apart, but the data set in {data} has "
+                f"the pretrained classifier tells {self.classes} classes apart, but the data set in {data} has "
                 f"{len(clips.classes)}; leave --classifier out to train one on it"
             )
         return clips.notice
 
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "PretrainedC3DLearner":
-        """The learner, which learns nothing, on this worker."""
-        from trainables.classifiers.pretrained_learner import PretrainedC3DLearner
-
-        return PretrainedC3DLearner(self, run, workers)
-
     def classifier(self, state: Mapping[str, Any]) -> "CentredC3D":
-        """The network of its learner's state, as the metrics ask for it."""
+        """The network of its learner's state."""
         from trainables.classifiers.c3d.network import CentredC3D
 
         return CentredC3D.of(state["network"], left=PIPELINES[self.preprocessing][1])

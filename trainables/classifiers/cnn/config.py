@@ -1,30 +1,25 @@
-"""What defines a classifier of images scientifically. No torch here."""
+"""Config of a classifier of images. No torch here."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from retable.data.decode.spec import ImageSpec
 from retable.evaluation.resize import Resize
-from retable.trial.config import TrialConfig
+from retable.trial.config import DataNeeds, TrialConfig
 from retable.trial.identity import Label
 from trainables.classifiers.inception.config import Inception
 
 if TYPE_CHECKING:
-    from retable.data.scan.catalog import Catalog
-    from retable.trial.distributed import Workers
-    from retable.trial.run import Run
-    from retable.trial.step_cost import StepCost
-    from trainables.classifiers.cnn.learner import ImageClassifierLearner
     from trainables.classifiers.cnn.network import ImageClassifier
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageClassifierConfig(TrialConfig):
-    """A small convolutional network trained from scratch on a data set's train split: the judge of image GANs.
+    """A small convolutional network trained from scratch on a data set's train split, to score image GANs.
 
-    The defaults suit the embedded images. It is our own, for the papers' judges are trained on images that are not here.
+    The defaults suit the embedded images. It is our own, for the papers' classifiers are trained on images that are not here.
 
     Attributes:
         widths: channels of its stages; each has two convolutions and halves the maps.
@@ -34,6 +29,8 @@ class ImageClassifierConfig(TrialConfig):
     """
 
     trainable: ClassVar[str] = "cnn"
+    learner: ClassVar[str] = "trainables.classifiers.cnn.learner:ImageClassifierLearner"
+    costs: ClassVar[str] = "trainables.classifiers.cnn.costs:step_cost"
     iterations: int = 1_200
     batch_size: int = 16
     snapshot_every: int = 300
@@ -62,7 +59,7 @@ class ImageClassifierConfig(TrialConfig):
         return Resize("bicubicaa", self.data.size)
 
     def with_weights(self, file: Path) -> Inception:
-        """The Inception-v3 in a file that `trainables.classifiers.inception.convert` made, in the place of this one."""
+        """Return the pretrained Inception-v3 in a file that `trainables.classifiers.inception.convert` made."""
         return Inception.of(file, self.data)
 
     def learning_rate(self, iteration: int) -> float:
@@ -77,25 +74,18 @@ class ImageClassifierConfig(TrialConfig):
         """What makes the network."""
         return {"widths": list(self.widths), "features": self.features, "size": self.data.size}
 
-    def step_cost(self) -> "StepCost":
-        """Counted from the network, on the meta device, for ten classes: the last layer is a trifle."""
-        from trainables.classifiers.cnn.network import step_cost
-
-        return step_cost(self.network(10), self.data.size)
-
     def bound_to_iterations(self) -> str:
         """The learning rate's decay."""
         return "the learning rate falls to 0 at the last iteration"
 
-    def incompatibility(self, catalog: "Catalog") -> str:
-        """That the data set has no classes to tell apart."""
-        if len(catalog.classes) > 1:
-            return ""
-        return (
-            f"a classifier needs images of two classes or more, but {catalog.root} has {len(catalog.classes)}; bring "
-            "labelled images, or Inception-v3 with --classifier FILE (docs/inception.md), or leave the tables out that "
-            "it judges"
+    @property
+    def needs(self) -> DataNeeds:
+        """Images of the network's size, of two classes or more."""
+        remedy = (
+            "bring labelled images, or Inception-v3 with --classifier FILE (docs/inception.md), or leave the tables out "
+            "that it judges"
         )
+        return replace(self.data.needs, classes=2, remedy=remedy)
 
     def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
         """Decode the images before any worker starts.
@@ -106,16 +96,11 @@ class ImageClassifierConfig(TrialConfig):
         from retable.data.decode.errors import DataError
         from retable.data.samples.images import prepare
         from retable.data.scan.catalog import scan
+        from retable.planning.compatibility import too_few_classes
 
-        if reason := self.incompatibility(scan(data)):
+        if reason := too_few_classes(self.needs, scan(data)):
             raise DataError(reason)
         return prepare(data, self.data, progress)
-
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "ImageClassifierLearner":
-        """The learner of this config on this worker."""
-        from trainables.classifiers.cnn.learner import ImageClassifierLearner
-
-        return ImageClassifierLearner(self, seed, run, workers)
 
     def network(self, classes: int) -> "ImageClassifier":
         """A fresh network for that many classes."""
@@ -124,7 +109,7 @@ class ImageClassifierConfig(TrialConfig):
         return ImageClassifier(classes, self.widths, self.features)
 
     def classifier(self, state: Mapping[str, Any]) -> "ImageClassifier":
-        """The network of a trained learner's state, as the metrics ask for it."""
+        """The network of a trained learner's state, as metrics use it."""
         network = self.network(len(state["network"]["logits.bias"]))
         network.load_state_dict(state["network"])
         return network

@@ -8,10 +8,6 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
-
-from retable.costs.flops import count_step
-from retable.trial.step_cost import StepCost
 
 GROUPS = 4
 """Of channels, normalised together within a sample: nothing mixes samples, so that workers need not meet."""
@@ -43,19 +39,6 @@ class ImageClassifier(nn.Module):
         """Logits (N, K) and features (N, F) of images in [-1, 1]; the features are those after their ReLU."""
         features_NF = torch.relu(self.features(self.stages(x_NCHW).mean(dim=(2, 3))))
         return self.logits(features_NF), features_NF
-
-
-def step_cost(network: ImageClassifier, size: int) -> StepCost:
-    """Counts the operators of a training step on images of that size; nothing is computed."""
-    network = network.to("meta")
-
-    def step(samples: int) -> None:
-        with torch.device("meta"):
-            x_NCHW, labels_N = torch.empty(samples, 3, size, size), torch.zeros(samples, dtype=torch.int64)
-        logits_NK, _ = network(x_NCHW)
-        torch.autograd.backward(functional.cross_entropy(logits_NK, labels_N))
-
-    return count_step([network], step)
 
 
 def _convolution(into: int, out: int, stride: int) -> tuple[nn.Module, ...]:

@@ -1,9 +1,9 @@
-"""Inception-v3's weights, from the file that torch-fidelity published to one that Retable reads.
+"""Converts Inception-v3's weights from the file that torch-fidelity published to one that Retable reads.
 
 ``python -m trainables.classifiers.inception.convert --out inception.safetensors``
 
 It is the network that FID is defined by, converted from TensorFlow's of 5 December 2015. Nothing in the file is executed.
-Without --weights it is fetched from its release on GitHub; nothing else in Retable fetches it.
+Without --weights it is downloaded from its release on GitHub; nothing else in Retable downloads it.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from retable.evaluation.pretrained import weights_hash
-from retable.io.console import counting, open_console
+from retable.io.console import open_console, progress_bar
 from retable.io.files import write_bytes
 from trainables.classifiers.inception.config import FORMAT
 from trainables.classifiers.inception.download import fetched
@@ -103,7 +103,7 @@ def _fetched(console: Console) -> Path:
     """torch-fidelity's file, from GitHub or the cache folder. Raises as `fetched` does, with what to do instead."""
     name = URL.rpartition("/")[2]
     try:
-        with counting(console, f"{name}, MB") as tell:
+        with progress_bar(console, f"{name}, MB") as tell:
             return fetched(URL, tell)
     except (ConnectionError, ValueError) as error:
         raise ValueError(

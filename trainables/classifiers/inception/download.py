@@ -1,4 +1,4 @@
-"""A published file of weights, fetched once and kept in the cache folder. Only a command that was asked to calls this."""
+"""Downloads a published file of weights once, into the cache folder. Called by the command that converts it only."""
 
 import hashlib
 import re
@@ -21,7 +21,7 @@ def fetched(url: str, tell: Callable[[int, int], None], *, seconds: float = SECO
 
     Args:
         url: ``.../name-1a2b3c4d.pth``.
-        tell: told (megabytes there, in all).
+        tell: called with (megabytes downloaded, total).
         seconds: time-out of each wait for the server.
 
     Returns:

@@ -1,4 +1,4 @@
-"""A trial that trains nothing: Inception-v3, and the Inception score of held-out images."""
+"""Pretrained Inception-v3, and the Inception score of held-out images."""
 
 import torch
 
@@ -15,12 +15,12 @@ from trainables.classifiers.pretrained_learner import PretrainedClassifierLearne
 
 
 class InceptionLearner(PretrainedClassifierLearner):
-    """Inception-v3 as it was brought. Raises as `PretrainedClassifierLearner` does, and without the extra."""
+    """Pretrained Inception-v3. Raises as `PretrainedClassifierLearner` does, and without the extra."""
 
     best = Best("is", "max")
 
-    def __init__(self, config: Inception, run: Run, workers: Workers) -> None:
-        super().__init__(config, run, workers)
+    def __init__(self, config: Inception, seed: int, run: Run, workers: Workers) -> None:
+        super().__init__(config, seed, run, workers)
         self._images, self._scored = Images(run.data, config.data, "test", 0), config.scored
 
     def _measured(self) -> dict[str, Score]:

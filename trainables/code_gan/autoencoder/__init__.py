@@ -1,0 +1,1 @@
+"""Stage 1: the autoencoder, trained here or pretrained, and its codec for the other stages."""

@@ -1,7 +1,7 @@
 """A trained autoencoder at work: images to codes and back, without gradients."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -11,9 +11,7 @@ from retable.store.trained import trained
 from retable.trial.run import Run
 from retable.trial.trial import Trial
 from trainables.code_gan.autoencoder.network import Decoder, Encoder, build_autoencoder
-
-if TYPE_CHECKING:
-    from trainables.code_gan.autoencoder.pretrained import AnyAutoencoder
+from trainables.code_gan.autoencoder.pretrained import AnyAutoencoder
 
 
 class Codec:
@@ -30,16 +28,16 @@ class Codec:
         )
 
     @classmethod
-    def of(cls, divisor: int, code_channels: int, width: int, state: Mapping[str, Any]) -> Self:
-        """F and H with the weights that an autoencoder's learner has learnt, on their device."""
-        network = build_autoencoder(divisor, code_channels, width)
+    def of(cls, config: AnyAutoencoder, state: Mapping[str, Any]) -> Self:
+        """F and H of an autoencoder's config with the weights of its learner's state, on their device."""
+        network = build_autoencoder(config.code_divisor, config.code_channels, config.width)
         network.encoder.load_state_dict(state["encoder"])
         network.decoder.load_state_dict(state["decoder"])
         return cls(network.encoder, network.decoder).to(next(iter(state["encoder"].values())).device)
 
     @property
     def weights(self) -> str:
-        """SHA-256 of the weights of F and H, in hex: what tells an autoencoder from any other."""
+        """SHA-256 of the weights of F and H, in hex: the identity of the autoencoder."""
         return weights_hash({name: tensor.numpy() for name, tensor in self.tensors().items()})
 
     def tensors(self) -> dict[str, Tensor]:
@@ -65,19 +63,19 @@ class Codec:
 
     @torch.no_grad()
     def decode(self, codes_NCHW: Tensor) -> Tensor:
-        """The way back."""
+        """Codes (N, C, h, w) in [-1, 1] -> images (N, 3, divisor · h, divisor · w) in [-1, 1]."""
         x_NCHW: Tensor = self.decoder(codes_NCHW)
         return x_NCHW
 
 
-def trained_codec(encoder: "AnyAutoencoder", seed: int, run: Run, device: torch.device) -> Codec:
-    """What the best snapshot of a trained autoencoder has learnt, from the folder of its trial.
+def trained_codec(encoder: AnyAutoencoder, seed: int, run: Run, device: torch.device) -> Codec:
+    """Load the best snapshot of a trained autoencoder from the folder of its trial.
 
     Args:
-        encoder: the autoencoder, trained here or brought, which the run's trial requires (at seed 0) or follows (at its own).
-        seed: that it was trained with.
-        run: where the required trials lie.
-        device: where its weights go.
+        encoder: the autoencoder, trained here or pretrained, which the run's trial requires (at seed 0) or follows (at its own).
+        seed: of its trial.
+        run: paths of the required trials.
+        device: of the weights.
 
     Raises:
         KeyError: the run's trial does not require it.
@@ -86,4 +84,4 @@ def trained_codec(encoder: "AnyAutoencoder", seed: int, run: Run, device: torch.
     """
     encoder = encoder.canonical()
     signature = Trial(encoder, seed, run.fingerprint).signature
-    return encoder.codec(trained(run.required(signature)).state(device))
+    return Codec.of(encoder, trained(run.required(signature)).state(device))

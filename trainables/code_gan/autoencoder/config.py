@@ -1,23 +1,14 @@
-"""What defines an autoencoder scientifically: stage 1 of a code-GAN. No torch here."""
+"""Config of an autoencoder, stage 1 of a code-GAN. No torch here."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from retable.data.decode.spec import ImageSpec
-from retable.trial.config import TrialConfig
+from retable.trial.config import DataNeeds, TrialConfig
 from retable.trial.identity import Label
 from trainables.code_gan.stages.checks import check_adam, check_divisor, check_least
-
-if TYPE_CHECKING:
-    from retable.figures.trained_trial import TrainedTrial
-    from retable.trial.distributed import Workers
-    from retable.trial.figures import Figure
-    from retable.trial.run import Run
-    from retable.trial.step_cost import StepCost
-    from trainables.code_gan.autoencoder.codec import Codec
-    from trainables.code_gan.autoencoder.learner import AutoencoderLearner
 
 D_WIDTH = 64
 STAGE_1_IMAGES = ImageSpec(size=128)
@@ -44,6 +35,10 @@ class AutoencoderConfig(TrialConfig):
     """
 
     trainable: ClassVar[str] = "code_autoencoder"
+    learner: ClassVar[str] = "trainables.code_gan.autoencoder.learner:AutoencoderLearner.of"
+    costs: ClassVar[str] = "trainables.code_gan.autoencoder.costs:step_cost"
+    figures: ClassVar[str] = "trainables.code_gan.figures.reconstructions:reconstructions"
+    joint_figures: ClassVar[str] = "trainables.code_gan.figures.reconstructions:by_code_size"
     iterations: int = 100_000
     batch_size: int = 16
     snapshot_every: int = 10_000
@@ -71,7 +66,7 @@ class AutoencoderConfig(TrialConfig):
             )
         if self.alpha and self.data.size < 16:
             raise ValueError(
-                f"images must be at least 16 pixels large where alpha > 0, for the discriminator judges patches, but "
+                f"images must be at least 16 pixels large where alpha > 0, for the discriminator sees patches, but "
                 f"got {self.data.size}"
             )
 
@@ -92,8 +87,13 @@ class AutoencoderConfig(TrialConfig):
         }
 
     def with_classifier(self, file: Path) -> Self:
-        """The same: no classifier scores a reconstruction, but GANs of the same study."""
+        """Return this config: a classifier scores GANs of the same study, but no reconstruction."""
         return self
+
+    @property
+    def needs(self) -> DataNeeds:
+        """Images of the training's size."""
+        return self.data.needs
 
     def cost_key(self) -> Mapping[str, object]:
         """The networks, the images' size, and whether there is a discriminator."""
@@ -105,14 +105,8 @@ class AutoencoderConfig(TrialConfig):
             "size": self.data.size,
         }
 
-    def step_cost(self) -> "StepCost":
-        """Counted from the networks, on the meta device."""
-        from trainables.code_gan.costs.step import autoencoder_step_cost
-
-        return autoencoder_step_cost(self)
-
     def bound_to_iterations(self) -> str:
-        """Nothing: the learning rate stays the same."""
+        """Empty: the learning rate stays the same."""
         return ""
 
     def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
@@ -120,34 +114,3 @@ class AutoencoderConfig(TrialConfig):
         from retable.data.samples.images import prepare
 
         return prepare(data, self.data, progress)
-
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "AutoencoderLearner":
-        """The learner of this config on this worker."""
-        from retable.data.samples.images import Images
-        from trainables.code_gan.autoencoder.learner import AutoencoderLearner
-
-        train, test = (Images(run.data, self.data, split, seed) for split in ("train", "test"))
-        return AutoencoderLearner(self, seed, workers, train=train, test=test)
-
-    def codec(self, state: Mapping[str, Any]) -> "Codec":
-        """F and H of a trained learner's state."""
-        from trainables.code_gan.autoencoder.codec import Codec
-
-        return Codec.of(self.code_divisor, self.code_channels, self.width, state)
-
-    def figures(
-        self, finished: "TrainedTrial", samples: int, progress: Callable[[int, int], None]
-    ) -> Iterator["Figure"]:
-        """Test images, their reconstructions, and the errors."""
-        from trainables.code_gan.figures.reconstructions import reconstructions
-
-        return reconstructions(finished)
-
-    @classmethod
-    def together(
-        cls, finished: Sequence["TrainedTrial"], progress: Callable[[int, int], None]
-    ) -> Iterator["Figure"]:
-        """Figure 4 of the paper: the same images reconstructed from codes of several sizes."""
-        from trainables.code_gan.figures.reconstructions import by_code_size
-
-        return by_code_size(finished)

@@ -2,7 +2,7 @@
 
 ``python -m trainables.code_gan.autoencoder.export SIGNATURE --results results --out encoder.safetensors``
 
-The signature is that of the autoencoder's trial (``--plan`` and ``--status`` print it), and its first digits are enough.
+The signature is that of the autoencoder's trial (`plan` and `status` print it), and its first digits are enough.
 The file holds the weights of F and H at the best snapshot. A study then takes it in the place of the one that it would train:
 ``--encoder encoder.safetensors``.
 """
@@ -22,8 +22,9 @@ from retable.io.files import write_bytes
 from retable.store.checkpoint import Corrupt
 from retable.store.formats.layout import ResultsFolder
 from retable.store.trained import trained
+from trainables.code_gan.autoencoder.codec import Codec
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
 from trainables.code_gan.autoencoder.pretrained import FORMAT, SIZES, PretrainedAutoencoder
-from trainables.code_gan.config import AutoencoderConfig
 
 
 def export(results: Path, prefix: str, out: Path) -> str:
@@ -67,7 +68,7 @@ def export(results: Path, prefix: str, out: Path) -> str:
         raise ValueError(  # noqa: TRY004 (the user gave it)
             f"trial {folder.name} is a {type(config).__name__}, which has no encoder"
         )
-    codec = config.codec(trained(folder).state("cpu"))
+    codec = Codec.of(config, trained(folder).state("cpu"))
     header = {"format": FORMAT, **{name: str(getattr(config, name)) for name in SIZES}}
     write_bytes(out, save(codec.tensors(), metadata=header))
     return codec.weights

@@ -1,25 +1,34 @@
 """Stage 1 in training: one reconstruction, from which the autoencoder and its discriminator take their steps."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
+from retable.data.samples.images import Images
 from retable.data.samples.pixels import to_model
+from retable.evaluation.pretrained_learner import PretrainedLearner
 from retable.trial.distributed import Workers, unwrapped
 from retable.trial.learner import Best, Score
+from retable.trial.run import Run
+from trainables.code_gan.autoencoder.codec import Codec
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
 from trainables.code_gan.autoencoder.network import PatchDiscriminator, build_autoencoder
-from trainables.code_gan.autoencoder.reconstruction import HeldOut, beside, reconstruction_scores
-from trainables.code_gan.config import AutoencoderConfig
-from trainables.code_gan.encoding.codes import Pictures
-from trainables.code_gan.stages.adam import adam
+from trainables.code_gan.autoencoder.pretrained import PretrainedAutoencoder
+from trainables.code_gan.autoencoder.scores import beside, reconstruction_scores
+from trainables.code_gan.stages.images import HeldOutImages, TrainingImages
 from trainables.code_gan.stages.objective import deception_loss, detection_loss, reconstruction_loss
+from trainables.parts.adam import adam
 from trainables.parts.initial import seeded_weights
 
 PREVIEW = 18
 """Test images to look at, each with its reconstruction beside it."""
+
+PARTS = ("encoder", "decoder")
 
 
 class AutoencoderLearner:
@@ -33,7 +42,13 @@ class AutoencoderLearner:
     best: ClassVar[Best] = Best("mse01", "min")
 
     def __init__(
-        self, config: AutoencoderConfig, seed: int, workers: Workers, *, train: Pictures, test: HeldOut
+        self,
+        config: AutoencoderConfig,
+        seed: int,
+        workers: Workers,
+        *,
+        train: TrainingImages,
+        test: HeldOutImages,
     ) -> None:
         self.config, self.workers, self.train, self.test = config, workers, train, test
         with seeded_weights(seed, "autoencoder-weights"):
@@ -44,6 +59,12 @@ class AutoencoderLearner:
             with seeded_weights(seed, "patch-discriminator-weights"):
                 self.discriminator = workers.wrap(PatchDiscriminator(width=config.d_width))
             self.d_adam = adam(config, self.discriminator)
+
+    @classmethod
+    def of(cls, config: AutoencoderConfig, seed: int, run: Run, workers: Workers) -> Self:
+        """Return the learner on the run's data set."""
+        train, test = (Images(run.data, config.data, split, seed) for split in ("train", "test"))
+        return cls(config, seed, workers, train=train, test=test)
 
     def step(self, iteration: int) -> Mapping[str, Tensor]:
         """One update of the autoencoder and of the discriminator, from the weights before either.
@@ -121,3 +142,55 @@ class AutoencoderLearner:
             losses |= {"loss_adv": loss_adv.detach(), "loss_dis": loss_dis.detach()}
         torch.autograd.backward(y_NCHW, pull_NCHW)
         return losses
+
+
+class PretrainedAutoencoderLearner(PretrainedLearner):
+    """Pretrained F and H.
+
+    Args:
+        folder: of the trial, into which the driver copied the file.
+        images: test images that reconstructions are scored on.
+
+    Raises:
+        FileNotFoundError: there is no file in the folder.
+        ValueError: the file there is another one.
+    """
+
+    best: ClassVar[Best] = Best("mse01", "min")
+
+    def __init__(
+        self, config: PretrainedAutoencoder, folder: Path, workers: Workers, images: HeldOutImages
+    ) -> None:
+        super().__init__(folder, "--encoder")
+        self.config, self.workers, self.images = config, workers, images
+        tensors = load_file(self.file, device=str(workers.device))
+        self._state = {
+            part: {
+                name.removeprefix(f"{part}."): tensor
+                for name, tensor in tensors.items()
+                if name.startswith(f"{part}.")
+            }
+            for part in PARTS
+        }
+        self.codec = Codec.of(config, self._state)
+        self.check(self.codec.weights, config.weights)
+
+    @classmethod
+    def of(cls, config: PretrainedAutoencoder, seed: int, run: Run, workers: Workers) -> Self:
+        """Return the learner on the run's test images."""
+        return cls(config, run.folder, workers, Images(run.data, config.data, "test", seed))
+
+    def _measured(self) -> Mapping[str, Score]:
+        """MSE and PSNR of test images."""
+        config, codec = self.config, self.codec
+        return reconstruction_scores(
+            lambda x_NCHW, _: codec.decode(codec.encode(x_NCHW)),
+            self.images,
+            config.scored,
+            config.data.size,
+            self.workers,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """The weights."""
+        return dict(self._state)

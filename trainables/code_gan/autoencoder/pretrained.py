@@ -1,39 +1,32 @@
-"""An autoencoder that was trained elsewhere, on whatever images: a file that `trainables.code_gan.autoencoder.export` wrote. No torch here."""
+"""Config of a pretrained autoencoder, from a file that `trainables.code_gan.autoencoder.export` wrote. No torch here."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from retable.data.decode.spec import ImageSpec
-from retable.evaluation.pretrained import check_hash, read_weights
-from retable.trial.config import TrialConfig
+from retable.evaluation.pretrained import PretrainedConfig, read_weights
+from retable.trial.config import DataNeeds
 from retable.trial.identity import Label
 from trainables.code_gan.autoencoder.config import AutoencoderConfig
 from trainables.code_gan.stages.channels import autoencoder_shapes
 from trainables.code_gan.stages.checks import check_divisor, check_least
 
-if TYPE_CHECKING:
-    from retable.trial.distributed import Workers
-    from retable.trial.run import Run
-    from trainables.code_gan.autoencoder.codec import Codec
-    from trainables.code_gan.autoencoder.pretrained_learner import PretrainedAutoencoderLearner
-
 FORMAT = "retable autoencoder"
-"""What the file's header calls itself."""
+"""Format in the file's header."""
 
 SIZES = ("code_divisor", "code_channels", "width")
-"""What the header says of the networks, as `AutoencoderConfig` does."""
+"""Sizes of the networks in the header, named as in `AutoencoderConfig`."""
 
-MEND = "make it with `python -m trainables.code_gan.autoencoder.export` (trainables/code_gan/README.md)"
+REMEDY = "make it with `python -m trainables.code_gan.autoencoder.export` (trainables/code_gan/README.md)"
 
 
 @dataclass(frozen=True, kw_only=True)
-class PretrainedAutoencoder(TrialConfig):
-    """F and H that are not trained here: their trial scores how images of the data set at hand come back.
+class PretrainedAutoencoder(PretrainedConfig):
+    """F and H that are not trained here: their trial scores reconstructions of the data set at hand.
 
     Attributes:
-        weights: hash of both networks' weights (`retable.evaluation.pretrained.weights_hash`).
         code_divisor: by how much a code is smaller than its image.
         code_channels: of a code.
         width: channels of F and H at full resolution.
@@ -42,10 +35,7 @@ class PretrainedAutoencoder(TrialConfig):
     """
 
     trainable: ClassVar[str] = "code_autoencoder"
-    iterations: int = 1
-    batch_size: int = 1
-    snapshot_every: int = 1
-    weights: str
+    learner: ClassVar[str] = "trainables.code_gan.autoencoder.learner:PretrainedAutoencoderLearner.of"
     code_divisor: int
     code_channels: int
     width: int
@@ -56,7 +46,6 @@ class PretrainedAutoencoder(TrialConfig):
         super().__post_init__()
         check_least(self, {"code_channels": 1, "width": 1, "scored": 1})
         check_divisor(self.code_divisor)
-        check_hash(self.weights)
 
     @classmethod
     def of(cls, file: Path, data: ImageSpec, scored: int = 1_000) -> Self:
@@ -66,23 +55,25 @@ class PretrainedAutoencoder(TrialConfig):
             FileNotFoundError: there is no such file.
             ValueError: it is not such a file.
         """
-        weights = read_weights(file, MEND)
+        weights = read_weights(file, REMEDY)
         if weights.header.get("format") != FORMAT:
-            raise ValueError(f"{file} is not an exported autoencoder; {MEND}")
-        told = {name: weights.header.get(name, "") for name in SIZES}
+            raise ValueError(f"{file} is not an exported autoencoder; {REMEDY}")
+        header = {name: weights.header.get(name, "") for name in SIZES}
         try:
-            sizes = {name: int(size) for name, size in told.items()}
+            sizes = {name: int(size) for name, size in header.items()}
             fitting = autoencoder_shapes(**sizes) == weights.shapes
         except ValueError:
             fitting = False
         if not fitting:
-            raise ValueError(f"{file} must hold an autoencoder of {told}, as it says, but does not; {MEND}")
+            raise ValueError(
+                f"{file} must hold an autoencoder of {header}, as it says, but does not; {REMEDY}"
+            )
         return cls(weights=weights.hash, **sizes, data=data, scored=scored)
 
     def labels(self) -> Mapping[str, Label]:
-        """Flat parameters; what it was trained on is not known here."""
+        """Flat parameters; the images of its training are not known here."""
         return {
-            "weights": self.weights[:6],
+            **super().labels(),
             "resolution": self.data.size,
             "classes": self.data.class_names,
             "code_divisor": self.code_divisor,
@@ -91,26 +82,16 @@ class PretrainedAutoencoder(TrialConfig):
             "width": self.width,
         }
 
+    @property
+    def needs(self) -> DataNeeds:
+        """Images of the size that is scored."""
+        return self.data.needs
+
     def prepare(self, data: Path, progress: Callable[[int, int], None] | None = None) -> str:
         """Decode the test split's images."""
         from retable.data.samples.images import Images
 
         return Images(data, self.data, "test", 0, progress=progress).notice
-
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "PretrainedAutoencoderLearner":
-        """The learner, which learns nothing, on this worker."""
-        from retable.data.samples.images import Images
-        from trainables.code_gan.autoencoder.pretrained_learner import PretrainedAutoencoderLearner
-
-        return PretrainedAutoencoderLearner(
-            self, run.folder, workers, Images(run.data, self.data, "test", seed)
-        )
-
-    def codec(self, state: Mapping[str, Any]) -> "Codec":
-        """F and H of its learner's state."""
-        from trainables.code_gan.autoencoder.codec import Codec
-
-        return Codec.of(self.code_divisor, self.code_channels, self.width, state)
 
 
 AnyAutoencoder = AutoencoderConfig | PretrainedAutoencoder

@@ -1,0 +1,1 @@
+"""Operations and time of both stages: counted, forecast, measured. Called by plans (`step`), studies and benchmarks."""

@@ -1,4 +1,4 @@
-"""What leaves each layer of stage 2's networks: the paper's Table 2."""
+"""Sizes of the maps in stage 2's networks: the paper's Table 2."""
 
 from dataclasses import dataclass
 

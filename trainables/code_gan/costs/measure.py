@@ -1,4 +1,4 @@
-"""What an iteration of stage 2 takes on this machine: the learner's own step, on samples that cost nothing to read."""
+"""Time of an iteration of stage 2 on this machine: the learner's own step, on samples that cost nothing to read."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -70,7 +70,7 @@ def measure(config: CodeGANConfig, on: torch.device, steps: int = STEPS) -> Meas
     Encoding and decoding are not in it: codes are computed once, and samples are decoded to be looked at.
 
     Raises:
-        ValueError: too few steps were asked for.
+        ValueError: there are too few steps.
     """
     if steps < STEPS:
         raise ValueError(f"an epoch is extrapolated from at least {STEPS} steps, but got {steps}")

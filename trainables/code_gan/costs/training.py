@@ -1,4 +1,4 @@
-"""What both stages cost, in multiply-accumulates of convolutions and linear layers; nothing else is counted.
+"""Costs of both stages, in multiply-accumulates of convolutions and linear layers; nothing else is counted.
 
 A multiply-accumulate is one operation. `literal` counts upsampling and convolution as two layers, as the paper's
 networks have them; we run them as one (`layers.UpConv2d`), which needs less.
@@ -33,7 +33,7 @@ class Forward:
 
 @dataclass(frozen=True)
 class TrainingCost:
-    """What stage 2 takes for one sample, in multiply-accumulates.
+    """Cost of stage 2 for one sample, in multiply-accumulates.
 
     Attributes:
         generator: forward.
@@ -94,11 +94,11 @@ def training_cost(shape: Stage2, *, lam: float = 10.0, literal: bool = True) -> 
 
 
 def _forward(network: nn.Module, sample: tuple[int, ...]) -> Forward:
-    def judge(samples: int) -> None:
+    def forward(samples: int) -> None:
         with torch.no_grad():
             network(torch.empty(samples, *sample, device="meta"))
 
-    return Forward(_each(judge), parameters(network))
+    return Forward(_each(forward), parameters(network))
 
 
 def _each(step: Callable[[int], None]) -> int:

@@ -1,4 +1,4 @@
-"""What stage 2 learns, batch by batch: codes after acceleration, images before it.
+"""Training batches of stage 2: codes after acceleration, images before it.
 
 `Codes` is the seam: whatever gives the batch of an iteration by the samples' indices in it can stand behind the learner.
 """
@@ -13,6 +13,7 @@ from torch import Tensor
 from retable.data.samples.array_store import StoredArrays
 from retable.data.samples.pixels import to_model
 from retable.data.samples.split import BATCHES
+from trainables.code_gan.stages.images import TrainingImages
 
 
 class Codes(Protocol):
@@ -23,18 +24,10 @@ class Codes(Protocol):
         ...
 
 
-class Pictures(Protocol):
-    """The part of `retable.data.samples.images.Images` that training reads."""
-
-    def batch(self, iteration: int, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """uint8 (N, 3, S, S) and labels (N,)."""
-        ...
-
-
 class PlainImages:
     """Images as they are: what the image GAN learns."""
 
-    def __init__(self, images: Pictures, device: torch.device) -> None:
+    def __init__(self, images: TrainingImages, device: torch.device) -> None:
         self.images, self.device = images, device
 
     def batch(self, iteration: int, indices: Sequence[int]) -> Tensor:
@@ -43,7 +36,7 @@ class PlainImages:
 
 
 class RandomDraws(Protocol):
-    """The part of `retable.data.samples.images.Images` that says which image a sample is."""
+    """The part of `retable.data.samples.images.Images` that draws an image for a sample."""
 
     def drawn(self, iteration: int, index: int) -> tuple[int, bool]:
         """Its number, and whether it is mirrored."""

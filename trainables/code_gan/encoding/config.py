@@ -1,21 +1,18 @@
-"""A data set's codes, computed once and stored: what comes between an autoencoder and the GAN of its codes. No torch here."""
+"""Config of a data set's codes, computed once and stored, between an autoencoder and the GAN of its codes. No torch here."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 from retable.data.decode.spec import ImageSpec
-from retable.trial.config import TrialConfig
+from retable.trial.config import DataNeeds, TrialConfig
+from retable.trial.entry_points import resolve
 from retable.trial.identity import Label
+from retable.trial.partitions import Partitions
+from retable.trial.run import Run
 from trainables.code_gan.autoencoder.pretrained import AnyAutoencoder, encoder_classes
 from trainables.code_gan.stages.checks import check_least
-
-if TYPE_CHECKING:
-    from retable.trial.distributed import Workers
-    from retable.trial.run import Run
-    from trainables.code_gan.encoding.learner import CodeWriter, Encoding
-
 
 FOLDER = "codes"
 """Where the codes lie in their trial's folder."""
@@ -35,6 +32,8 @@ class CodesConfig(TrialConfig):
     """
 
     trainable: ClassVar[str] = "codes"
+    learner: ClassVar[str] = "trainables.code_gan.encoding.learner:Encoding.of"
+    writer: ClassVar[str] = "trainables.code_gan.encoding.learner:CodeWriter.of"
     least_iterations: ClassVar[int] = 0
     iterations: int = 0
     batch_size: int = 16
@@ -66,12 +65,17 @@ class CodesConfig(TrialConfig):
         return replace(self, of=self.of.canonical())
 
     def with_classifier(self, file: Path) -> Self:
-        """The same: no classifier scores codes."""
+        """Return this config: no classifier scores codes."""
         return self
 
     def with_iterations(self, iterations: int) -> Self:
-        """Of the autoencoder trained for that many iterations."""
+        """Return the codes of an autoencoder that is trained for that many iterations."""
         return replace(self, of=self.of.with_iterations(iterations))
+
+    @property
+    def needs(self) -> DataNeeds:
+        """Images of the size that is encoded."""
+        return self.data.needs
 
     def labels(self) -> Mapping[str, Label]:
         """Those of the autoencoder; `resolution` is that of what is encoded."""
@@ -93,20 +97,13 @@ class CodesConfig(TrialConfig):
 
         return Images(data, self.data, "train", 0, progress=progress).notice
 
-    def pieces(self, seed: int, run: "Run") -> "CodeWriter":
+    def partitions(self, seed: int, run: Run) -> Partitions:
         """The shards of codes."""
-        from trainables.code_gan.encoding.learner import CodeWriter
-
-        return CodeWriter.of(self, seed, run)
+        create: Callable[[CodesConfig, int, Run], Partitions] = resolve(type(self), "writer")
+        return create(self, seed, run)
 
     def progress(self, folder: Path) -> str:
-        """How many shards are written."""
+        """Number of shards that are written."""
         from retable.data.samples.array_store import shards_written
 
         return shards_written(folder / FOLDER)
-
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "Encoding":
-        """What scores the codes, on this worker."""
-        from trainables.code_gan.encoding.learner import Encoding
-
-        return Encoding(self, self.pieces(seed, run), workers)

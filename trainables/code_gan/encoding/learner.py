@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Self, cast
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from retable.trial.learner import Best, Score
 from retable.trial.run import Run
 from retable.trial.scoring import Scoring
 from trainables.code_gan.autoencoder.codec import Codec, trained_codec
-from trainables.code_gan.autoencoder.reconstruction import beside, reconstruction_scores
+from trainables.code_gan.autoencoder.scores import beside, reconstruction_scores
 from trainables.code_gan.encoding.config import FOLDER, CodesConfig
 
 SPLIT = "train"
@@ -77,10 +77,10 @@ class CodeWriter:
         self.store.require_room(missing)
         return missing
 
-    def write(self, piece: int) -> None:
+    def write(self, partition: int) -> None:
         """Encode a shard, in batches that are always the same ones."""
         fence.check(self.run.folder, self.run.attempt)
-        self.store.write(piece, self._batches(self.store.rows(piece)))
+        self.store.write(partition, self._batches(self.store.rows(partition)))
 
     def seconds(self) -> float:
         """What all shards took, encoding and all, added up over the processes that wrote them."""
@@ -101,9 +101,9 @@ class CodeWriter:
             DataError: the codes are damaged, or were made from something else.
         """
         gone = self.store.gone()
-        for piece in gone:
-            if piece % workers.size == workers.rank:  # whatever the others have made again meanwhile
-                self.write(piece)
+        for shard in gone:
+            if shard % workers.size == workers.rank:  # whatever the others have made again meanwhile
+                self.write(shard)
         # Waits until all of them are there.
         again = workers.mean({"gone": torch.tensor(len(gone), device=workers.device)})
         if again["gone"] and workers.rank == 0:
@@ -127,8 +127,13 @@ class Encoding(Scoring):
 
     best: ClassVar[Best] = Best("mse01", "min")
 
-    def __init__(self, config: CodesConfig, pieces: CodeWriter, workers: Workers) -> None:
-        self.config, self.pieces, self.workers = config, pieces, workers
+    def __init__(self, config: CodesConfig, partitions: CodeWriter, workers: Workers) -> None:
+        self.config, self.partitions, self.workers = config, partitions, workers
+
+    @classmethod
+    def of(cls, config: CodesConfig, seed: int, run: Run, workers: Workers) -> Self:
+        """Return the learner with the shards that `CodesConfig.partitions` names."""
+        return cls(config, cast(CodeWriter, config.partitions(seed, run)), workers)
 
     def evaluate(self, iteration: int, *, final: bool) -> Mapping[str, Score]:
         """MSE and PSNR of training images from codes as they are encoded, and what storing them does to the MSE.
@@ -137,11 +142,11 @@ class Encoding(Scoring):
             retable.data.decode.errors.DataError: some codes are still to be stored.
         """
         del iteration, final
-        self.pieces.store.finish()
-        stored, codec = self.pieces.store.open(), self.pieces.codec
+        self.partitions.store.finish()
+        stored, codec = self.partitions.store.open(), self.partitions.codec
         return reconstruction_scores(
             lambda x_NCHW, _: codec.decode(codec.encode(x_NCHW)),
-            self.pieces.images,
+            self.partitions.images,
             self.config.scored,
             self.config.data.size,
             self.workers,
@@ -152,10 +157,14 @@ class Encoding(Scoring):
 
     def samples(self) -> np.ndarray:
         """Training images and what their stored codes decode to by turns, uint8 (N, 1, 3, S, S)."""
-        stored, device = self.pieces.store.open(), self.workers.device
-        return beside(lambda _, numbers: self._decoded(stored, numbers), self.pieces.images, PREVIEW, device)
+        stored, device = self.partitions.store.open(), self.workers.device
+        return beside(
+            lambda _, numbers: self._decoded(stored, numbers), self.partitions.images, PREVIEW, device
+        )
 
     def _decoded(self, stored: StoredArrays, numbers: Sequence[int]) -> Tensor:
         """Images from the stored codes of those that are not mirrored."""
         codes = stored.stacked([number * copies(self.config.data) for number in numbers])
-        return self.pieces.codec.decode(torch.from_numpy(codes.astype(np.float32)).to(self.workers.device))
+        return self.partitions.codec.decode(
+            torch.from_numpy(codes.astype(np.float32)).to(self.workers.device)
+        )

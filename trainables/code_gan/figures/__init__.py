@@ -1,0 +1,1 @@
+"""Figures of both stages, drawn from finished trials by `retable figures`."""

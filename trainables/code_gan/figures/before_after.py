@@ -7,9 +7,8 @@ from typing import cast
 import numpy as np
 
 from retable.figures.kinds import Sheet
-from retable.figures.trained_trial import TrainedTrial
 from retable.store.trained import Kept, kept, learnt
-from retable.trial.figures import Figure
+from retable.trial.figures import Figure, FinishedTrial
 from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.figures.sampler import Sampler
 
@@ -17,7 +16,7 @@ COLUMNS, ROWS = 8, 3
 """Of a pair's samples: so many rows before, and as many after."""
 
 
-def side_by_side(finished: Sequence[TrainedTrial], progress: Callable[[int, int], None]) -> Iterator[Figure]:
+def side_by_side(finished: Sequence[FinishedTrial], progress: Callable[[int, int], None]) -> Iterator[Figure]:
     """All GANs at their best snapshots, a row each, if they draw the same z; then each pair of before and after."""
     for size in dict.fromkeys(_config(one).resolution for one in finished):
         several = [one for one in finished if _config(one).resolution == size]
@@ -29,8 +28,8 @@ def side_by_side(finished: Sequence[TrainedTrial], progress: Callable[[int, int]
         progress(done, len(pairs))
 
 
-def _rows(several: Sequence[TrainedTrial], size: int) -> Sheet:
-    stills = np.stack([Sampler.of(_config(one), one).shown(range(COLUMNS)) for one in several])
+def _rows(several: Sequence[FinishedTrial], size: int) -> Sheet:
+    stills = np.stack([Sampler.of(one).shown(range(COLUMNS)) for one in several])
     trials = ", ".join(f"{one.trial.signature} at iteration {one.iteration:,}" for one in several)
     caption = f"{COLUMNS} samples of each GAN of {size} × {size} images at its best snapshot, not selected: {trials}."
     names = [_name(one) for one in several]
@@ -38,7 +37,7 @@ def _rows(several: Sequence[TrainedTrial], size: int) -> Sheet:
     return Sheet(f"gans_{size}", caption, stills, [one.name for one in several] if alike else names)
 
 
-def _pair(before: TrainedTrial, after: TrainedTrial) -> Iterator[Figure]:
+def _pair(before: FinishedTrial, after: FinishedTrial) -> Iterator[Figure]:
     """At equal iterations and at equal wall time, as far as snapshots were kept."""
     snapshots = [kept(one.folder, one.trial.signature) for one in (before, after)]
     name = f"before_after_{before.trial.signature[:6]}_{after.trial.signature[:6]}"
@@ -65,39 +64,41 @@ def at_equal_time(one: Sequence[Kept], other: Sequence[Kept]) -> tuple[Kept, Kep
 
 
 def _beside(
-    before: TrainedTrial, after: TrainedTrial, pair: tuple[Kept, Kept], what: str
+    before: FinishedTrial, after: FinishedTrial, pair: tuple[Kept, Kept], what: str
 ) -> tuple[str, np.ndarray, list[str]]:
     """Caption, stills and texts of a sheet: before above, after below."""
     trials = (before, after)
-    stills, texts, told = [], [], []
+    stills, texts, trials_shown = [], [], []
     for when, trial, one in zip(("before", "after"), trials, pair, strict=True):
         state = learnt(one.snapshot, "cpu")
-        shown = Sampler.of(_config(trial), trial, state).shown(range(ROWS * COLUMNS))
+        shown = Sampler.of(trial, state).shown(range(ROWS * COLUMNS))
         stills.append(shown.reshape(ROWS, COLUMNS, *shown.shape[1:]))
         iteration, seconds = one.snapshot.iteration, one.seconds
         texts += [when, f"{iteration:,} iterations", f"{seconds:,.0f} s"]
-        told.append(f"{when} is {trial.trial.signature} at iteration {iteration:,} after {seconds:,.1f} s")
+        trials_shown.append(
+            f"{when} is {trial.trial.signature} at iteration {iteration:,} after {seconds:,.1f} s"
+        )
     size = _config(before).resolution
     caption = (
-        f"Samples of {size} × {size} images before and after acceleration at {what}, not selected: {', '.join(told)} of "
+        f"Samples of {size} × {size} images before and after acceleration at {what}, not selected: {', '.join(trials_shown)} of "
         f"steps, {_devices(trials)}. Neither the autoencoder's own training, {_encoder_seconds(after):,.0f} s and shared, nor the "
         "storing of its codes is counted."
     )
     return caption, np.concatenate(stills), texts
 
 
-def _devices(trials: Sequence[TrainedTrial]) -> str:
+def _devices(trials: Sequence[FinishedTrial]) -> str:
     """What the seconds were measured on."""
-    places = [f"{one.trained.result.workers} × {one.trained.result.device}" for one in trials]
+    places = [one.trained_on for one in trials]
     return f"each on {places[0]}" if places[0] == places[1] else f"but on {places[0]} and {places[1]}"
 
 
-def _encoder_seconds(after: TrainedTrial) -> float:
+def _encoder_seconds(after: FinishedTrial) -> float:
     encoder = next(one for one in after.trial.requires() if one.config.trainable == "code_autoencoder")
-    return after.other(encoder).trained.result.train_seconds
+    return after.other(encoder).train_seconds
 
 
-def _accelerates(before: TrainedTrial, after: TrainedTrial) -> bool:
+def _accelerates(before: FinishedTrial, after: FinishedTrial) -> bool:
     """Whether the two differ in acceleration only, and in how long they train."""
     one, other = _config(before), _config(after)
     if one.accelerate or not other.accelerate or before.trial.seed != after.trial.seed:
@@ -108,11 +109,11 @@ def _accelerates(before: TrainedTrial, after: TrainedTrial) -> bool:
     return before.trial.data == after.trial.data and same == one.canonical()
 
 
-def _name(finished: TrainedTrial) -> str:
+def _name(finished: FinishedTrial) -> str:
     config = _config(finished)
     encoder = config.encoder if config.accelerate else None
     return f"h/{encoder.code_divisor} × {encoder.code_channels}" if encoder else "images"
 
 
-def _config(finished: TrainedTrial) -> CodeGANConfig:
+def _config(finished: FinishedTrial) -> CodeGANConfig:
     return cast(CodeGANConfig, finished.trial.config)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -14,12 +15,11 @@ from retable.data.samples.split import spread
 from retable.evaluation.features import ClassifierConfig, FeatureExtractor
 from retable.evaluation.real import RealImages, real_features
 from retable.figures.kinds import Curves, Sheet
-from retable.figures.trained_trial import TrainedTrial
 from retable.io.media import Pixels
 from retable.metrics.nearest import nearest
 from retable.report.plots.lines import Line, LinePanel
 from retable.trial.distributed import Workers
-from retable.trial.figures import Figure
+from retable.trial.figures import Figure, FinishedTrial
 from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.figures.sampler import Sampler
 
@@ -50,7 +50,7 @@ class Neighbours:
 
 @dataclass(frozen=True)
 class Queries:
-    """Images whose neighbours are asked for, made when they are needed.
+    """Images whose neighbours are measured, made when they are needed.
 
     Attributes:
         count: how many there are.
@@ -65,32 +65,32 @@ class Queries:
 
 
 class TrainingImages:
-    """What samples are compared with: every training image, and its mirror image if training mirrors them.
+    """Every training image, and its mirror image if training mirrors them, to be compared with samples.
 
     Args:
-        judge: the classifier whose features are compared.
+        classifier: its features are compared.
     """
 
-    def __init__(self, images: Images, judge: TrainedTrial) -> None:
+    def __init__(self, images: Images, classifier: FinishedTrial) -> None:
         self.real = RealImages(images, 2 if images.spec.flip else 1)
-        self.extractor = FeatureExtractor.load(judge.folder, judge.trial.config, judge.device)
-        workers = Workers(0, 1, judge.device)
-        self.features_ND = real_features(self.extractor, self.real, judge.folder, workers, BATCH)
+        self.extractor = FeatureExtractor.load(classifier.folder, classifier.trial.config, classifier.device)
+        workers = Workers(0, 1, classifier.device)
+        self.features_ND = real_features(self.extractor, self.real, classifier.folder, workers, BATCH)
 
     def nearest_to(
-        self, queries: Queries, told: Callable[[int], None] = lambda _: None
+        self, queries: Queries, progress: Callable[[int], None] = lambda _: None
     ) -> tuple[Neighbours, Neighbours]:
         """By the root mean square of differences of values in [0, 1], and by the Euclidean distance of features.
 
         Args:
-            told: how many queries have been looked at.
+            progress: called with the number of queries looked at so far.
         """
         pixels, features = [], []
         for numbers in _batches(queries.count):
             x_NCHW = queries.images(numbers)
             pixels.append(small(x_NCHW))
             features.append(self.extractor.features(x_NCHW)[1].cpu())
-            told(numbers.stop)
+            progress(numbers.stop)
         count = min(RANKS, len(self.real))
         rows_MD = torch.cat(pixels)
         reals = (small(self.real.batch(numbers)) for numbers in _batches(len(self.real)))
@@ -114,8 +114,7 @@ def small(x_NCHW: Tensor) -> Tensor:
 
 
 def neighbours(
-    config: CodeGANConfig,
-    finished: TrainedTrial,
+    finished: FinishedTrial,
     sampler: Sampler,
     samples: int,
     progress: Callable[[int, int], None],
@@ -124,17 +123,17 @@ def neighbours(
 
     Args:
         samples: generated samples that are measured; of held-out images as many, or all if there are fewer.
-        progress: told (images looked at, in all).
+        progress: called with (images looked at, total).
 
     Raises:
         NothingToDraw: the data set or the classifier is not here.
     """
-    root = finished.data()
-    judge = finished.other(
+    root, config = finished.data(), cast(CodeGANConfig, finished.trial.config)
+    classifier = finished.other(
         next(one for one in finished.trial.requires() if isinstance(one.config, ClassifierConfig))
     )
     train, test = (Images(root, config.data, split, 0) for split in ("train", "test"))
-    training = TrainingImages(train, judge)
+    training = TrainingImages(train, classifier)
     held_out = spread(samples, len(test))
 
     def drawn(numbers: Sequence[int]) -> Tensor:
@@ -143,24 +142,24 @@ def neighbours(
     def tested(numbers: Sequence[int]) -> Tensor:
         return to_model(test.evaluation_batch([held_out[number] for number in numbers])[0])
 
-    asked = (Queries("samples", samples, drawn, 7), Queries("held-out images", len(held_out), tested, 3))
+    both = (Queries("samples", samples, drawn, 7), Queries("held-out images", len(held_out), tested, 3))
     found: dict[str, tuple[Neighbours, Neighbours]] = {}
-    for queries, before in zip(asked, (0, samples), strict=True):
+    for queries, before in zip(both, (0, samples), strict=True):
 
-        def told(count: int, before: int = before) -> None:
+        def advance(count: int, before: int = before) -> None:
             progress(before + count, samples + len(held_out))
 
-        found[queries.name] = training.nearest_to(queries, told)
-    yield _sheet(training, asked, found)
+        found[queries.name] = training.nearest_to(queries, advance)
+    yield _sheet(training, both, found)
     yield _curves(training, found)
 
 
 def _sheet(
-    training: TrainingImages, asked: Sequence[Queries], found: dict[str, tuple[Neighbours, Neighbours]]
+    training: TrainingImages, both: Sequence[Queries], found: dict[str, tuple[Neighbours, Neighbours]]
 ) -> Sheet:
     """The samples nearest to a training image by features, then such held-out images, with their neighbours."""
     rows, texts = [], []
-    for queries in asked:
+    for queries in both:
         by_pixels, by_features = found[queries.name]
         nearest_first = by_features.distances_MK[:, 0].argsort(stable=True).tolist()
         for number in nearest_first[: queries.rows]:
@@ -172,7 +171,7 @@ def _sheet(
             texts.append(
                 "{} {}: {:.3f} | {:.3g}".format(queries.name.split()[0].removesuffix("s"), number, *distances)
             )
-    samples, held_out = asked
+    samples, held_out = both
     caption = (
         f"Those {samples.rows} of {samples.count} samples that are nearest to a training image by features, and the "
         f"{held_out.rows} nearest of {held_out.count} held-out images. From left to right: the image, the {SHOWN} nearest "

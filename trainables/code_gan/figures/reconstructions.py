@@ -14,10 +14,9 @@ from retable.data.samples.images import Images
 from retable.data.samples.pixels import to_model, to_uint8
 from retable.data.samples.split import spread
 from retable.figures.kinds import Sheet
-from retable.figures.trained_trial import TrainedTrial
-from retable.trial.figures import Figure
+from retable.trial.figures import Figure, FinishedTrial, Progress
 from trainables.code_gan.autoencoder.codec import Codec
-from trainables.code_gan.config import AutoencoderConfig
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
 
 SHOWN = 6
 LARGER = 4
@@ -30,12 +29,13 @@ ERRORS = (
 )
 
 
-def reconstructions(finished: TrainedTrial) -> Iterator[Figure]:
-    """Of one autoencoder, at the size that it was trained at.
+def reconstructions(finished: FinishedTrial, samples: int, progress: Progress) -> Iterator[Figure]:
+    """Reconstructions of one autoencoder, at the size of its training.
 
     Raises:
         NothingToDraw: the data set is not here.
     """
+    del samples, progress  # nothing is generated
     size = _config(finished).data.size
     yield Sheet(
         "reconstructions",
@@ -44,15 +44,16 @@ def reconstructions(finished: TrainedTrial) -> Iterator[Figure]:
     )
 
 
-def by_code_size(finished: Sequence[TrainedTrial]) -> Iterator[Figure]:
-    """Of several autoencoders of the same images and seed, from large codes to small ones.
+def by_code_size(finished: Sequence[FinishedTrial], progress: Progress) -> Iterator[Figure]:
+    """Reconstructions of several autoencoders of the same images and seed, from large codes to small ones.
 
     Images are four times as large as in training, as the paper's, or as in training where the files are too small.
 
     Raises:
         NothingToDraw: the data set is not here.
     """
-    groups: dict[tuple[ImageSpec, int], list[TrainedTrial]] = {}
+    del progress
+    groups: dict[tuple[ImageSpec, int], list[FinishedTrial]] = {}
     for one in sorted(finished, key=lambda one: _config(one).code_divisor):
         groups.setdefault((_config(one).data, one.trial.seed), []).append(one)
     for number, several in enumerate((group for group in groups.values() if len(group) > 1), start=1):
@@ -79,11 +80,11 @@ def by_code_size(finished: Sequence[TrainedTrial]) -> Iterator[Figure]:
         )
 
 
-def _rows(x_NCHW: Tensor, codes: Mapping[str, TrainedTrial]) -> tuple[np.ndarray, list[str]]:
+def _rows(x_NCHW: Tensor, codes: Mapping[str, FinishedTrial]) -> tuple[np.ndarray, list[str]]:
     """Stills (rows, N, 3, S, S), the originals first, and what stands before each row."""
     rows, texts = [to_uint8(x_NCHW)], ["input"]
     for name, finished in codes.items():
-        codec = _config(finished).codec(finished.state()).to(finished.device)
+        codec = Codec.of(_config(finished), finished.state()).to(finished.device)
         y_NCHW = _reconstructed(codec, x_NCHW, finished.device)
         error_NCHW = (y_NCHW - x_NCHW).abs() / 2
         rows += [to_uint8(y_NCHW), (error_NCHW * AMPLIFIED * 255).round().clamp(0, 255).to(torch.uint8)]
@@ -96,16 +97,16 @@ def _reconstructed(codec: Codec, x_NCHW: Tensor, device: torch.device) -> Tensor
     return torch.cat([codec.decode(codec.encode(x[None].to(device))).cpu() for x in x_NCHW])
 
 
-def _test_images(finished: TrainedTrial, size: int) -> Tensor:
+def _test_images(finished: FinishedTrial, size: int) -> Tensor:
     """Images (N, 3, size, size) in [-1, 1]."""
     images = Images(finished.data(), replace(_config(finished).data, size=size), "test", 0)
     return to_model(images.evaluation_batch(spread(SHOWN, len(images)))[0])
 
 
-def _code(finished: TrainedTrial) -> str:
+def _code(finished: FinishedTrial) -> str:
     config = _config(finished)
     return f"h/{config.code_divisor} × {config.code_channels}"
 
 
-def _config(finished: TrainedTrial) -> AutoencoderConfig:
+def _config(finished: FinishedTrial) -> AutoencoderConfig:
     return cast(AutoencoderConfig, finished.trial.config)

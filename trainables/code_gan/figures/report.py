@@ -1,28 +1,24 @@
-"""The figures of one GAN; what needs the data set comes last."""
+"""The figures of one GAN; those that need the data set come last."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from retable.figures.trained_trial import TrainedTrial
-from retable.trial.figures import Figure
-from trainables.code_gan.config import CodeGANConfig
+from retable.trial.figures import Figure, FinishedTrial, Progress
 from trainables.code_gan.figures.neighbours import neighbours
 from trainables.code_gan.figures.sampler import Sampler
 from trainables.code_gan.figures.samples import interpolation, samples
 
 
-def everything(
-    config: CodeGANConfig, finished: TrainedTrial, count: int, progress: Callable[[int, int], None]
-) -> Iterator[Figure]:
+def figures(finished: FinishedTrial, count: int, progress: Progress) -> Iterator[Figure]:
     """Samples, Figure 10, and nearest neighbours.
 
     Args:
-        count: samples behind what is measured.
-        progress: told (done, in all).
+        count: samples behind measured curves.
+        progress: called with (done, total).
 
     Raises:
-        NothingToDraw: the autoencoder, the data set or the classifier is not here.
+        NothingToDraw: the autoencoder, the data set or the classifier is not there.
     """
-    sampler = Sampler.of(config, finished)
+    sampler = Sampler.of(finished)
     yield from samples(sampler)
     yield from interpolation(sampler)
-    yield from neighbours(config, finished, sampler, count, progress)
+    yield from neighbours(finished, sampler, count, progress)

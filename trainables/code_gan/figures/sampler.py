@@ -1,19 +1,19 @@
 """A finished GAN, and the noise that all figures are drawn from."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from retable.data.samples.pixels import to_uint8
-from retable.figures.trained_trial import TrainedTrial
 from retable.io.media import Pixels
+from retable.trial.figures import FinishedTrial
 from trainables.code_gan.autoencoder.codec import Codec
 from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.random_draws import noise
-from trainables.code_gan.sampling.synthesis import Synthesis
+from trainables.code_gan.synthesis import Synthesis
 
 SEED = 0
 """Of the figures' noise: the same for every trial, and none that training or a score has used."""
@@ -28,14 +28,13 @@ class Sampler:
         self.synthesis, self.z_dim, self.device = synthesis, z_dim, device
 
     @classmethod
-    def of(
-        cls, config: CodeGANConfig, finished: TrainedTrial, state: Mapping[str, Any] | None = None
-    ) -> Self:
-        """That of a finished trial, at its best snapshot or in a state that it had before.
+    def of(cls, finished: FinishedTrial, state: Mapping[str, Any] | None = None) -> Self:
+        """Return the sampler of a finished trial, at its best snapshot or in an earlier state.
 
         Raises:
             NothingToDraw: its autoencoder is not there.
         """
+        config = cast(CodeGANConfig, finished.trial.config)
         state = finished.state() if state is None else state
         synthesis = Synthesis.of(config, state, _codec(config, finished), finished.device)
         return cls(synthesis, config.z_dim, finished.device)
@@ -54,10 +53,10 @@ class Sampler:
         return np.asarray(to_uint8(self.images(self.noise(indices))))
 
 
-def _codec(config: CodeGANConfig, finished: TrainedTrial) -> Codec | None:
+def _codec(config: CodeGANConfig, finished: FinishedTrial) -> Codec | None:
     """The trained autoencoder that the trial requires, if it is one of codes."""
     encoder = config.encoder if config.accelerate else None
     if encoder is None:
         return None
     trial = next(one for one in finished.trial.requires() if one.config.trainable == encoder.trainable)
-    return encoder.codec(finished.other(trial).state())
+    return Codec.of(encoder, finished.other(trial).state())

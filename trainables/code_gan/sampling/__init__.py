@@ -1,0 +1,1 @@
+"""Trained code-GANs sampled from truncated noise, and real images in their place, as trials that only score."""

@@ -1,21 +1,16 @@
-"""A trained code-GAN, sampled from truncated noise, and real images in its place. No torch here."""
+"""Configs of a trained code-GAN that is sampled from truncated noise, and of real images in its place. No torch here."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
-from retable.trial.config import TrialConfig
+from retable.data.decode.spec import ImageSpec
+from retable.trial.config import DataNeeds, TrialConfig
 from retable.trial.identity import Label, option
 from retable.trial.scoring import ScoringConfig
 from trainables.code_gan.config import CodeGANConfig
 from trainables.parts.truncation import LAWS
-
-if TYPE_CHECKING:
-    from retable.data.decode.spec import ImageSpec
-    from retable.trial.distributed import Workers
-    from retable.trial.run import Run
-    from trainables.code_gan.sampling.learner import CodeGANSampler, RealImages
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +18,13 @@ class CodeSamplingConfig(ScoringConfig):
     """The best snapshot of a trained GAN; it has no batch norm whose statistics would depend on the noise.
 
     Attributes:
-        of: what was trained, with this trial's seed.
+        of: the trained model, with this trial's seed.
         truncation: τ > 0, beyond which no coordinate of z is. None: the whole range, as in the training's own evaluation.
         law: how z is kept within it (`trainables.parts.truncation`).
     """
 
     trainable: ClassVar[str] = "code_gan_sampling"
+    learner: ClassVar[str] = "trainables.code_gan.sampling.learner:CodeGANSampler"
     of: CodeGANConfig
     truncation: float | None = None
     law: Literal["resample", "scale"] = option("resample")
@@ -46,7 +42,7 @@ class CodeSamplingConfig(ScoringConfig):
         return config if self.truncation is not None else replace(config, law="resample")
 
     def labels(self) -> Mapping[str, Label]:
-        """Those of what was trained, and how it is sampled; `truncation` is ``none`` for the whole range."""
+        """Those of the trained model, and how it is sampled; `truncation` is ``none`` for the whole range."""
         truncation = "none" if self.truncation is None else self.truncation
         return {**self.of.labels(), "truncation": truncation, "law": self.law}
 
@@ -58,28 +54,28 @@ class CodeSamplingConfig(ScoringConfig):
         """Decode the images that samples are compared with."""
         return self.of.prepare(data, progress)
 
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "CodeGANSampler":
-        """The trained generator on this worker."""
-        from trainables.code_gan.sampling.learner import CodeGANSampler
-
-        return CodeGANSampler(self, seed, run, workers)
-
 
 @dataclass(frozen=True, kw_only=True)
 class RealImagesConfig(ScoringConfig):
-    """Real held-out images, scored as generated ones are: what a perfect generator would get.
+    """Real held-out images, scored as generated ones are: the score of a perfect generator.
 
     Attributes:
         of: whose images and evaluation. Nothing is trained for it.
     """
 
     trainable: ClassVar[str] = "real_images"
+    learner: ClassVar[str] = "trainables.code_gan.sampling.learner:RealImages"
     of: CodeGANConfig
 
     @property
-    def data(self) -> "ImageSpec":
+    def data(self) -> ImageSpec:
         """The model's images."""
         return self.of.data
+
+    @property
+    def needs(self) -> DataNeeds:
+        """The model's."""
+        return self.data.needs
 
     def canonical(self) -> Self:
         """One config for all models that share images and evaluation."""
@@ -102,9 +98,3 @@ class RealImagesConfig(ScoringConfig):
         from retable.data.samples.images import prepare
 
         return prepare(data, self.data, progress)
-
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "RealImages":
-        """The test split on this worker."""
-        from trainables.code_gan.sampling.learner import RealImages
-
-        return RealImages(self.of, run, workers)

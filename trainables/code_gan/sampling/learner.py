@@ -1,4 +1,4 @@
-"""Trained generators, and real images in their place, as the metrics see them."""
+"""Learners that score trained generators, and real images in their place."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
@@ -14,11 +14,10 @@ from retable.trial.learner import Best, Score
 from retable.trial.run import Run
 from retable.trial.scoring import Scoring
 from retable.trial.trial import Trial
-from trainables.code_gan.assembly import decoder, judge
-from trainables.code_gan.config import CodeGANConfig
+from trainables.code_gan.evaluators import decoder, evaluator
 from trainables.code_gan.random_draws import noise
-from trainables.code_gan.sampling.config import CodeSamplingConfig
-from trainables.code_gan.sampling.synthesis import PREVIEW, Synthesis, preview
+from trainables.code_gan.sampling.config import CodeSamplingConfig, RealImagesConfig
+from trainables.code_gan.synthesis import PREVIEW, Synthesis, preview
 
 
 class CodeGANSampler(Scoring):
@@ -37,7 +36,7 @@ class CodeGANSampler(Scoring):
         """Scores of images from the noise that the training's own evaluation has, truncated."""
         del iteration
         images = Images(self.run.data, self.config.of.data, "train", self.seed)
-        return judge(self.config.of.evaluation, images, self.run, self.workers).scores(
+        return evaluator(self.config.of.evaluation, images, self.run, self.workers).scores(
             lambda indices, repeat: self._generate("evaluation-z", repeat, indices), final=final
         )
 
@@ -60,15 +59,16 @@ class RealImages(Scoring):
 
     best: ClassVar[Best] = Best("fid", "min")
 
-    def __init__(self, of: CodeGANConfig, run: Run, workers: Workers) -> None:
-        self.of, self.run, self.workers = of, run, workers
-        self.held_out = Images(run.data, of.data, "test", 0)
+    def __init__(self, config: RealImagesConfig, seed: int, run: Run, workers: Workers) -> None:
+        del seed  # the images are the same for every model
+        self.of, self.run, self.workers = config.of, run, workers
+        self.held_out = Images(run.data, self.of.data, "test", 0)
 
     def evaluate(self, iteration: int, *, final: bool) -> Mapping[str, Score]:
         """IS of held-out images, and their FID to the train split."""
         del iteration
         images = Images(self.run.data, self.of.data, "train", 0)
-        return judge(self.of.evaluation, images, self.run, self.workers).scores(self._images, final=final)
+        return evaluator(self.of.evaluation, images, self.run, self.workers).scores(self._images, final=final)
 
     def samples(self) -> np.ndarray:
         """36 of them, uint8 (36, 1, 3, S, S)."""

@@ -1,0 +1,1 @@
+"""Layers, losses, sizes and checks that both stages share."""

@@ -1,4 +1,4 @@
-"""How wide the networks are: stage 1's by halvings, stage 2's by resolution, codes and images alike. No torch here."""
+"""Channels of the networks: stage 1's by halvings, stage 2's by resolution, of codes and images alike. No torch here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ def levels(resolution: int) -> range:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage2:
-    """What the networks of stage 2 look like, and all that their cost depends on.
+    """Sizes of stage 2's networks, and everything that their cost depends on.
 
     Attributes:
         resolution: height and width of what is generated: of codes after acceleration, of images before it.

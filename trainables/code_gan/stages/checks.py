@@ -1,4 +1,4 @@
-"""Refusals that both stages' configs share, told before anything is spent. No torch here."""
+"""Checks of fields that both stages' configs share. No torch here."""
 
 from collections.abc import Mapping
 

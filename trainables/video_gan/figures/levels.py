@@ -1,4 +1,4 @@
-"""Figures 13 and 14: what each level's rendering block makes of the same z."""
+"""Figures 13 and 14: the same z rendered at each level."""
 
 from collections.abc import Iterator
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, cast
 
 import torch
 from torch import Tensor
 
 from retable.data.samples.clips import to_uint8
-from retable.figures.trained_trial import TrainedTrial
 from retable.io.media import Pixels
+from retable.trial.figures import FinishedTrial
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.modules.generator import Generator
 from trainables.video_gan.networks import build_generator
@@ -25,7 +25,7 @@ COLUMNS = 6
 
 @dataclass(frozen=True)
 class Codes:
-    """What clips are generated from.
+    """Inputs of the generator.
 
     Attributes:
         z_NZ: noise in [-1, 1).
@@ -55,8 +55,9 @@ class Sampler:
         self.config, self.generator, self.device = config, generator, device
 
     @classmethod
-    def of(cls, config: VideoGANConfig, finished: TrainedTrial) -> Self:
-        """The generator of a finished trial's best snapshot."""
+    def of(cls, finished: FinishedTrial) -> Self:
+        """Return the sampler of a finished trial's best snapshot."""
+        config = cast(VideoGANConfig, finished.trial.config)
         generator = build_generator(config)
         generator.load_state_dict(finished.state()["generator"])
         return cls(config, generator.to(finished.device).eval(), finished.device)
@@ -83,7 +84,7 @@ class Sampler:
         return torch.cat(parts).numpy()
 
     def _codes(self, indices: Sequence[int], labels: Sequence[int]) -> Codes:
-        """z of the samples of these numbers, uniform in [-1, 1); labels count if the model is told any."""
+        """z of the samples of these numbers, uniform in [-1, 1); labels count in a conditional model."""
         z_NZ = noise(SEED, "figure-z", 0, indices, self.config.z_dim).to(self.device)
-        told = torch.tensor(labels, device=self.device) if self.config.conditional else None
-        return Codes(z_NZ, told)
+        labels_N = torch.tensor(labels, device=self.device) if self.config.conditional else None
+        return Codes(z_NZ, labels_N)

@@ -1,4 +1,4 @@
-"""Figures 6, 7, 9 and 10: what the generator makes."""
+"""Figures 6, 7, 9 and 10: samples of the generator."""
 
 from collections.abc import Iterator
 
@@ -15,11 +15,11 @@ def samples(sampler: Sampler) -> Iterator[Figure]:
     clips = sampler.clips(sampler.shown(range(COLUMNS**2)))
     middle = clips.shape[1] // 2
     stills = clips[:, middle].reshape(COLUMNS, COLUMNS, *clips.shape[2:])
-    told = " A class in each column." if sampler.config.conditional else ""
-    yield Film("samples", f"Figures 6, 9: clips of 36 fixed z.{told}", clips, COLUMNS)
+    note = " A class in each column." if sampler.config.conditional else ""
+    yield Film("samples", f"Figures 6, 9: clips of 36 fixed z.{note}", clips, COLUMNS)
     yield Sheet(
         "stills",
-        f"Figures 7, 10: frame {middle + 1} of each clip. The paper does not say which frame it shows.{told}",
+        f"Figures 7, 10: frame {middle + 1} of each clip. The paper does not say which frame it shows.{note}",
         stills,
     )
     yield Sheet(

@@ -1,9 +1,9 @@
-"""A trained TGANv2, sampled another way: what can be varied without training anything. No torch here."""
+"""Configs of a trained TGANv2 that is sampled another way, and of real clips in its place. No torch here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 from retable.evaluation.config import Evaluation
 from retable.trial.config import TrialConfig
@@ -11,18 +11,13 @@ from retable.trial.identity import Label
 from retable.trial.scoring import ScoringConfig
 from trainables.video_gan.config import VideoGANConfig
 
-if TYPE_CHECKING:
-    from retable.trial.distributed import Workers
-    from retable.trial.run import Run
-    from trainables.video_gan.sampling.learner import RealClips, VideoGANSampler
-
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingConfig(ScoringConfig):
     """The best snapshot of a trained model, generating dense videos.
 
     Attributes:
-        of: what was trained, with this trial's seed.
+        of: the trained model, with this trial's seed.
         truncation: τ in (0, 1], by which z's range is narrowed to [-τ, τ]; the batch norms then normalise by standing
             statistics, collected at that τ. None: the whole range, and the running statistics of training.
         standing: samples that standing statistics are collected from.
@@ -33,6 +28,7 @@ class SamplingConfig(ScoringConfig):
     """
 
     trainable: ClassVar[str] = "video_gan_sampling"
+    learner: ClassVar[str] = "trainables.video_gan.sampling.learner:VideoGANSampler"
     of: VideoGANConfig
     truncation: float | None = None
     standing: int = 512
@@ -55,7 +51,7 @@ class SamplingConfig(ScoringConfig):
 
     @property
     def protocol(self) -> Evaluation:
-        """How the samples are scored; only a conditional model is asked for classes."""
+        """Protocol of the evaluation; only a conditional model has labels."""
         evaluation = self.of.evaluation if self.evaluation is None else self.evaluation
         return evaluation if self.of.conditional else replace(evaluation, labels="frequency")
 
@@ -71,7 +67,7 @@ class SamplingConfig(ScoringConfig):
         )
 
     def labels(self) -> Mapping[str, Label]:
-        """Those of what was trained, and how it is sampled; `truncation` is ``none`` for the whole range."""
+        """Those of the trained model, and how it is sampled; `truncation` is ``none`` for the whole range."""
         return {
             **self.of.labels(),
             "truncation": "none" if self.truncation is None else self.truncation,
@@ -80,30 +76,25 @@ class SamplingConfig(ScoringConfig):
         }
 
     def requires(self) -> tuple[TrialConfig, ...]:
-        """The classifier that IS and FID are taken with."""
+        """The classifier behind IS and FID."""
         return (self.protocol.classifier,)
 
     def with_classifier(self, file: Path) -> Self:
-        """This config scored by a classifier that the user brings, and what is sampled too."""
+        """Return a copy in which both trials are evaluated with the pretrained classifier."""
         own = None if self.evaluation is None else self.evaluation.with_classifier(file)
         return replace(self, of=self.of.with_classifier(file), evaluation=own)
-
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "VideoGANSampler":
-        """The trained generator on this worker."""
-        from trainables.video_gan.sampling.learner import VideoGANSampler
-
-        return VideoGANSampler(self, seed, run, workers)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RealClipsConfig(ScoringConfig):
-    """Real held-out clips, scored as generated ones are: what a perfect generator would get.
+    """Real held-out clips, scored as generated ones are: the score of a perfect generator.
 
     Attributes:
         of: whose clips and evaluation. Nothing is trained for it.
     """
 
     trainable: ClassVar[str] = "real_clips"
+    learner: ClassVar[str] = "trainables.video_gan.sampling.learner:RealClips"
     of: VideoGANConfig
 
     def canonical(self) -> Self:
@@ -116,15 +107,9 @@ class RealClipsConfig(ScoringConfig):
         return replace(self, of=blank.canonical())
 
     def requires(self) -> tuple[TrialConfig, ...]:
-        """The classifier that IS and FID are taken with."""
+        """The classifier behind IS and FID."""
         return (self.of.evaluation.classifier,)
 
     def follows(self) -> tuple[TrialConfig, ...]:
         """Nothing: real clips need no model."""
         return ()
-
-    def build(self, seed: int, run: "Run", workers: "Workers") -> "RealClips":
-        """The test split on this worker."""
-        from trainables.video_gan.sampling.learner import RealClips
-
-        return RealClips(self.of, run, workers)

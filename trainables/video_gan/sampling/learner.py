@@ -1,4 +1,4 @@
-"""Trained generators, and real clips in their place, as the metrics see them."""
+"""Learners that score trained generators, and real clips in their place."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,11 +14,10 @@ from retable.trial.run import Run
 from retable.trial.scoring import Scoring
 from retable.trial.trial import Trial
 from trainables.parts.standing import standing_statistics
-from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.evaluators import evaluator, scored_frames
 from trainables.video_gan.networks import build_generator
 from trainables.video_gan.random_draws import labels, noise
-from trainables.video_gan.sampling.config import SamplingConfig
+from trainables.video_gan.sampling.config import RealClipsConfig, SamplingConfig
 
 BATCH = 16
 PREVIEW = 36
@@ -34,7 +33,9 @@ class VideoGANSampler(Scoring):
         self.generator = build_generator(config.of).to(workers.device).eval()
         self.generator.load_state_dict(state["generator"])
         self.clips = Clips(run.data, config.of.data, "train", seed)
-        self.asked = range(config.of.classes) if config.protocol.labels == "uniform" else self.clips.labels
+        self.label_pool = (
+            range(config.of.classes) if config.protocol.labels == "uniform" else self.clips.labels
+        )
         if config.truncation is not None:
             standing_statistics(
                 self.generator,
@@ -59,7 +60,7 @@ class VideoGANSampler(Scoring):
         z_NZ = noise(self.seed, f"{purpose}-z", position, indices, config.of.z_dim) * (config.truncation or 1)
         labels_N = None
         if config.of.conditional:
-            labels_N = labels(self.seed, f"{purpose}-label", position, indices, self.asked).to(device)
+            labels_N = labels(self.seed, f"{purpose}-label", position, indices, self.label_pool).to(device)
         frames = config.frames or config.of.frames
         videos = self.generator.generate(z_NZ.to(device), labels_N, level=config.level, frames=frames)
         return videos[:, :, -scored_frames(config.protocol, config.of.frames) :]
@@ -68,9 +69,10 @@ class VideoGANSampler(Scoring):
 class RealClips(Scoring):
     """Random clips of the test split in the place of generated ones."""
 
-    def __init__(self, of: VideoGANConfig, run: Run, workers: Workers) -> None:
-        self.of, self.run, self.workers = of, run, workers
-        self.held_out = Clips(run.data, of.data, "test", 0)
+    def __init__(self, config: RealClipsConfig, seed: int, run: Run, workers: Workers) -> None:
+        del seed  # the clips are the same for every model
+        self.of, self.run, self.workers = config.of, run, workers
+        self.held_out = Clips(run.data, self.of.data, "test", 0)
 
     def evaluate(self, iteration: int, *, final: bool) -> Mapping[str, Score]:
         """IS of held-out clips, and their FID to the train split."""

@@ -1,23 +1,60 @@
-"""What `retable doctor` does, told on a console."""
+"""`retable doctor`: the checks of this machine, or of every node of a cluster."""
 
 import json
 import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+from cyclopts import Group
+from cyclopts.validators import mutually_exclusive
 from rich.console import Console
 
+from retable.cli import values
+from retable.cli.commands.request import Given
+from retable.cli.options import flag, option
 from retable.cluster.jobs.transfer import ANSWER
 from retable.doctor.examine import Subject, examine_alone
 from retable.doctor.finding import Finding, worst
 from retable.doctor.report import from_json, rendered, to_json
 from retable.environment.sources import Sources, checkout
 
+MACHINE = Group("Machine (one of them)", validator=mutually_exclusive)
+
+
+def doctor(
+    *,
+    cluster: Annotated[
+        str | None,
+        option(
+            "FILE",
+            "Check every node of this cluster from its head: the file that `ray up` takes, or the URL of its job server.",
+            group=MACHINE,
+        ),
+    ] = None,
+    address: Annotated[
+        str | None,
+        option(
+            "ADDRESS", "Check every node of the running Ray cluster of this machine: auto.", group=MACHINE
+        ),
+    ] = None,
+    expect: Annotated[
+        tuple[str, ...], option("IP,…", "Nodes that must be in the cluster. Default: none.", values.words)
+    ] = (),
+    out: Annotated[Path, option("DIR", "Folder of results. RETABLE_STORAGE goes before it.", Path)] = Path(
+        "results"
+    ),
+    json: Annotated[bool, flag("Print the findings as JSON and nothing else.")] = False,
+    session: Given,
+) -> int:
+    """Check whether this machine, or every node of a cluster, can train. The exit code is 1 if it can't."""
+    return diagnose(Place(out, address, cluster, expect), session.console, as_json=json)
+
 
 @dataclass(frozen=True)
 class Place:
-    """What is looked at.
+    """The machine or the cluster to check.
 
     Attributes:
         results: folder of results, shared by all nodes unless RETABLE_STORAGE names another place.

@@ -1,0 +1,1 @@
+"""The checks of `retable doctor` on every node of a cluster. The command line calls them."""

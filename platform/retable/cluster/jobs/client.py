@@ -1,4 +1,4 @@
-"""A study on a cluster, from another machine: submit it, follow it, look at it, fetch its tables, stop it."""
+"""The client of a cluster, on another machine: submits a study, follows its job, shows its state and tables, stops it."""
 
 import shlex
 from collections.abc import Callable, Sequence
@@ -9,13 +9,15 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.text import Text
 
+from retable.cluster.connection.token import ClusterError
 from retable.cluster.jobs.head import LOOPBACK, head_of
 from retable.cluster.jobs.jobs import STOP_SECONDS, Job, Jobs, jobs_on
-from retable.cluster.jobs.transfer import ANSWER, unpacked
+from retable.cluster.jobs.transfer import ANSWER, unpack
 from retable.environment.sources import sources_of
+from retable.errors import OptionError
 
 START_SECONDS = 120.0
-"""How long `submit` waits to see that a job begins; the job goes on waiting after that."""
+"""Seconds that `submit` waits for the start of a job. After that the job still waits on the cluster."""
 
 STOPPING_SECONDS = STOP_SECONDS + 30.0
 
@@ -26,59 +28,63 @@ class ClusterClient:
 
     Attributes:
         place: the cluster's file, or its job server's URL.
-        file: the study's file on this machine; what travels with it is the checkout.
-        study: its name.
-        chosen: the words that say which part of it is meant, such as ``--scale toy``.
+        file: the study's file on this machine; the checkout is sent with it.
+        study: the study's name.
+        selection: options that select a part of the study, such as ``--scale toy``.
+        console: console for the output.
     """
 
     place: str
     file: Path
     study: str
-    chosen: tuple[str, ...]
+    selection: tuple[str, ...]
     console: Console
 
-    def submit(self, words: Sequence[str], *, trains: bool = True) -> str:
+    def submit(self, arguments: Sequence[str], *, trains: bool = True) -> str:
         """Start a job, and wait until it runs. Returns its id.
 
         Args:
-            words: what it runs: the command line's words, in which ``{study}`` stands for the study's file.
-            trains: whether it is one that trains; there is but one of these for a study.
+            arguments: arguments of the command line on the cluster; ``{study}`` is replaced by the study's file.
+            trains: True for a job that trains. A study has at most one of these at a time.
 
         Raises:
-            ValueError: it can't run there, or such a job runs already.
-            ConnectionError: the cluster can't be reached, or the job did not start.
+            OptionError: the study can't be sent, or such a job runs already.
+            ClusterError: the cluster can't be reached, or the job did not start.
         """
         sources = sources_of(self.file)
-        travelled = [sources.relative(self.file) if word == "{study}" else word for word in words]
+        remote_arguments = [
+            sources.relative(self.file) if argument == "{study}" else argument for argument in arguments
+        ]
         self._warn()
         with jobs_on(head_of(self.place)) as jobs:
             if trains and (active := [job for job in jobs.of(self.study) if job.active]):
-                raise ValueError(
-                    f"job {active[0].id} trains {self.study} on this cluster already. Follow it with\n"
-                    f"  {self._command('logs', '--follow')}\nor stop it first with\n  {self._command('stop')}"
+                raise OptionError(
+                    f"job {active[0].id} trains {self.study} on this cluster already",
+                    remedy=f"follow it with\n  {self._command('logs', '--follow')}\nor stop it first with\n"
+                    f"  {self._command('stop')}",
                 )
-            id = jobs.submit(sources, travelled, self.study if trains else "")
+            id = jobs.submit(sources, remote_arguments, self.study if trains else "")
             job = jobs.wait(id, lambda job: job.state != "PENDING", START_SECONDS)
             if job.state == "FAILED":
-                raise ConnectionError(_why(job, jobs.log(id)))
+                raise ConnectionError(_explained(job, jobs.log(id)))
         self.console.print(
-            Text(f"Job {id} {job.state.lower()} on {self.place}; it goes on without this machine.")
+            Text(f"Job {id} {job.state.lower()} on {self.place}; it does not need this machine any more.")
         )
         return id
 
     def hint(self) -> None:
-        """Print how to follow what was submitted."""
-        for words, about in (
-            (("logs", "--follow"), "what it says"),
-            (("status", *self.chosen), "what is done, running and missing"),
-            (("table", *self.chosen), "its tables, also as files here"),
-            (("stop",), "save and end; submitting it again resumes"),
+        """Print the commands for a submitted study."""
+        for arguments, about in (
+            (("logs", "--follow"), "its output"),
+            (("status", *self.selection), "finished, running and missing trials"),
+            (("table", *self.selection), "its tables, also as files on this machine"),
+            (("stop",), "save and stop; submitting it again resumes"),
         ):
-            command = self._command(*words)
+            command = self._command(*arguments)
             self.console.print(Text(f"  {command}   # {about}"), soft_wrap=True)
 
     def follow(self, id: str) -> int:
-        """Print what a job says until it ends; returns its exit code. Ctrl-C ends the printing and not the job."""
+        """Print the output of a job until it ends. Returns its exit code. Ctrl-C ends the printing, not the job."""
         with jobs_on(head_of(self.place)) as jobs:
             try:
                 job = jobs.follow(id, lambda text: self.console.out(text, end="", highlight=False))
@@ -87,11 +93,13 @@ class ClusterClient:
                 self.hint()
                 return 130
             if job.active:
-                raise ConnectionError(f"the connection was lost; the job goes on: {self._command('logs')}")
+                raise ClusterError(
+                    "the connection was lost", remedy=f"the job goes on: {self._command('logs')}"
+                )
             return self._ended(job)
 
     def logs(self, *, follow: bool) -> int:
-        """Print what the newest job of the study has said."""
+        """Print the output of the newest job of the study so far."""
         with jobs_on(head_of(self.place)) as jobs:
             job = self._newest(jobs)
             if not (follow and job.active):
@@ -100,13 +108,13 @@ class ClusterClient:
         return self.follow(job.id)
 
     def stop(self) -> int:
-        """Ask the newest job of the study to save and end, and wait until it has."""
+        """Stop the newest job of the study: it saves first. Returns when it has ended."""
         with jobs_on(head_of(self.place)) as jobs:
             job = self._newest(jobs)
             if not job.active:
                 return self._ended(job)
             jobs.stop(job.id)
-            self.console.print(f"Job {job.id} was asked to save and end.")
+            self.console.print(f"Job {job.id} is saving and stopping.")
             try:
                 job = jobs.wait(job.id, lambda job: not job.active, STOPPING_SECONDS)
             except KeyboardInterrupt:
@@ -120,33 +128,38 @@ class ClusterClient:
             for job in jobs.of(self.study)[:3]:
                 began = job.began.strftime("%Y-%m-%d %H:%M UTC") if job.began else "?"
                 self.console.print(Text(f"Job {job.id}, submitted {began}: {job.state.lower()}"))
-        return self._ask(["status", "{study}", *self.chosen, *options], self._print)
+        return self._run_command(["status", "{study}", *self.selection, *options], self._print)
 
     def table(self, folder: Path, *options: str, quiet: bool = False) -> int:
-        """Print the tables, and write the files that `retable table` exports into a folder here."""
+        """Print the tables, and write the files that `retable table` exports into a folder on this machine."""
 
-        def take(text: str) -> None:
-            said, written = unpacked(text, folder)
-            self._print(f"{len(written)} files were brought to {folder}." if quiet else said)
+        def unpack_answer(text: str) -> None:
+            output, written = unpack(text, folder)
+            self._print(f"{len(written)} files were copied to {folder}." if quiet else output)
 
-        return self._ask(["table", "{study}", *self.chosen, *options], take)
+        return self._run_command(["table", "{study}", *self.selection, *options], unpack_answer)
 
-    def _ask(self, words: Sequence[str], take: Callable[[str], None]) -> int:
+    def _run_command(self, arguments: Sequence[str], on_answer: Callable[[str], None]) -> int:
+        """Run a short command on the head, and pass its output on. Returns its exit code."""
         sources = sources_of(self.file)
-        travelled = [sources.relative(self.file) if word == "{study}" else word for word in words]
+        remote_arguments = [
+            sources.relative(self.file) if argument == "{study}" else argument for argument in arguments
+        ]
         self._warn()
         with jobs_on(head_of(self.place)) as jobs, self.console.status("Asking the head"):
-            job, log = jobs.answer(sources, travelled)
+            job, log = jobs.answer(sources, remote_arguments)
         _, begun, text = log.partition(f"{ANSWER}\n")
         if not begun:
-            raise ConnectionError(_why(job, log))
-        take(text)
+            raise ClusterError(_explained(job, log))
+        on_answer(text)
         return job.code or 0
 
     def _newest(self, jobs: Jobs) -> Job:
         known = jobs.of(self.study)
         if not known:
-            raise ValueError(f"no job of {self.study} was submitted to {self.place} since it was started")
+            raise ValueError(
+                f"no job of {self.study} was submitted to {self.place} since the cluster was started"
+            )
         return known[0]
 
     def _ended(self, job: Job) -> int:
@@ -167,27 +180,28 @@ class ClusterClient:
         if url.scheme == "http" and url.hostname not in LOOPBACK:
             self.console.print(
                 Text(
-                    f"The token goes to {url.hostname} unencrypted: whoever listens can run code on the cluster. Reach "
-                    "it through SSH (--cluster FILE, or ssh -L) or https://.",
+                    f"The token goes to {url.hostname} unencrypted: anyone who reads it can run code on the cluster. Use "
+                    "SSH (--cluster FILE, or ssh -L) or https://.",
                     style="yellow",
                 )
             )
 
 
 def check_paths(**paths: Path | None) -> None:
-    """See that what a study reads on a cluster is named by absolute paths there.
+    """Check that the paths which a study reads on a cluster are absolute.
 
     Raises:
-        ValueError: one is relative.
+        OptionError: a path is relative.
     """
     for name, path in paths.items():
         if path is not None and not path.is_absolute():
-            raise ValueError(
-                f"--{name} is a path on the cluster's nodes, so it must be absolute, but got {path}"
+            raise OptionError(
+                f"--{name} is a path on the cluster's nodes, so it must be absolute, but got {path}",
+                remedy="begin it with /",
             )
 
 
-def _why(job: Job, log: str) -> str:
-    """What is known of a job that did not get to its own words."""
-    said = "\n".join(f"  {line}" for line in log.strip().splitlines()[-20:])
-    return f"job {job.id} {job.state.lower()} before it began: {job.message.strip()}\n{said}".rstrip()
+def _explained(job: Job, log: str) -> str:
+    """The message for a job that ended before our command began, with the end of its log."""
+    end = "\n".join(f"  {line}" for line in log.strip().splitlines()[-20:])
+    return f"job {job.id} {job.state.lower()} before it began: {job.message.strip()}\n{end}".rstrip()

@@ -1,4 +1,4 @@
-"""A cluster's head as it is reached from another machine: by its YAML file through SSH, or by its job server's URL."""
+"""The connection to a cluster's head from another machine: through SSH with the cluster's file, or by a job server's URL."""
 
 import os
 import shlex
@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from retable.cluster.token import known_token
+from retable.cluster.connection.token import ClusterError, known_token
+from retable.errors import OptionError
 
 DASHBOARD = 8265
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -21,20 +22,20 @@ SSH_SECONDS = 30
 
 READY = "the token of this head: "
 TOKEN = '"$(cat "${RAY_AUTH_TOKEN_PATH:-$HOME/.ray/auth_token}" 2> /dev/null)"'
-REMOTE = f"exec sh -c {shlex.quote(f'echo {shlex.quote(READY)}{TOKEN}; exec cat')}"
-"""What SSH runs on the head: it says that we are in, and the token; then it waits until our end is closed."""
+REMOTE_COMMAND = f"exec sh -c {shlex.quote(f'echo {shlex.quote(READY)}{TOKEN}; exec cat')}"
+"""The command that SSH runs on the head: it prints a marker and the token, then waits until its standard input is closed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
-    """Where a cluster's job server is.
+    """The address of a cluster's job server.
 
     Attributes:
-        name: what the user called it: a file or a URL.
-        url: of its job server; empty where it listens on its own loopback and is reached through SSH.
+        name: the file or URL that the user gave.
+        url: URL of the job server; empty if it listens on the head's loopback and is reached through SSH.
         host: address of the head, for SSH.
-        user: whom SSH logs in as; empty for SSH's own choice.
-        key: file of SSH's private key; None for SSH's own choice.
+        user: login name for SSH; empty for SSH's default.
+        key: private key file for SSH; None for SSH's default.
     """
 
     name: str
@@ -44,49 +45,51 @@ class Head:
     key: Path | None = None
 
     def ssh(self, port: int) -> list[str]:
-        """The command that joins a port of this machine to the head's job server, and ends with its standard input.
+        """The command that forwards a local port to the head's job server. It ends when its standard input is closed.
 
-        ``RETABLE_SSH`` is used in the place of ``ssh`` where it is set, options and all, as GIT_SSH_COMMAND is by git.
+        The variable RETABLE_SSH replaces ``ssh``, and may contain options, as GIT_SSH_COMMAND does for git.
         """
         command = shlex.split(os.environ.get("RETABLE_SSH", "ssh"))
         command += ["-L", f"127.0.0.1:{port}:127.0.0.1:{DASHBOARD}"]
         for option in (
-            "BatchMode=yes",  # a question could not be answered: fail and say so
+            "BatchMode=yes",  # nobody could answer a question, so fail with a message
             f"ConnectTimeout={SSH_SECONDS}",
             "ExitOnForwardFailure=yes",
             "ServerAliveInterval=15",
-            "StrictHostKeyChecking=accept-new",  # `ray up` keeps no host keys, so that the first time is here
+            "StrictHostKeyChecking=accept-new",  # `ray up` stores no host keys, so this is the first connection
         ):
             command += ["-o", option]
         if self.key is not None:
             command += ["-i", str(self.key)]
-        return [*command, f"{self.user}@{self.host}" if self.user else self.host, REMOTE]
+        return [*command, f"{self.user}@{self.host}" if self.user else self.host, REMOTE_COMMAND]
 
 
 @dataclass(frozen=True)
-class Door:
-    """A job server that is reachable now, and the token that it asks for."""
+class JobServer:
+    """A reachable job server, and its token."""
 
     url: str
     token: str
 
 
 def head_of(place: str) -> Head:
-    """The head that a YAML file for `ray up`, or a job server's URL, speaks of.
+    """The head of a cluster, given by a YAML file for `ray up` or by its job server's URL.
 
     Raises:
-        ValueError: it is neither, or the file does not say where the head is.
+        OptionError: the place is neither, or the file does not give the head's address.
     """
     if place.startswith(("http://", "https://")):
         return Head(name=place, url=place.rstrip("/"))
     file = Path(place)
     config = _config(file)
-    provider, auth = _part(config, "provider"), _part(config, "auth")
+    provider, auth = _section(config, "provider"), _section(config, "auth")
     host = provider.get("head_ip")
     if not isinstance(host, str):
         if provider.get("type", "local") == "local":
-            raise ValueError(f"{file} must say where the head is, as provider.head_ip, but has {host!r}")
-        host = _asked_of_cloud(file)
+            raise OptionError(
+                f"{file} must give the head's address as provider.head_ip, but has {host!r}", remedy="add it"
+            )
+        host = _head_in_cloud(file)
     if host in LOOPBACK:
         return Head(name=place, url=f"http://127.0.0.1:{DASHBOARD}", host=host)
     key = auth.get("ssh_private_key")
@@ -99,17 +102,17 @@ def head_of(place: str) -> Head:
 
 
 @contextmanager
-def reached(head: Head) -> Iterator[Door]:
-    """The head's job server, for the length of the block; through SSH the head's token is read on the head itself.
+def reach(head: Head) -> Iterator[JobServer]:
+    """The head's job server, for the length of the block. Through SSH, the token is read on the head.
 
-    SSH ends with the block, and also when this process is killed, for its standard input is then closed.
+    SSH ends with the block, and also when this process is killed, since its standard input is then closed.
 
     Raises:
-        ConnectionError: SSH does not get to the head; its own words are told.
-        NoTokenError: there is no token here, or on the head.
+        ClusterError: SSH does not reach the head; the message includes SSH's own.
+        NoTokenError: there is no token on this machine or on the head.
     """
     if head.url:
-        yield Door(head.url, known_token(head.url))
+        yield JobServer(head.url, known_token(head.url))
         return
     port = _free_port()
     with tempfile.TemporaryFile("w+") as errors:
@@ -117,74 +120,77 @@ def reached(head: Head) -> Iterator[Door]:
             head.ssh(port), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
         )
         try:
-            token = _token_said(ssh)
+            token = _read_token(ssh)
             if token is None:
                 errors.seek(0)
                 raise ConnectionError(
-                    f"SSH does not get to {head.host}, the head of {head.name}: "
-                    f"{errors.read().strip() or 'it ended without a word'}\n"
-                    f"This must work without a question: {shlex.join(_by_hand(head))}"
+                    f"SSH does not reach {head.host}, the head of {head.name}: "
+                    f"{errors.read().strip() or 'it ended without a message'}\n"
+                    f"This command must work without asking for anything: {shlex.join(_manual_command(head))}"
                 )
-            yield Door(f"http://127.0.0.1:{port}", token or known_token(f"the cluster of {head.name}"))
+            yield JobServer(f"http://127.0.0.1:{port}", token or known_token(f"the cluster of {head.name}"))
         finally:
             ssh.terminate()
             ssh.communicate()
 
 
-def _token_said(ssh: "subprocess.Popen[str]") -> str | None:
-    """Wait until SSH is in: the token, which may be empty; None if it ended. A login's greeting may come before."""
+def _read_token(ssh: "subprocess.Popen[str]") -> str | None:
+    """Wait for the marker, and return the token, which may be empty; None if SSH ended. A login message may come first."""
     assert ssh.stdout is not None
     for line in ssh.stdout:
-        _, said, token = line.partition(READY)
-        if said:
+        _, marker, token = line.partition(READY)
+        if marker:
             return token.strip()
     return None
 
 
-def _by_hand(head: Head) -> list[str]:
-    """A command by which the user can try it."""
+def _manual_command(head: Head) -> list[str]:
+    """The SSH command that the user can try by hand."""
     key = ["-i", str(head.key)] if head.key else []
     return ["ssh", *key, f"{head.user}@{head.host}" if head.user else head.host]
 
 
 def nodes_of(place: str) -> tuple[str, ...]:
-    """The addresses of all nodes that a cluster's file names; none where they come and go, or the place is a URL.
+    """The addresses of all nodes in a cluster's file; empty if nodes come and go, or if the place is a URL.
 
     Raises:
-        ValueError: there is no such file.
+        OptionError: there is no such file.
     """
     if place.startswith(("http://", "https://")):
         return ()
-    provider = _part(_config(Path(place)), "provider")
+    provider = _section(_config(Path(place)), "provider")
     named = [provider.get("head_ip"), *(provider.get("worker_ips") or ())]
     return tuple(map(str, named)) if provider.get("type") == "local" else ()
 
 
 def _config(file: Path) -> Any:
     if not file.is_file():
-        raise ValueError(
+        raise OptionError(
             f"a cluster is the file that `ray up` takes, such as ray_cluster.yaml, or its job server's URL, such as "
-            f"http://127.0.0.1:{DASHBOARD}, but {file} is no such file"
+            f"http://127.0.0.1:{DASHBOARD}, but {file} is no such file",
+            remedy="name one of them",
         )
     try:
         return yaml.safe_load(file.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
-        raise ValueError(f"{file} is no YAML file: {error}") from error
+        raise OptionError(f"{file} is no YAML file: {error}", remedy="mend it") from error
 
 
-def _part(config: Any, name: str) -> dict[str, Any]:
+def _section(config: Any, name: str) -> dict[str, Any]:
     part = config.get(name) if isinstance(config, dict) else None
     return part if isinstance(part, dict) else {}
 
 
-def _asked_of_cloud(file: Path) -> str:
-    """The address of a running head in a cloud, which Ray asks the cloud for."""
+def _head_in_cloud(file: Path) -> str:
+    """The address of a running head in a cloud, as Ray gets it from the cloud."""
     from ray.autoscaler.sdk import get_head_node_ip
 
     try:
         return str(get_head_node_ip(str(file)))
     except RuntimeError as error:
-        raise ConnectionError(f"no head of {file} is running: {error}; `ray up {file}` starts it") from error
+        raise ClusterError(
+            f"no head of {file} is running: {error}", remedy=f"`ray up {file}` starts it"
+        ) from error
 
 
 def _free_port() -> int:

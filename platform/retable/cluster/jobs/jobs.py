@@ -1,4 +1,4 @@
-"""Ray Jobs: a study that runs on a cluster's head, whoever goes home."""
+"""Jobs on a cluster, through Ray Jobs. A job runs on the head and needs no connection to the client."""
 
 import asyncio
 import logging
@@ -16,8 +16,9 @@ from pathlib import Path
 from ray.exceptions import AuthenticationError
 from ray.job_submission import JobDetails, JobSubmissionClient
 
-from retable.cluster import SETTINGS
-from retable.cluster.jobs.head import Head, reached
+from retable.cluster.connection.settings import SETTINGS
+from retable.cluster.connection.token import ClusterError
+from retable.cluster.jobs.head import Head, reach
 from retable.environment.provenance import COMMIT, provenance
 from retable.environment.sources import Sources
 
@@ -25,24 +26,24 @@ ACTIVE = frozenset({"PENDING", "RUNNING"})
 LOOK_SECONDS = 0.5
 ANSWER_SECONDS = 600.0
 AGENT_SECONDS = 60.0
-"""How long a head that was just started may lack what runs jobs."""
+"""Seconds after its start during which a head may lack the agent that runs jobs."""
 
 STOP_SECONDS = 600
-"""How long a study that is stopped may take to save; Ray's default kills it after 3 s."""
+"""Seconds that a stopped study may take to save; by default Ray kills it after 3 s."""
 
 STUDY = "retable.study"
-"""The metadata that holds a job's study; short jobs, which only answer a question, have none."""
+"""Metadata key of a job's study. Short jobs, which only run a command and return its output, have none."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A job as its cluster tells of it.
+    """A job, as its cluster reports it.
 
     Attributes:
         state: PENDING, RUNNING, SUCCEEDED, FAILED or STOPPED.
-        message: why, in the cluster's words.
-        code: exit code of what it ran; None before it ended, and where it was not begun.
-        began: when it was submitted, in UTC; None where that is not known.
+        message: the cluster's message on the state.
+        code: exit code of the command; None before it ended, and if it was not started.
+        began: time of submission in UTC; None if unknown.
     """
 
     id: str
@@ -55,7 +56,7 @@ class Job:
 
     @property
     def active(self) -> bool:
-        """Whether it waits or runs."""
+        """True if the job waits or runs."""
         return self.state in ACTIVE
 
 
@@ -64,31 +65,31 @@ class Jobs:
     """The jobs of a cluster.
 
     Attributes:
-        client: Ray's; only what it documents is called.
+        client: Ray's client; only its documented methods are called.
     """
 
     client: JobSubmissionClient
 
     def of(self, study: str) -> list[Job]:
-        """The jobs that train a study, the newest first."""
+        """The jobs that train a study, newest first."""
         jobs = [_job(details) for details in self.client.list_jobs() if details.submission_id]
         mine = [job for job in jobs if job.study == study]
         return sorted(mine, key=lambda job: job.began or datetime.min.replace(tzinfo=UTC), reverse=True)
 
     def look(self, job: str) -> Job:
-        """How a job is now."""
+        """The present state of a job."""
         return _job(self.client.get_job_info(job))
 
-    def submit(self, sources: Sources, words: Sequence[str], study: str = "") -> str:
-        """Start a job that runs words of the command line on the head. Returns its id.
+    def submit(self, sources: Sources, arguments: Sequence[str], study: str = "") -> str:
+        """Start a job that runs the command line on the head. Returns its id.
 
         Args:
-            sources: what travels.
-            words: as `retable.cli.on_head` takes them.
-            study: the name of the study that it trains; empty for a job that only answers a question.
+            sources: source files to send.
+            arguments: arguments of the job's entry point, `retable.cli.job`.
+            study: name of the study that the job trains; empty for a short job.
 
         Raises:
-            ValueError: the sources are too large to travel.
+            SourcesError: the sources are too large to send.
         """
         with tempfile.TemporaryDirectory() as folder:
             archive = Path(folder, "sources.zip")
@@ -98,7 +99,7 @@ class Jobs:
             while True:
                 try:
                     self.client.submit_job(
-                        entrypoint=entrypoint(words),
+                        entrypoint=entrypoint(arguments),
                         submission_id=id,
                         runtime_env={"working_dir": str(archive), "env_vars": variables(sources)},
                         metadata={STUDY: study} if study else {},
@@ -109,69 +110,72 @@ class Jobs:
                         raise
                     if time.monotonic() > end:
                         raise RuntimeError(
-                            "its head runs no agent that starts jobs; another Ray on that machine may have the agent's "
-                            "port (52365): dashboard_agent.log in the head's /tmp/ray/session_latest/logs tells"
+                            "the head runs no agent that starts jobs; another Ray on that machine may use the agent's "
+                            "port (52365): see dashboard_agent.log in the head's /tmp/ray/session_latest/logs"
                         ) from error
                     time.sleep(LOOK_SECONDS)
 
     def wait(self, job: str, until: Callable[[Job], bool], seconds: float) -> Job:
-        """Look at a job until it is so, or that long has passed. Returns how it is then."""
+        """Wait until a condition on the job holds, or until the timeout. Returns the job's last state."""
         end = time.monotonic() + seconds
         while not until(found := self.look(job)) and time.monotonic() < end:
             time.sleep(LOOK_SECONDS)
         return found
 
-    def answer(self, sources: Sources, words: Sequence[str]) -> tuple[Job, str]:
-        """Run words of the command line to their end. Returns the job, and its log.
+    def answer(self, sources: Sources, arguments: Sequence[str]) -> tuple[Job, str]:
+        """Run a short command on the head to its end. Returns the job and its log.
 
         Raises:
-            TimeoutError: it takes longer than a question should.
+            ClusterError: it takes longer than `ANSWER_SECONDS`.
         """
-        id = self.submit(sources, words)
+        id = self.submit(sources, arguments)
         job = None
         try:
             job = self.wait(id, lambda job: not job.active, ANSWER_SECONDS)
             if job.active:
-                raise TimeoutError(f"job {id} has not answered within {ANSWER_SECONDS:g} s: {job.message}")
+                raise ClusterError(
+                    f"job {id} has not answered within {ANSWER_SECONDS:g} s: {job.message}",
+                    remedy="ask again when the head has less to do",
+                )
             return job, self.log(id)
         finally:
             if job is None or job.active:
                 self.client.stop_job(id)
 
     def log(self, job: str) -> str:
-        """What a job has said so far."""
+        """The output of a job so far."""
         return str(self.client.get_job_logs(job))
 
-    def follow(self, job: str, tell: Callable[[str], None]) -> Job:
-        """Tell what a job says, from its beginning, until it ends. Returns how it ended."""
+    def follow(self, job: str, on_text: Callable[[str], None]) -> Job:
+        """Pass on the output of a job, from its beginning to its end. Returns its final state."""
 
         async def tail() -> None:
             lines: AsyncIterator[str] = self.client.tail_job_logs(job)
             async for text in lines:
-                tell(text)
+                on_text(text)
 
         asyncio.run(tail())
         return self.wait(job, lambda job: not job.active, seconds=30)
 
     def stop(self, job: str) -> None:
-        """Ask a job to save and end; it is killed if that takes too long."""
+        """Let a job save and stop; it is killed after `STOP_SECONDS`."""
         self.client.stop_job(job)
 
 
-def entrypoint(words: Sequence[str]) -> str:
-    """The shell command of a job. The nodes' start scripts put the project's Python first in the path of all that Ray runs."""
-    return f"exec python -m retable.cli.on_head {shlex.join(words)}"
+def entrypoint(arguments: Sequence[str]) -> str:
+    """The shell command of a job. The nodes' start scripts put the project's Python first in the path of Ray's processes."""
+    return f"exec python -m retable.cli.job {shlex.join(arguments)}"
 
 
 def variables(sources: Sources) -> dict[str, str]:
-    """What a job and its workers have in their environment."""
+    """Environment variables of a job and its workers."""
     path = {"PYTHONPATH": "platform"} if sources.checkout else {}
     return {
         **path,
         **{name: os.environ[name] for name in SETTINGS},
         "RAY_JOB_STOP_SIGNAL": "SIGINT",  # which saves, as Ctrl-C does
         "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS),
-        COMMIT: provenance().code,  # git itself does not travel
+        COMMIT: provenance().code,  # the git repository is not sent
     }
 
 
@@ -180,27 +184,30 @@ def jobs_on(head: Head) -> Iterator[Jobs]:
     """The jobs of a head, for the length of the block.
 
     Raises:
-        ConnectionError: it can't be reached, or does not do what is asked.
-        NoTokenError: there is no token.
-        ValueError: the token is another cluster's.
+        ClusterError: it can't be reached, or does not do what is asked.
+        NoTokenError: there is no token, or it is another cluster's.
     """
     for name in ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    with reached(head) as door, _only_there():
+    with reach(head) as server, _without_user_settings():
         try:
-            yield Jobs(JobSubmissionClient(door.url, headers={"Authorization": f"Bearer {door.token}"}))
+            yield Jobs(JobSubmissionClient(server.url, headers={"Authorization": f"Bearer {server.token}"}))
         except AuthenticationError as error:
             raise ValueError(
-                f"{head.name} refuses the token: it is another cluster's, or that cluster was started anew; copy the "
+                f"{head.name} refuses the token: it is another cluster's, or that cluster was restarted; copy the "
                 f"head's ~/.ray/auth_token here again ({str(error).splitlines()[0]})"
             ) from error
+        except ClusterError as error:
+            raise ClusterError(f"{head.name}: {error.problem}", remedy=error.remedy) from error
         except (ConnectionError, RuntimeError) as error:
-            raise ConnectionError(f"{head.name}: {error}") from error
+            raise ClusterError(
+                f"{head.name}: {error}", remedy="see that the cluster is up, and try again"
+            ) from error
 
 
 @contextmanager
-def _only_there() -> Iterator[None]:
-    """Ray's client and the requests beneath it go where they are told, and not where variables of the user's say."""
+def _without_user_settings() -> Iterator[None]:
+    """A block in which the user's variables for Ray's address and for proxies do not redirect Ray's client."""
     before = dict(os.environ)
     for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
         os.environ.pop(name, None)

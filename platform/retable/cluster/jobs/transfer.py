@@ -1,4 +1,4 @@
-"""How an answer comes back from a job, of which no more than its log can be had: its files are lines of text."""
+"""Sends files back through a job's log, the only channel that Ray Jobs offers. Each file is a line of text."""
 
 import base64
 import hashlib
@@ -6,17 +6,18 @@ import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from retable.cluster.connection.token import ClusterError
 from retable.io.files import write_bytes
 
 ANSWER = "On the head of the cluster:"
-"""The line after which a job's log is ours: what is before it is Ray's."""
+"""The line before our output in a job's log; the lines before it are Ray's."""
 
 MARK = "retable file: "
-"""How a line begins that holds a file."""
+"""Prefix of a line that holds a file."""
 
 
-def carried(folder: Path) -> Iterator[str]:
-    """A line for each file in the folder and those below it."""
+def pack(folder: Path) -> Iterator[str]:
+    """A line of text for each file in the folder and its subfolders."""
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             content = path.read_bytes()
@@ -29,14 +30,14 @@ def carried(folder: Path) -> Iterator[str]:
             yield MARK + json.dumps(record)
 
 
-def unpacked(text: str, folder: Path) -> tuple[str, list[Path]]:
-    """Write the files that are in a text into the folder, each whole.
+def unpack(text: str, folder: Path) -> tuple[str, list[Path]]:
+    """Write the files in a text into the folder, each whole.
 
     Returns:
-        The text without their lines, which names this folder where it named theirs, and the files written.
+        The text without the files' lines, in which this folder replaces the remote one, and the paths written.
 
     Raises:
-        ValueError: a file was changed on the way, or its name leads out of the folder.
+        ClusterError: a file was changed in transit, or its name leads out of the folder.
     """
     lines, written, theirs = [], [], ""
     for line in text.splitlines(keepends=True):
@@ -47,11 +48,14 @@ def unpacked(text: str, folder: Path) -> tuple[str, list[Path]]:
         name = PurePosixPath(record["name"])
         content = base64.b64decode(record["base64"], validate=True)
         if name.is_absolute() or ".." in name.parts or not name.parts:
-            raise ValueError(f"a file that the cluster sent is called {name}, which leads out of {folder}")
+            raise ClusterError(
+                f"a file that the cluster sent is called {name}, which leads out of {folder}",
+                remedy="nothing of it was written; ask only clusters that you trust",
+            )
         if hashlib.sha256(content).hexdigest() != record["sha256"]:
-            raise ValueError(f"{name} was changed on its way from the cluster; ask again")
+            raise ClusterError(f"{name} was changed on its way from the cluster", remedy="ask again")
         write_bytes(folder / name, content)
         written.append(folder / name)
         theirs = record["folder"]
-    said = "".join(lines)
-    return said.replace(theirs, str(folder)) if theirs else said, written
+    output = "".join(lines)
+    return output.replace(theirs, str(folder)) if theirs else output, written

@@ -1,0 +1,1 @@
+"""Metrics for Prometheus, served through Ray. Only `cluster` calls it."""

@@ -1,7 +1,7 @@
-"""What Prometheus is told of a running study, through Ray: how fast its trials are, what they score, how many are done.
+"""Gauges of a running study for Prometheus, served through Ray: throughput and scores of its trials, and trials by state.
 
-Ray serves a gauge for some 20 s after it was last set. So each is set again every few seconds while its process lives,
-and what has ended vanishes by itself: there are never more time series than what runs has.
+Ray serves a gauge for about 20 s after it was last set. So each is set again every few seconds while its process lives, and
+the gauges of ended processes disappear: there are only time series of running ones.
 """
 
 import math
@@ -36,12 +36,12 @@ from retable.training.run import AssignedRun
 from retable.trial.learner import Score
 from retable.trial.run import WorkerThroughput
 
-AGAIN_SECONDS = 5.0
+REFRESH_SECONDS = 5.0
 STATES = ("waiting", "running", "done", "collapsed", "failed", "stopped", "pruned", "held", "blocked")
 
 
 class Gauges:
-    """Gauges of this process with some labels in common."""
+    """Gauges of this process with common labels."""
 
     def __init__(self, labels: Mapping[str, str]) -> None:
         self._labels = dict(labels)
@@ -50,10 +50,10 @@ class Gauges:
         self._lock = threading.Lock()
 
     def set(self, series: Series, value: float, more: Mapping[str, str] | None = None) -> None:
-        """Set one, and go on doing so; a value that is not finite ends it.
+        """Set a gauge, and keep setting it; a value that is not finite removes it.
 
         Args:
-            more: its labels beside those in common.
+            more: labels beside the common ones.
         """
         known = {**self._labels, **(more or {})}
         key = series.name, tuple((name, metric_name(known[name])) for name in series.labels)
@@ -66,43 +66,45 @@ class Gauges:
             else:
                 self._values.pop(key, None)
 
-    def again(self) -> None:
-        """Set all that were set."""
+    def refresh(self) -> None:
+        """Set all gauges again."""
         with self._lock:
             for (name, labels), value in self._values.items():
                 self._gauges[name].set(value, dict(labels))
 
     @contextmanager
-    def kept(self, look: Callable[[], None] = lambda: None, seconds: float = AGAIN_SECONDS) -> Iterator[None]:
-        """Serve them while the body runs, from a thread.
+    def served(
+        self, update_values: Callable[[], None] = lambda: None, seconds: float = REFRESH_SECONDS
+    ) -> Iterator[None]:
+        """Serve the gauges during the block, from a thread.
 
         Args:
-            look: what sets those that have to be looked up each time.
+            update_values: sets the gauges whose values must be read each time.
         """
 
-        def again() -> None:
-            look()
-            self.again()
+        def update() -> None:
+            update_values()
+            self.refresh()
 
-        look()
-        with periodic(again, seconds, "gauges"):
+        update_values()
+        with periodic(update, seconds, "gauges"):
             yield
 
 
 @dataclass
 class WatchedRun(AssignedRun):
-    """A `Run` whose pace and scores can be watched."""
+    """A `Run` with gauges for throughput and scores."""
 
     gauges: Gauges
 
-    def report_throughput(self, iteration: int, pace: WorkerThroughput) -> None:
+    def report_throughput(self, iteration: int, throughput: WorkerThroughput) -> None:
         rank = {"rank": str(self.rank)}
-        self.gauges.set(STEP, pace.step_seconds, rank)
-        self.gauges.set(WAIT, pace.data_seconds, rank)
-        if pace.memory_mb is not None:
-            self.gauges.set(MEMORY, pace.memory_mb * 2**20, rank)
+        self.gauges.set(STEP, throughput.step_seconds, rank)
+        self.gauges.set(WAIT, throughput.data_seconds, rank)
+        if throughput.memory_mb is not None:
+            self.gauges.set(MEMORY, throughput.memory_mb * 2**20, rank)
         if self.rank == 0:
-            self.gauges.set(SAMPLES, pace.samples_per_second)
+            self.gauges.set(SAMPLES, throughput.samples_per_second)
             self.gauges.set(ITERATION, iteration)
             self.gauges.set(WORKERS, self.world_size)
 
@@ -115,45 +117,45 @@ class WatchedRun(AssignedRun):
 
 @contextmanager
 def trial_gauges(assignment: Assignment) -> Iterator[Gauges]:
-    """What a worker's `WatchedRun` sets, for as long as it serves that assignment."""
+    """The gauges of a worker's `WatchedRun` with that assignment, for the length of the block."""
     gauges = Gauges(
         {"trial": assignment.trial.signature, "study": "", "scale": "", "cell": "", **assignment.labels}
     )
-    with gauges.kept():
+    with gauges.served():
         yield gauges
 
 
-class _Ended:
-    """Counts the attempts that end, and no trial that never began."""
+class _AttemptCounter:
+    """Counts attempts that ended; trials that never began do not count."""
 
     def __init__(self, labels: Mapping[str, str]) -> None:
         self._labels = {name: metric_name(value) for name, value in labels.items()}
         self._counter = Counter(ATTEMPTS.name, ATTEMPTS.about, ATTEMPTS.labels)
-        self._under_way: set[str] = set()
+        self._running: set[str] = set()
 
     def began(self, planned: PlannedTrial, assignment: Assignment) -> None:
-        self._under_way.add(planned.signature)
+        self._running.add(planned.signature)
 
     def ended(self, planned: PlannedTrial, state: str, message: str) -> None:
-        if planned.signature in self._under_way:
-            self._under_way.remove(planned.signature)
+        if planned.signature in self._running:
+            self._running.remove(planned.signature)
             self._counter.inc(1, {**self._labels, "state": state})
 
 
 @contextmanager
 def exported(execution: Execution) -> Iterator[None]:
-    """Tell of an execution's trials by state, while the body runs."""
+    """Serve the number of an execution's trials by state, for the length of the block."""
     labels = {"study": execution.plan.study.name, "scale": execution.plan.scale.name}
     gauges, before = Gauges(labels), execution.observers
 
-    def look() -> None:
+    def update_values() -> None:
         counts = Count(list(execution.states.values()))
         for state in dict.fromkeys((*STATES, *counts)):
             gauges.set(TRIALS, counts[state], {"state": state})
 
-    execution.observers = (*before, _Ended(labels))
+    execution.observers = (*before, _AttemptCounter(labels))
     try:
-        with gauges.kept(look):
+        with gauges.served(update_values):
             yield
     finally:
         execution.observers = before

@@ -1,4 +1,4 @@
-"""The metrics that Retable gives Prometheus: their names, labels and meaning. Ray puts ``ray_`` before each name."""
+"""Retable's metrics for Prometheus: names, labels and descriptions. Ray puts ``ray_`` before each name."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class Series:
     """One metric.
 
     Attributes:
-        labels: what tells its time series apart. ``trial`` is a signature, ``cell`` the first table row that it fills.
+        labels: names of the labels. ``trial`` is a signature, ``cell`` the first table row that the trial fills.
     """
 
     name: str
@@ -22,16 +22,16 @@ class Series:
 
 
 SAMPLES = Series(
-    "retable_samples_per_second", "Real videos or images that a worker group is fed in a second", TRIAL
+    "retable_samples_per_second", "Real videos or images that a worker group reads in a second", TRIAL
 )
 ITERATION = Series("retable_iteration", "Generator updates so far", TRIAL)
 WORKERS = Series("retable_gang_workers", "Workers that train a trial together", TRIAL)
 STEP = Series("retable_step_seconds", "Seconds of an update", WORKER)
 WAIT = Series("retable_data_seconds", "Seconds of an update that a worker waited for its data", WORKER)
-MEMORY = Series("retable_gpu_memory_bytes", "Most bytes that tensors took on a worker's GPU", WORKER)
+MEMORY = Series("retable_gpu_memory_bytes", "Peak bytes of tensors on a worker's GPU", WORKER)
 EVALUATION = Series("retable_evaluation_seconds", "Seconds of the last evaluation", TRIAL)
 SCORE = Series(
-    "retable_score", "What the last evaluation found, by metric and protocol", (*TRIAL, "metric", "protocol")
+    "retable_score", "Score of the last evaluation, by metric and protocol", (*TRIAL, "metric", "protocol")
 )
 TRIALS = Series("retable_trials", "Trials of a study by state", (*STUDY, "state"))
 ATTEMPTS = Series(
@@ -45,13 +45,13 @@ GAUGES = (SAMPLES, ITERATION, WORKERS, STEP, WAIT, MEMORY, EVALUATION, SCORE, TR
 COUNTERS = (ATTEMPTS, FILES)
 """Prometheus gets these with ``_total`` behind their names."""
 
-_SPELT = str.maketrans(
+_ASCII = str.maketrans(
     {"λ": "lambda", "×": "x", "·": ".", "–": "-", "−": "-", "⁄": "/", "“": '"', "”": '"', "’": "'"}
 )
 
 
 def metric_name(label: str) -> str:
-    """A label's value in ASCII, for Ray takes nothing else: ``λ = ½`` becomes ``lambda = 1/2``; ``?`` is what can't be said."""
-    plain = unicodedata.normalize("NFKD", label).translate(_SPELT)
+    """A label's value in ASCII, as Ray requires: ``λ = ½`` becomes ``lambda = 1/2``, and unknown characters become ``?``."""
+    plain = unicodedata.normalize("NFKD", label).translate(_ASCII)
     plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
     return plain.encode("ascii", "replace").decode()

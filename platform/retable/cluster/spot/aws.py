@@ -1,4 +1,4 @@
-"""Ray's provider for AWS with spot machines first; named by clusters/aws.yaml. Needs boto3."""
+"""Ray's node provider for AWS, with spot machines first. clusters/aws.yaml names it. It needs boto3."""
 
 from ray.autoscaler._private.aws.node_provider import AWSNodeProvider
 

@@ -1,4 +1,7 @@
-"""Ray's provider for Google Cloud with spot machines first; named by clusters/gcp.yaml. Needs google-api-python-client."""
+"""Ray's node provider for Google Cloud, with spot machines first. clusters/gcp.yaml names it.
+
+It needs google-api-python-client.
+"""
 
 from ray.autoscaler._private.gcp.node_provider import GCPNodeProvider
 

@@ -1,7 +1,7 @@
-"""Passes on a cloud's warning that this machine is about to be taken away: `python -m retable.cluster.spot.preemption aws|gcp`.
+"""Passes a cloud's preemption notice on to Ray: `python -m retable.cluster.spot.preemption aws|gcp`.
 
-Amazon warns a spot instance two minutes before, Google half a minute. Ray's autoscaler listens to neither. Told here, Ray
-gives the node no more work, and a study's driver has the worker groups on it save and move.
+Amazon gives a spot instance two minutes of notice, Google half a minute. Ray's autoscaler reads neither. With the notice, Ray
+gives the node no more work, and a study's driver lets the worker groups on it save and move.
 """
 
 import argparse
@@ -17,9 +17,10 @@ import ray
 from ray.core.generated import autoscaler_pb2
 
 import retable.cluster  # noqa: F401  (its settings, before Ray is connected to)
+from retable.cluster.connection.token import ClusterError
 
 AWS, GCP = "http://169.254.169.254", "http://metadata.google.internal"
-"""Where a machine asks its cloud about itself."""
+"""Addresses of the clouds' metadata servers."""
 
 GCP_SECONDS = 30.0
 LOOK_SECONDS = 5.0
@@ -27,13 +28,13 @@ HTTP_SECONDS = 5.0
 
 
 def aws(cloud: str = AWS) -> float | None:
-    """Seconds until Amazon takes this instance back; None if it said nothing.
+    """Seconds until Amazon takes this instance back; None without a preemption notice.
 
     Raises:
-        OSError: nobody answers, as on any other machine.
+        OSError: no metadata server answers, as on machines outside the cloud.
     """
-    token = _ask(f"{cloud}/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds": "60"}, method="PUT")
-    found = _ask(f"{cloud}/latest/meta-data/spot/instance-action", {"X-aws-ec2-metadata-token": token or ""})
+    token = _get(f"{cloud}/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds": "60"}, method="PUT")
+    found = _get(f"{cloud}/latest/meta-data/spot/instance-action", {"X-aws-ec2-metadata-token": token or ""})
     if found is None:
         return None
     at = datetime.fromisoformat(json.loads(found)["time"]).astimezone(UTC)
@@ -41,12 +42,12 @@ def aws(cloud: str = AWS) -> float | None:
 
 
 def gcp(cloud: str = GCP) -> float | None:
-    """Seconds until Google takes this instance back; None if it said nothing.
+    """Seconds until Google takes this instance back; None without a preemption notice.
 
     Raises:
-        OSError: nobody answers, as on any other machine.
+        OSError: no metadata server answers, as on machines outside the cloud.
     """
-    found = _ask(f"{cloud}/computeMetadata/v1/instance/preempted", {"Metadata-Flavor": "Google"})
+    found = _get(f"{cloud}/computeMetadata/v1/instance/preempted", {"Metadata-Flavor": "Google"})
     return GCP_SECONDS if found == "TRUE" else None
 
 
@@ -58,7 +59,7 @@ def watch(
     drain: Callable[[float], None],
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Ask until there is a warning, then drain the node. A cloud that does not answer for once is asked again."""
+    """Poll until there is a preemption notice, then drain the node. A failed request is repeated."""
     while True:
         try:
             left = seconds_left()
@@ -70,7 +71,7 @@ def watch(
 
 
 def drain_this_node(seconds: float) -> None:
-    """Tell this node's cluster that the node goes in so many seconds."""
+    """Drain this node, which ends in so many seconds."""
     ray.init(address="auto", log_to_driver=False, logging_level="ERROR")
     try:
         context = ray.get_runtime_context()
@@ -80,21 +81,21 @@ def drain_this_node(seconds: float) -> None:
 
 
 def drain(address: str, node: str, seconds: float) -> None:
-    """Tell the cluster at that address that a node of it goes in so many seconds.
+    """Drain a node of the cluster at that address; the node ends in so many seconds.
 
     Raises:
-        RuntimeError: the cluster refuses.
+        ClusterError: the cluster refuses.
     """
     reason = autoscaler_pb2.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
     deadline = math.floor((time.time() + seconds) * 1000)
     client = ray._raylet.GcsClient(address=address)
     accepted, why = client.drain_node(node, reason, "its cloud takes it back", deadline)
     if not accepted:
-        raise RuntimeError(f"the cluster at {address} does not let node {node} go: {why}")
+        raise ClusterError(f"the cluster at {address} does not let node {node} go: {why}")
 
 
-def _ask(url: str, headers: Mapping[str, str], method: str = "GET") -> str | None:
-    """What stands at that address; None if nothing does. No proxy is asked: the address is this machine's own."""
+def _get(url: str, headers: Mapping[str, str], method: str = "GET") -> str | None:
+    """The response of a URL; None if it does not exist. No proxy is used, since the address is this machine's own."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     request = urllib.request.Request(url, headers=dict(headers), method=method)
     try:

@@ -1,7 +1,7 @@
-"""Spot machines, and machines on demand in the place of those that a cloud refuses.
+"""Spot machines, replaced by on-demand machines if the cloud has none.
 
-Ray's autoscaler has priorities among node types, but a type that the cloud refused is asked for again and again (Ray
-2.60 counts only machines that were given and never came). So the choice is made where a machine is launched.
+Ray's autoscaler has priorities among node types, but it requests a type again and again that the cloud refuses (Ray 2.60
+counts only machines that were granted and never started). So the choice is made when a machine is launched.
 """
 
 import copy
@@ -15,21 +15,21 @@ NodeConfig = dict[str, Any]
 
 
 class SpotFirst:
-    """What a node provider of Ray's is mixed with: ``class X(SpotFirst, ThatProvider)``."""
+    """A mixin for node providers of Ray: ``class X(SpotFirst, Provider)``."""
 
     @staticmethod
     @abstractmethod
     def on_demand(node_config: NodeConfig) -> NodeConfig | None:
-        """The same machine on demand; None where a config asks for no spot machine."""
+        """The config of the same machine on demand; None if this config is not for a spot machine."""
 
     def create_node(self, node_config: NodeConfig, tags: dict[str, str], count: int) -> dict[str, Any]:
-        """Launch machines, each on spot if there is one and on demand if not.
+        """Launch machines: each a spot machine if there is one, else an on-demand machine.
 
         Returns:
-            What the cloud says of each machine, by its id.
+            The cloud's description of each machine, by its id.
 
         Raises:
-            Exception: what the cloud answers to the request on demand.
+            Exception: the cloud refuses the on-demand machine too.
         """
         launch = super().create_node  # type: ignore[misc]  # the provider that this is mixed with
         instead = self.on_demand(copy.deepcopy(node_config))
@@ -39,7 +39,7 @@ class SpotFirst:
         for _ in range(count):
             try:
                 created.update(launch(node_config, tags, 1))
-            except Exception as refusal:  # noqa: BLE001 - each cloud has its own; a wrong request fails once more below
-                log.warning("no spot machine, so one on demand: %s", refusal)
+            except Exception as refusal:  # noqa: BLE001 - each cloud has its own errors; a wrong request fails again below
+                log.warning("no spot machine, launching an on-demand machine: %s", refusal)
                 created.update(launch(instead, tags, 1))
         return created

@@ -1,27 +1,29 @@
 """An image file's bytes -> uint8 pixels, with Pillow.
 
 Whatever the file holds becomes 8-bit RGB: palettes are looked up, grey is repeated, CMYK is converted without a
-profile, 16 bits keep their upper 8, and what is transparent lies on white. The picture is turned as its EXIF says.
+profile, 16 bits keep the upper 8 of those that are significant, and what is transparent lies on white. The picture is
+turned as its EXIF says.
 """
 
 import io
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-SUFFIXES = frozenset((".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
+from retable.data.decode.depth import Depth
+
+SUFFIXES = frozenset(
+    (".avif", ".bmp", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+)
 """What image files end in."""
 
-VERSION = 1
+VERSION = 2
 """Counted up when the same bytes give other pixels or other problems."""
-
-DAMAGE = (OSError, SyntaxError, ValueError, TypeError, EOFError)
-"""Each is a decoder's word for it."""
 
 TURNS: Mapping[object, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -35,26 +37,38 @@ TURNS: Mapping[object, Image.Transpose] = {
 """What brings a picture upright, by its EXIF orientation."""
 
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
+"""Pillow's modes of grey with 16 bits."""
+
 Pixels = NDArray[np.uint8]
 
 
 class ImageProblem(Exception):
-    """Bytes that can't be used as an image: `kind` in a word or two, the message in more."""
+    """Bytes that can't be used as an image: `kind` in a word or two, the message in more.
 
-    def __init__(self, kind: str, message: str) -> None:
+    Attributes:
+        revision: 1 if `VERSION` 1 used them; else 0.
+    """
+
+    def __init__(self, kind: str, message: str, revision: int = 0) -> None:
         super().__init__(message)
         self.kind = kind
+        self.revision = revision
 
 
 @dataclass(frozen=True)
 class ImageProbe:
-    """What a file holds: width and height in pixels as shown (after rotation)."""
+    """What a file holds: width and height in pixels as shown (after rotation).
+
+    Attributes:
+        revision: 1 if the pixels are others than those that `VERSION` 1 read; 0 for all else.
+    """
 
     width: int
     height: int
     note: str | None = None
     frames: int = 1
     decoder: str = "pillow"
+    revision: int = 0
 
 
 def probe(data: bytes) -> ImageProbe:
@@ -66,19 +80,71 @@ def probe(data: bytes) -> ImageProbe:
     """
     with _opened(data) as image:
         image.verify()
-    pixels = read(data)
+    picture = _picture(data)
     with _opened(data) as image:
         count = int(getattr(image, "n_frames", 1))
-    return ImageProbe(
-        pixels.shape[1], pixels.shape[0], f"the first of {count} pictures" if count > 1 else None
-    )
+    notes = (f"the first of {count} pictures" if count > 1 else None, picture.note)
+    height, width = picture.pixels.shape[:2]
+    return ImageProbe(width, height, "; ".join(filter(None, notes)) or None, revision=int(picture.revised))
 
 
 def read(data: bytes) -> Pixels:
     """The picture that a file's bytes hold: uint8 (H, W, 3) RGB. Raises as `probe` does, but for checksums."""
+    return _picture(data).pixels
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """Pixels; whether they are others than plain conversion gives; and what is to be known of them."""
+
+    pixels: Pixels
+    revised: bool = False
+    note: str | None = None
+
+
+def _picture(data: bytes) -> _Picture:
     with _opened(data) as image:
         image.load()
-        return np.asarray(_rgb(_upright(image)))
+        depth = Depth.of(image, data)
+        upright = _upright(image)
+        if upright.mode in DEEP:
+            grey = _deep(np.asarray(upright), depth)
+            return replace(grey, pixels=np.repeat(grey.pixels[..., None], 3, axis=2))
+        plain = np.asarray(_rgb(upright))
+        low = depth.significant < 16 and 0 < _brightest(upright) < 1 << max(depth.significant - 8, 0)
+        if depth.sample == 16 and low:
+            raise ImageProblem(
+                "unknown range",
+                f"only {depth.significant} of its 16 bits are in use, at the low end; save it with 8 or all 16 bits",
+                revision=1,
+            )
+        if (clear := depth.transparent_in_8_bits(upright.info.get("transparency"))) is None:
+            return _Picture(plain)
+        upright.info["transparency"] = clear
+        right = np.asarray(_rgb(upright))
+        return _Picture(right, revised=not np.array_equal(right, plain))
+
+
+def _brightest(image: Image.Image) -> int:
+    """The largest value of a colour, whatever its alpha."""
+    bands = [band for name, band in zip(image.getbands(), image.split(), strict=True) if name != "A"]
+    return max(int(np.asarray(band).max(initial=0)) for band in bands)
+
+
+def _deep(values: NDArray[np.uint16], depth: Depth) -> _Picture:
+    """Grey of 16 bits (H, W) as grey of 8 bits."""
+    most = int(values.max(initial=0))
+    bits = depth.significant if most < 1 << depth.significant else 16  # all are in use: they begin at the top
+    plain = (values >> 8).astype(np.uint8)
+    grey = (values >> (bits - 8)).astype(np.uint8)
+    if depth.transparent is not None:
+        grey[values == depth.transparent] = 255
+    note = None
+    if bits < 16:
+        note = f"{bits} significant bits of 16, at the low end"
+    elif 256 <= most < 4096:
+        note = f"no value is over {most} of 65535: if they are of fewer bits, save them with 8 or all 16, or they are almost black"
+    return _Picture(grey, revised=not np.array_equal(grey, plain), note=note)
 
 
 @contextmanager
@@ -91,11 +157,15 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data)) as image:
                 yield image
+    except ImageProblem:
+        raise
     except UnidentifiedImageError as error:
         raise ImageProblem("not an image", "Pillow knows no such format") from error
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise ImageProblem("too large", str(error)) from error
-    except DAMAGE as error:
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError, MemoryError) as error:
+        raise ImageProblem(
+            "too large", str(error) or "it needs more memory than a reader may take"
+        ) from error
+    except Exception as error:  # whatever a decoder trips over is the file's fault, and has any type
         kind = "truncated" if "truncated" in str(error).lower() else "damaged"
         raise ImageProblem(kind, f"{type(error).__name__}: {error}") from error
 
@@ -107,8 +177,6 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode in DEEP:
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if image.mode in ("I", "F"):
         raise ImageProblem(
             "unknown range", f"pixels of mode {image.mode} have no known range; save them with 8 or 16 bits"

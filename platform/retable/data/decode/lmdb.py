@@ -12,6 +12,7 @@ from typing import Protocol
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from retable.data.decode.errors import DataError
+from retable.data.decode.regular import open_regular
 
 DATA = "data.mdb"
 MEND = "copy it anew, or take its folder out of the data set"
@@ -50,7 +51,8 @@ def read_bytes(path: Path) -> bytes:
         DataError: it is in an environment, and lmdb is not installed or can't open it.
     """
     if on_disk(path) == path:
-        return path.read_bytes()
+        with open_regular(path) as file:
+            return file.read()
     value = _transaction(path.parent.parent).get(unquote_to_bytes(path.name))
     if value is None:
         raise FileNotFoundError(f"{path.parent} has no key {path.name}")

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
+from retable.trial.config import DataNeeds
 from retable.trial.identity import identified, option
 
 IMAGE_RESIZE = "pillow lanczos, antialiased, 8 bit"
@@ -43,6 +44,11 @@ class ImageSpec:
     def frames(self) -> int:
         """An image counts as a video of one frame."""
         return 1
+
+    @property
+    def needs(self) -> DataNeeds:
+        """Requirements on a data set that has such images."""
+        return DataNeeds(kind="image", size=self.size, class_names=self.classes)
 
     @property
     def class_names(self) -> str:
@@ -90,6 +96,11 @@ class ClipSpec:
                 raise ValueError(f"{name} must be at least 1, but got {getattr(self, name)}")
         if self.crop not in ("reference", "paper"):
             raise ValueError(f"crop must be 'reference' or 'paper', but got {self.crop!r}")
+
+    @property
+    def needs(self) -> DataNeeds:
+        """Requirements on a data set that has such clips."""
+        return DataNeeds(kind="video", frames=self.frames)
 
     @property
     def stored(self) -> tuple[int, int]:

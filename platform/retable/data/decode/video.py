@@ -1,10 +1,12 @@
 """A video file -> uint8 frames.
 
-decord is the bulk decoder. PyAV reads the files on which the two disagree: decord gives a trimmed file (edit list) the
-wrong length and repeats frames past its end without a word. On others they were seen to agree to the bit.
+decord is the bulk decoder. PyAV reads the files in which the two differ in any frame: decord gives a trimmed file (edit
+list) the wrong length and repeats frames past its end, loses the first group of pictures of an MPEG transport stream,
+and takes a mirrored picture for a turned one, all without a word. On others they were seen to agree to the bit.
 """
 
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,6 +16,11 @@ import decord
 import numpy as np
 from numpy.typing import NDArray
 
+from retable.data.damage.containers import cut_short
+from retable.data.damage.h264_ends import misplaced_ends
+from retable.data.damage.strict import DETECT, errors_logged
+from retable.data.decode.upright import display_matrix, is_mirrored, shown
+
 Decoder = Literal["decord", "pyav"]
 Frames = NDArray[np.uint8]
 
@@ -21,46 +28,94 @@ CHUNK = 64  # frames decoded at a time: bounds memory for long videos
 
 
 class VideoProblem(Exception):
-    """A file that can't be used as a video: `kind` in a word or two, the message in more."""
+    """A file that can't be used as a video: `kind` in a word or two, the message in more.
+
+    Attributes:
+        revision: 1 if it could be used when decoding was not strict, and was trained on; else 0.
+    """
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind
+        self.revision = 0
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What a file holds: frames, and their width and height in pixels as shown (after rotation)."""
+    """What a file holds: frames, and their width and height in pixels as shown (after rotation).
+
+    Attributes:
+        note: why PyAV has to read it, and that its header declares another number of frames.
+        revision: 1 if the frames are others than those that were read when only shapes were compared; else 0.
+    """
 
     frames: int
     width: int
     height: int
     decoder: Decoder
     note: str | None = None
+    revision: int = 0
 
 
 def probe(path: Path) -> Probe:
-    """Decode the whole file once with PyAV and compare with what decord makes of it.
+    """Decode the whole file once with PyAV, strictly, and compare each frame with what decord makes of it.
 
     Raises:
-        VideoProblem: it is empty, cut short, no video, or damaged.
+        VideoProblem: it is empty, cut short, no video, of several sizes, or damaged: the decoder raised or logged an
+            error, or marked a packet or a frame as corrupt, or pictures do not end where their data ends.
     """
+    try:
+        return _probed(path)
+    except VideoProblem as problem:
+        problem.revision = int(problem.kind not in ("empty", "not a video") and _was_accepted(path))
+        raise
+
+
+def _probed(path: Path) -> Probe:
     if path.stat().st_size == 0:
         raise VideoProblem("empty", "the file has 0 bytes")
     if cut_short(path):
         raise VideoProblem("truncated", "the file ends before its container says that it does")
-    frames, width, height = 0, 0, 0
-    try:
-        for chunk in _pyav_chunks(path):
-            frames += len(chunk)
-            height, width = chunk.shape[1:3]
-    except (av.FFmpegError, ValueError) as error:
-        kind = "damaged" if frames else "not a video"
-        raise VideoProblem(kind, f"{type(error).__name__} after {frames} frames") from error
-    if not frames:
+    sums: list[int] = []
+    shapes: set[tuple[int, ...]] = set()
+    mirrored = False
+    with errors_logged() as errors:
+        try:
+            for frame, pixels in _decoded(path):
+                if frame.is_corrupt:
+                    raise VideoProblem("damaged", f"the decoder marks frame {len(sums)} as corrupt")
+                sums.append(_sum(pixels))
+                shapes.add(pixels.shape)
+                mirrored = mirrored or is_mirrored(display_matrix(frame))
+        except VideoProblem:
+            raise
+        except Exception as error:  # whatever the decoder trips over is the file's fault
+            kind = "damaged" if sums else "not a video"
+            raise VideoProblem(kind, f"{type(error).__name__} after {len(sums)} frames") from error
+    if not sums:
         raise VideoProblem("not a video", "no frame could be decoded")
-    note = _disagreement(path, frames, width, height)
-    return Probe(frames, width, height, "pyav" if note else "decord", note)
+    if errors:
+        raise VideoProblem("damaged", f"the decoder says: {errors[0]}")
+    if len(shapes) > 1:
+        sizes = ", ".join(f"{width} × {height}" for height, width, _ in sorted(shapes))
+        raise VideoProblem("of several sizes", f"frames are of {sizes}; cut the file where they change")
+    ((height, width, _),) = shapes
+    if misplaced := misplaced_ends(path):
+        raise VideoProblem("damaged", f"{misplaced} of {len(sums)} pictures do not end where their data ends")
+    reason, same_shape = _disagreement(path, sums, width, height)
+    revision = int(bool(reason) and (same_shape or mirrored))
+    note = "; ".join(filter(None, (reason, _miscounted(path, len(sums))))) or None
+    return Probe(len(sums), width, height, "pyav" if reason else "decord", note, revision)
+
+
+def _was_accepted(path: Path) -> bool:
+    """Whether a file that has a problem had none when decoding was not strict."""
+    if cut_short(path, early=True):
+        return False
+    try:
+        return sum(1 for _ in _decoded(path, strict=False)) > 0
+    except Exception:  # noqa: BLE001 - whatever it is, it was a problem then too
+        return False
 
 
 def declared_frames(path: Path) -> int:
@@ -75,30 +130,15 @@ def declared_frames(path: Path) -> int:
         return int(seconds * (stream.average_rate or 0))
 
 
-def cut_short(path: Path) -> bool:
-    """Whether an mp4 or AVI file is shorter than its outermost boxes declare."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(12)
-        if head[:4] == b"RIFF":
-            declared = int.from_bytes(head[4:8], "little")
-            return declared != 0xFFFFFFFF and declared + 8 > size
-        if head[4:8] != b"ftyp":
-            return False
-        start, boxes = 0, set()
-        while start + 8 <= size:
-            file.seek(start)
-            head = file.read(16)
-            boxes.add(head[4:8])
-            length = int.from_bytes(head[:4], "big")
-            if length == 1:
-                length = int.from_bytes(head[8:16], "big")
-            elif length == 0:  # to the end of the file
-                length = size - start
-            if length < 8:
-                return True
-            start += length
-        return start != size or b"moov" not in boxes
+def _miscounted(path: Path, frames: int) -> str | None:
+    """That a file's header states another number of frames than were decoded, or None."""
+    with av.open(str(path)) as container:
+        stated = container.streams.video[0].frames
+    return (
+        f"its header declares {stated} frames, and {frames} can be decoded"
+        if stated not in (0, frames)
+        else None
+    )
 
 
 def chunks(path: Path, decoder: Decoder = "decord") -> Iterator[Frames]:
@@ -118,32 +158,58 @@ def _decord_chunks(path: Path) -> Iterator[Frames]:
 
 
 def _pyav_chunks(path: Path) -> Iterator[Frames]:
+    chunk: list[Frames] = []
+    for _, pixels in _decoded(path):
+        chunk.append(pixels)
+        if len(chunk) == CHUNK:
+            yield np.stack(chunk)
+            chunk = []
+    if chunk:
+        yield np.stack(chunk)
+
+
+def _decoded(path: Path, *, strict: bool = True) -> Iterator[tuple[av.VideoFrame, Frames]]:
+    """PyAV's frames, and their pixels (H, W, 3) as shown. If strict, an error of the decoder is raised, not concealed."""
     with av.open(str(path)) as container:
         if not container.streams.video:
             raise VideoProblem("not a video", "the file has no video stream")
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
-        chunk: list[Frames] = []
-        for frame in container.decode(stream):
-            pixels = frame.to_ndarray(format="rgb24")
-            chunk.append(np.rot90(pixels, frame.rotation // 90))
-            if len(chunk) == CHUNK:
-                yield np.stack(chunk)
-                chunk = []
-        if chunk:
-            yield np.stack(chunk)
+        if strict:
+            stream.codec_context.options = {"err_detect": DETECT}
+        for packet in container.demux(stream):
+            if strict and packet.is_corrupt:
+                raise VideoProblem("damaged", f"the packet at {packet.pts} is marked as corrupt")
+            for frame in packet.decode():
+                yield frame, shown(frame.to_ndarray(format="rgb24"), display_matrix(frame))
 
 
-def _disagreement(path: Path, frames: int, width: int, height: int) -> str | None:
-    """Why PyAV should read this file, or None. A file that only decord can't open is no problem either."""
+def _disagreement(path: Path, sums: Sequence[int], width: int, height: int) -> tuple[str | None, bool]:
+    """Why PyAV should read this file, or None; and whether decord sees as many frames of that size.
+
+    A file that only decord can't read is no problem either.
+    """
+    shape = (len(sums), height, width, 3)
+    same_shape = False
     try:
         reader = decord.VideoReader(str(path), num_threads=1)
         seen = (len(reader), *reader[0].shape)
+        # decord 0.6 takes some narrow frames (72 pixels, say) for four-channel ones.
+        if seen != shape:
+            return f"(frames, height, width, channels) is {shape} to PyAV and {seen} to decord", False
+        same_shape = True
+        del reader
+        others = [_sum(frame) for chunk in _decord_chunks(path) for frame in chunk]
     except (decord.DECORDError, RuntimeError) as error:
-        return f"decord can't read it ({type(error).__name__})"
-    # decord 0.6 takes some narrow frames (72 pixels, say) for four-channel ones.
-    if seen != (frames, height, width, 3):
+        return f"decord can't read it ({type(error).__name__})", same_shape
+    differing = [number for number, (one, other) in enumerate(zip(sums, others, strict=True)) if one != other]
+    if differing:
         return (
-            f"(frames, height, width, channels) is {(frames, height, width, 3)} to PyAV and {seen} to decord"
+            f"decord shows {len(differing)} of {len(sums)} frames otherwise, from frame {differing[0]} on",
+            True,
         )
-    return None
+    return None, True
+
+
+def _sum(pixels: Frames) -> int:
+    return zlib.crc32(np.ascontiguousarray(pixels).data)

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from retable.data.decode.errors import DataError
@@ -18,6 +18,8 @@ from retable.data.scan.ucf101 import LISTS, Kind, Layout, Listed, read_layout
 from retable.io.cache import cache_folder
 
 TOLERATED = 0.01  # share of a data set that may be unusable
+NOWHERE = ("bad path", "not a file")
+"""Problems of a path, whatever its class."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,13 +32,16 @@ class Video(Found):
         path: ``Class/v.mp4``.
         split: ``train`` or ``test``.
         label: its class's number, from 0; None if that is unknown.
-        mask: its mask video; None if the set has none. Both files' hashes are then in `sha256`.
+        mask: its mask video; None if the set has none.
+        where: the list and the line that name it; empty if no list does.
+        sha256: identity of the pixels: `Found.content`, of both files if there is a mask.
     """
 
     path: str
     split: str
     label: int | None
     mask: str | None = None
+    where: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,8 @@ class Catalog:
         classes: by label.
         kind: what its files are.
         size: pixels that an image's shorter side had to have; 1 if any will do.
+        splits: where its splits come from, for people; empty if nobody knows any more.
+        lost: classes that no file is of.
         prepared: the root again if `retable data prepare` made it: its decoded frames lie there.
     """
 
@@ -77,6 +84,8 @@ class Catalog:
     prepared: Path | None = None
     kind: Kind = "video"
     size: int = 1
+    splits: str = ""
+    lost: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -103,6 +112,11 @@ class Catalog:
         advice = f"mend the files that `retable data check {self.root}{size}` lists, or take them out of the data set"
         if not self.videos:
             return f"{self.root} lists no {self.kind}s"
+        if self.lost:
+            return (
+                f"no {self.kind} at all is of the class {self.lost[0]} of {self.root} ({len(self.lost)} of its "
+                f"{len(self.classes)} classes have none); list files of it, or take it out of its classes"
+            )
         if len(bad) > TOLERATED * len(self.videos):
             reasons = ", ".join(f"{n} {problem}" for problem, n in _problems(bad).items())
             return (
@@ -240,18 +254,32 @@ def catalogued(root: Path, layout: Layout, found: Mapping[str, Found], frames: i
         videos = tuple(_large_enough(_video(line, found, 1), size) for line in listed)
     else:
         videos = tuple(_video(line, found, frames) for line in listed)
-    return Catalog(root, layout.videos, layout.classes, videos, kind=layout.kind, size=size)
+    labels = {line.label for line in listed}
+    lost = tuple(name for label, name in enumerate(layout.classes) if label not in labels)
+    return Catalog(
+        root,
+        layout.videos,
+        layout.classes,
+        videos,
+        kind=layout.kind,
+        size=size,
+        splits=layout.splits,
+        lost=lost,
+    )
 
 
 def _video(line: Listed, files: Mapping[str, Found], frames: int) -> Video:
-    found = _paired(files[line.path], files[line.mask]) if line.mask else files[line.path]
+    found = files[line.path]
+    if line.mask:
+        found = _paired(found, files[line.mask])
+    else:
+        found = replace(found, sha256=found.content, revision=0)
     video = Video(**asdict(found), **asdict(line))
-    if line.label is None:
-        return replace(
-            video,
-            problem="unknown label",
-            note="it is of none of the classes, or of another one than its list says",
-        )
+    if line.label is None and video.problem not in NOWHERE:
+        note = "it is of none of the classes, or of another one than its list says"
+        video = replace(video, problem="unknown label", note=note)
+    if video.problem in (*NOWHERE, "missing", "unknown label") and line.where:
+        return replace(video, note=f"{line.where}: {video.note}")
     return _long_enough(video, frames)
 
 
@@ -270,8 +298,8 @@ def _large_enough(image: Video, size: int) -> Video:
 
 def _paired(found: Found, mask: Found) -> Found:
     """What is in a video and its mask together: the mask must show each of its frames."""
-    sha256 = hashlib.sha256((found.sha256 + mask.sha256).encode()).hexdigest()
-    pair = replace(found, sha256=sha256)
+    sha256 = hashlib.sha256((found.content + mask.content).encode()).hexdigest()
+    pair = replace(found, sha256=sha256, revision=0)
     if found.problem:
         return pair
     if mask.problem:

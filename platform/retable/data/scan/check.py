@@ -1,5 +1,7 @@
-"""`retable data check`: what is wrong with a data set, and would training start on it."""
+"""`retable data check`: what is in a data set, what is wrong with it, and would training start on it."""
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +11,9 @@ from rich.text import Text
 
 from retable.data.decode.pool import Progress, Readers
 from retable.data.scan.catalog import Catalog, Video, scan
+from retable.data.scan.checksums import Comparison, compare
+from retable.data.scan.leaks import leaks
+from retable.data.scan.left_out import left_out
 
 
 @dataclass(frozen=True)
@@ -16,32 +21,54 @@ class Report:
     """What is wrong with a data set.
 
     Attributes:
-        bad: videos that can't be used.
+        bad: videos that can't be used, and those of other content than a list of checksums says.
         noted: files that can, of which something is to be known.
         refusal: why training would not start, or None.
+        compared: the data set against a list of checksums; None without one.
+        leaked: files of other splits whose content is trained on, with a note that says where.
+        left_out: what lies in its folder and is not part of it, a line for each kind.
     """
 
     catalog: Catalog
     bad: tuple[Video, ...]
     noted: tuple[Video, ...]
     refusal: str | None
+    compared: Comparison | None = None
+    leaked: tuple[Video, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether training would start, on files that are as the list of checksums says."""
+        return self.refusal is None and not (self.compared and self.compared.different)
 
     @property
     def summary(self) -> str:
         """The outcome in a few sentences."""
-        total, bad, noted = len(self.catalog.videos), len(self.bad), len(self.noted)
+        total, bad = len(self.catalog.videos), len(self.bad)
+        by_pyav = sum(v.decoder == "pyav" and not v.problem for v in self.catalog.videos)
         files = f"{total} {self.catalog.kind}{'s' * (total != 1)}"
         classes = f"{len(self.catalog.classes)} class{'es' * (len(self.catalog.classes) != 1)}"
         sentences = [
             f"{files} of {classes}: {total - bad} can be used, {bad} can't.",
-            f"{noted} are read with PyAV." if self.catalog.kind == "video" else "",
+            f"{by_pyav} are read with PyAV." if self.catalog.kind == "video" else "",
             f"Fingerprint {self.catalog.fingerprint}.",
+            self.compared.summary if self.compared else "",
+            self._leaks,
         ]
         if self.refusal:
             sentences.append(f"Training would not start: {self.refusal}.")
-        elif bad:
+        elif any(v.problem for v in self.catalog.videos):
             sentences.append("Training skips what can't be used.")
         return " ".join(filter(None, sentences))
+
+    @property
+    def _leaks(self) -> str:
+        if not self.leaked:
+            return ""
+        number = len(self.leaked)
+        files = f"{number} tested {self.catalog.kind}{' is' if number == 1 else 's are'}"
+        return f"{files} trained on too: take equal files out of one of the splits, or tests tell too much."
 
 
 def check(
@@ -53,29 +80,86 @@ def check(
     cache: Path | None = None,
     readers: Readers | None = None,
     progress: Progress | None = None,
+    checksums: Path | None = None,
 ) -> Report:
-    """Scan a data set and list what is wrong with it. Takes and raises what `scan` does."""
-    return reported(
-        scan(root, frames=frames, size=size, fold=fold, cache=cache, readers=readers, progress=progress)
+    """Scan a data set and list what is wrong with it. Takes and raises what `scan` does.
+
+    Args:
+        checksums: a list of what the files' checksums should be, as sha256sum or md5sum writes it.
+    """
+    catalog = scan(root, frames=frames, size=size, fold=fold, cache=cache, readers=readers, progress=progress)
+    return reported(catalog, compare(catalog, checksums, readers or Readers()) if checksums else None)
+
+
+def reported(catalog: Catalog, compared: Comparison | None = None) -> Report:
+    """What is wrong with a data set that has been scanned, and perhaps compared with a list of checksums."""
+    different = compared.different if compared else ()
+    known = {video.path for video in different}
+    bad = (*(v for v in catalog.videos if v.problem and v.path not in known), *different)
+    noted = tuple(v for v in catalog.videos if v.note and not v.problem and v.path not in known)
+    named = [path for v in catalog.videos for path in (v.path, v.mask) if path]
+    return Report(
+        catalog,
+        bad,
+        noted,
+        catalog.refusal(),
+        compared,
+        leaks(catalog.videos),
+        () if catalog.prepared else left_out(catalog.folder, named, catalog.kind),
     )
 
 
-def reported(catalog: Catalog) -> Report:
-    """What is wrong with a data set that has been scanned."""
-    bad = tuple(v for v in catalog.videos if v.problem)
-    noted = tuple(v for v in catalog.videos if v.note and not v.problem)
-    return Report(catalog, bad, noted, catalog.refusal())
-
-
 def rendered(report: Report, most: int | None = None) -> RenderableType:
-    """The report: a line for each file that has a problem or a note, the summary below. `most` limits the lines."""
-    summary = Text(report.summary)
-    if not report.bad and not report.noted:
-        return summary
-    table = Table(title=Text(f"{report.catalog.root}"))
-    for heading in ("file", "split", "problem", "detail"):
-        table.add_column(heading, overflow="fold")
-    for video in (*report.bad, *report.noted)[:most]:  # Text: a file's name may look like markup
-        cells = (video.path, video.split, video.problem or "none", video.note or "")
-        table.add_row(*map(Text, cells))
-    return Group(table, summary)
+    """The report: classes and splits, a line for each file that has a problem or a note, what is left out, the summary.
+
+    `most` limits the lines of each table.
+    """
+    parts: list[RenderableType] = [_classes(report.catalog, most)]
+    if report.catalog.splits:
+        parts.append(Text(f"Splits: {report.catalog.splits}."))
+    told = (*report.bad, *report.noted, *report.leaked)
+    if told:
+        table = Table(title=Text(f"{report.catalog.root}"))
+        for heading in ("file", "split", "problem", "detail"):
+            table.add_column(heading, overflow="fold")
+        for video in told[:most]:  # Text: a file's name may look like markup
+            cells = (video.path, video.split, video.problem or "none", video.note or "")
+            table.add_row(*map(Text, cells))
+        parts.append(table)
+    parts += [Text(f"Left out: {line}.") for line in report.left_out]
+    return Group(*parts, Text(report.summary))
+
+
+def _classes(catalog: Catalog, most: int | None) -> Table:
+    """How many files each class has in each split, and how many of these can't be used."""
+    splits = list(dict.fromkeys(("train", "test", *sorted({video.split for video in catalog.videos}))))
+    if not any(video.split == "test" for video in catalog.videos) and len(splits) > 2:
+        splits.remove("test")
+    table = Table(title=Text(f"{catalog.kind}s by class and split"), title_justify="left")
+    table.add_column("class", overflow="fold")
+    for split in splits:
+        table.add_column(split, justify="right")
+    for row in list(_rows(catalog, splits))[:most]:
+        table.add_row(*map(Text, row))
+    if most is not None and len(catalog.classes) > most:
+        table.caption = f"and {len(catalog.classes) - most:,} more classes"
+    table.show_footer = True
+    for column, split in zip(table.columns[1:], splits, strict=True):
+        column.footer = f"{sum(video.split == split for video in catalog.videos):,}"
+    table.columns[0].footer = "all"
+    return table
+
+
+def _rows(catalog: Catalog, splits: list[str]) -> Iterator[list[str]]:
+    """A class and its numbers, such as ``1,204 (3 bad)``; files of no class last."""
+    counts = Counter((video.label, video.split) for video in catalog.videos)
+    bad = Counter((video.label, video.split) for video in catalog.videos if video.problem)
+    names: list[tuple[int | None, str]] = list(enumerate(catalog.classes))
+    if any(video.label is None for video in catalog.videos):
+        names.append((None, "of no class"))
+    for label, name in names:
+        cells = (
+            f"{counts[label, split]:,}" + (f" ({bad[label, split]:,} bad)" if bad[label, split] else "")
+            for split in splits
+        )
+        yield [name, *cells]

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import cast
 
 from retable.data.decode.errors import DataError
+from retable.data.decode.text_lists import read_text
+from retable.data.scan.folders import is_ours
 from retable.data.scan.ucf101 import Layout, Listed
 
 SPLITS = ("train", "val", "test")
@@ -45,7 +47,10 @@ def read_faceforensics(root: Path) -> Layout:
                 f"the video {name} of {root} is listed in {first[name]} and again in {line.split}"
             )
         first[name] = line.split
-    return Layout(root, CLASSES, tuple(listed))
+    origin = "lists" if (root / ORIGINALS).is_dir() else "folders"
+    return Layout(
+        root, CLASSES, tuple(listed), splits=f"{origin} train, val and test are the splits of these names"
+    )
 
 
 def _found(root: Path, split: str) -> Iterator[Listed]:
@@ -67,20 +72,34 @@ def _named(root: Path, split: str) -> Iterator[Listed]:
 
 def _videos(folder: Path) -> Mapping[str, str]:
     """File names of a folder by their stems, in order; hidden files are none of the data set's."""
-    names = sorted(path.name for path in folder.glob("[!.]*") if path.is_file())
+    names = sorted(path.name for path in folder.glob("[!.]*") if is_ours(path.name) and path.is_file())
     return {Path(name).stem: name for name in names}
 
 
 def _names(path: Path) -> Iterator[str]:
     """Stems of the files that a JSON list names."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path} must be a JSON list of video names, but it is no JSON: {error}") from error
+        text = read_text(path)
+        content = json.loads(text)
+    except DataError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"{path} must be a JSON list of video names, but it is no JSON: {error}; mend it or download it again"
+        ) from error
     if not isinstance(content, list):
         raise DataError(f"{path} must be a JSON list of video names, but it holds a {type(content).__name__}")
     flat = [name for item in content for name in (item if isinstance(item, list) else [item])]
     for name in cast(list[object], flat):
-        if not isinstance(name, str) or not name or "/" in name or name.startswith("."):
-            raise DataError(f"{path} must name files of {ORIGINALS}, but names {name!r}")
+        if not isinstance(name, str) or not name or "/" in name or "\0" in name or name.startswith("."):
+            line = _line_of(text, name)
+            raise DataError(
+                f"{path}{line} must name files of {ORIGINALS}, but names {name!r:.80}; mend it or take it out"
+            )
         yield name.removesuffix(".avi").removesuffix(".mp4")
+
+
+def _line_of(text: str, name: object) -> str:
+    """Where a JSON text says that, as ``" line 3"``; empty if it can't be found again."""
+    place = text.find(json.dumps(name))
+    return f" line {text.count(chr(10), 0, place) + 1}" if place >= 0 else ""

@@ -1,7 +1,7 @@
 """How image data sets lie on the disk: class folders, one folder of images, or LMDB environments as LSUN's."""
 
-import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +11,35 @@ from retable.data.decode.errors import DataError
 from retable.data.decode.image import SUFFIXES
 from retable.data.decode.lmdb import DATA, MEND
 from retable.data.decode.pool import Readers, SteadyReader
+from retable.data.scan.folders import subfolders, walk
 from retable.data.scan.probe import Found
 from retable.data.scan.ucf101 import Layout, Listed
 
-SPLITS = {"train": "train", "test": "test", "val": "test"}
-"""Folders that are splits, and the split that each is."""
+SPLITS = {
+    "train": "train",
+    "test": "test",
+    "val": "test",
+    "valid": "test",
+    "validation": "test",
+    "dev": "test",
+    "eval": "test",
+}
+"""Folders that are splits, in upper or lower case, and the split that each is."""
+
+LOOKS = re.compile(
+    r"(images?[ _.-]?)?(train|trn|test|tst|val|valid|validation|dev|devel|eval|evaluation|holdout|heldout)(ing)?"
+    r"([ _.-]?(set|data|images?|imgs?|split|part|\d+))*"
+)
+"""Names that say that a folder is a split, whether it is understood or not; in lower case."""
+
+UNREAD = frozenset((
+    ".apng", ".avi", ".arw", ".bpg", ".cr2", ".dng", ".exr", ".gif", ".hdr", ".heic", ".heif", ".ico", ".j2k", ".jp2",
+    ".jxl", ".jxr", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".nef", ".pbm", ".pcx", ".pgm", ".pnm", ".psd", ".svg", ".tga",
+    ".webm", ".wmv",
+))  # fmt: skip
+"""What pictures and videos end in that are not read as images."""
+
+CONTENT = "the content of the files decides which tenth of each class is test"
 
 ONE_CLASS = "image"
 BY_CONTENT = ""
@@ -39,33 +63,32 @@ def read_images(root: Path, readers: Readers | None = None) -> Layout:
     ============================================  ==========================================
     ``root/class/….png``                          class folders, searched to their depth
     ``root/….png``                                no classes: every image has the label 0
-    ``root/train/…``, ``root/val/…`` (or test)    either of these, with its splits
+    ``root/train/…``, ``root/val/…`` (`SPLITS`)   either of these, with its splits
     ``root/bedroom_train_lmdb/data.mdb`` …        LSUN's environments, one a class and split
     ============================================  ==========================================
 
     Where there are no splits, files have `BY_CONTENT` for theirs. Class folders may lie beside environments.
 
     Raises:
-        DataError: there are no images, or an environment can't be read.
+        DataError: there are no images, a folder can't be listed, folders look like splits and are not understood, a
+            class would be lost, or an environment can't be read.
     """
     if environments := _environments(root):
         return _lsun(root, environments, readers or Readers())
-    folders = {path.name for path in _folders(root)}
-    if "train" in folders and folders <= set(SPLITS):
-        shared = sorted(folders) == ["train"]
-        parts = [(root / name, BY_CONTENT if shared else SPLITS[name]) for name in sorted(folders)]
-    else:
-        parts = [(root, BY_CONTENT)]
-    classes = tuple(sorted({folder.name for part, _ in parts for folder in _folders(part) if _any(folder)}))
+    parts, splits = _parts(root)
+    paths = [(part, split, _images(part)) for part, split in parts]
+    for part, _, images in paths:
+        _refuse_lost_classes(part, images)
+    classes = tuple(sorted({name for part, _, images in paths for name in _classes(part, images)}))
     labels = {name: label for label, name in enumerate(classes)} or {".": 0}
     listed = [
         Listed(path.relative_to(root).as_posix(), split, _label(path.relative_to(part), labels))
-        for part, split in parts
-        for path in _images(part)
+        for part, split, images in paths
+        for path in images
     ]
     if not listed:
         raise DataError(f"{root} holds no images; their names must end in {', '.join(sorted(SUFFIXES))}")
-    return Layout(root, classes or (ONE_CLASS,), tuple(listed), "image")
+    return Layout(root, classes or (ONE_CLASS,), tuple(listed), "image", splits)
 
 
 def by_content(listed: Sequence[Listed], found: Mapping[str, Found]) -> tuple[Listed, ...]:
@@ -94,27 +117,72 @@ def _label(path: Path, labels: Mapping[str, int]) -> int | None:
     return labels.get(path.parts[0] if len(path.parts) > 1 else ".")
 
 
-def _folders(root: Path) -> list[Path]:
-    return sorted(path for path in root.glob("[!.]*") if path.is_dir())
+def _parts(root: Path) -> tuple[list[tuple[Path, str]], str]:
+    """The folders that hold a split each, or the root; and where the splits come from, for people.
+
+    Raises:
+        DataError: folders look like splits and are not understood.
+    """
+    folders = subfolders(root)
+    looks = [folder for folder in folders if LOOKS.fullmatch(folder.name.casefold())]
+    if not looks:
+        return [(root, BY_CONTENT)], CONTENT
+    others = [folder for folder in folders if folder not in looks and _images(folder)]
+    names = [folder.name.casefold() for folder in looks]
+    if names == ["train"] and others and not any(_images(folder) for folder in subfolders(looks[0])):
+        return [(root, BY_CONTENT)], CONTENT  # a class of trains
+    if others or set(names) - set(SPLITS) or len(set(names)) < len(names) or "train" not in names:
+        beside = f", beside {', '.join(folder.name for folder in others[:3])}" if others else ""
+        raise DataError(
+            f"{root} has folders that look like splits and are not understood: "
+            f"{', '.join(folder.name for folder in looks)}{beside}; there must be train and one of "
+            f"{', '.join(name for name in SPLITS if name != 'train')}, and no other folder of images beside them. Rename "
+            "them, or those that are classes"
+        )
+    if len(looks) == 1:
+        return [(looks[0], BY_CONTENT)], f"{looks[0].name}/ holds all images, and {CONTENT}"
+    parts = [(folder, SPLITS[folder.name.casefold()]) for folder in looks]
+    return parts, ", ".join(f"{folder.name}/ is {split}" for folder, split in parts)
 
 
-def _images(folder: Path) -> Iterator[Path]:
-    """Image files at any depth, in order; hidden files are none of the data set's."""
-    for path, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                yield Path(path, name)
+def _images(folder: Path) -> list[Path]:
+    """Image files at any depth, in order; hidden files are none of the data set's. Raises as `walk` does."""
+    return [
+        path / name for path, names in walk(folder) for name in names if Path(name).suffix.lower() in SUFFIXES
+    ]
 
 
-def _any(folder: Path) -> bool:
-    return next(_images(folder), None) is not None
+def _classes(part: Path, images: Sequence[Path]) -> set[str]:
+    """The names of the class folders of some images."""
+    below = (path.relative_to(part).parts for path in images)
+    return {parts[0] for parts in below if len(parts) > 1}
+
+
+def _refuse_lost_classes(part: Path, images: Sequence[Path]) -> None:
+    """See that no folder that may be a class goes missing: an empty one, or one of pictures that are not read.
+
+    Raises:
+        DataError: one does.
+    """
+    if not (classes := _classes(part, images)):
+        return
+    for folder in subfolders(part):
+        if folder.name in classes:
+            continue
+        ends = Counter(Path(name).suffix.lower() for _, names in walk(folder) for name in names)
+        unread = [f"{number:,} {end}" for end, number in sorted(ends.items()) if end in UNREAD]
+        if unread or not ends:
+            has = f"{', '.join(unread)}, which are not read" if unread else "nothing in it"
+            raise DataError(
+                f"the class {folder.name} would be lost: {folder} has {has}; put images there, whose names end in "
+                f"{', '.join(sorted(SUFFIXES))}, or take the folder out of the data set"
+            )
 
 
 def _environments(root: Path) -> list[Path]:
     if (root / DATA).is_file():
         return [root]
-    return [folder for folder in _folders(root) if (folder / DATA).is_file()]
+    return [folder for folder in subfolders(root) if (folder / DATA).is_file()]
 
 
 def _lsun(root: Path, environments: Sequence[Path], readers: Readers) -> Layout:
@@ -125,8 +193,8 @@ def _lsun(root: Path, environments: Sequence[Path], readers: Readers) -> Layout:
         parts.append((folder, name, SPLITS.get(match["split"] or "", BY_CONTENT) if match else BY_CONTENT))
     if not any(split == "test" for *_, split in parts):
         parts = [(folder, name, BY_CONTENT) for folder, name, _ in parts]
-    folders = [] if root in environments else _folders(root)
-    beside = [folder for folder in folders if folder not in environments and _any(folder)]
+    folders = [] if root in environments else subfolders(root)
+    beside = [folder for folder in folders if folder not in environments and _images(folder)]
     classes = tuple(sorted({name for _, name, _ in parts} | {folder.name for folder in beside}))
     values = (
         Listed((folder.relative_to(root) / DATA / key).as_posix(), split, classes.index(name))
@@ -138,7 +206,9 @@ def _lsun(root: Path, environments: Sequence[Path], readers: Readers) -> Layout:
         for folder in beside
         for path in _images(folder)
     )
-    return Layout(root, classes, (*values, *files), "image")
+    named = any(split != BY_CONTENT for *_, split in parts)
+    splits = "the names of environments say train, and val or test, which is test" if named else CONTENT
+    return Layout(root, classes, (*values, *files), "image", splits)
 
 
 def _keys(folder: Path, readers: Readers) -> Iterator[str]:

@@ -19,7 +19,7 @@ VERSION = 1
 
 def write_prepared(root: Path, layout: Layout, found: Mapping[str, Found]) -> None:
     """Write down a data set's lists and what was found in each of its files."""
-    listed = [asdict(line) for line in layout.listed]
+    listed = [{k: v for k, v in asdict(line).items() if k != "where"} for line in layout.listed]
     files = {path: asdict(found[path]) for path in sorted(found)}
     folder = str(layout.videos.resolve())
     content = {"version": VERSION, "kind": layout.kind, "videos": folder, "classes": layout.classes}

@@ -1,13 +1,15 @@
 """Where a UCF101-shaped folder keeps its videos and its lists, and what the lists say."""
 
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+import os
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from retable.data.decode.errors import DataError
 from retable.data.decode.image import SUFFIXES
+from retable.data.decode.text_lists import Line, read_lines
 
 Kind = Literal["video", "image"]
 """What a data set's files are."""
@@ -26,12 +28,14 @@ class Listed:
         label: from 0, by the class folder; None if the class is not in classInd.txt or is not the one that the
             line's own number says.
         mask: ``mask/v.avi``, the video that shows where the face in this one is; None if the set has no masks.
+        where: the list and the line that name it, for messages; empty if no list does.
     """
 
     path: str
     split: str
     label: int | None
     mask: str | None = None
+    where: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Layout:
     Attributes:
         videos: the folder that paths are relative to.
         kind: what the listed files are.
+        splits: where they come from, for people; empty if nobody knows any more.
 
     Raises:
         DataError: a file is listed twice: tests would be of what was trained on.
@@ -50,11 +55,18 @@ class Layout:
     classes: tuple[str, ...]
     listed: tuple[Listed, ...]
     kind: Kind = "video"
+    splits: str = ""
 
     def __post_init__(self) -> None:
-        path, times = next(iter(Counter(line.path for line in self.listed).most_common(1)), ("", 0))
-        if times > 1:
-            raise DataError(f"{path} is listed {times} times for {self.videos}; list it once, in one split")
+        first: dict[str, Listed] = {}
+        for line in self.listed:
+            other = first.setdefault(line.path, line)
+            if other is not line:
+                times = sum(again.path == line.path for again in self.listed)
+                places = f" ({other.where} and {line.where})" if line.where else ""
+                raise DataError(
+                    f"{other.path} is listed {times} times for {self.videos}{places}; list it once, in one split"
+                )
 
 
 def read_layout(root: Path, fold: int = 1) -> Layout:
@@ -75,50 +87,106 @@ def read_layout(root: Path, fold: int = 1) -> Layout:
         looked = ", ".join(str(root / name / "classInd.txt") for name in LISTS)
         raise DataError(f"{root} is not in UCF101's layout: there is none of {looked}")
     classes = _classes(lists / "classInd.txt")
-    folder = next(
-        (root / name for name in VIDEOS if any((root / name / c).is_dir() for c in classes)), root / VIDEOS[0]
-    )
-    listed = tuple(
+    folder = next((root / name for name in VIDEOS if _holds(root / name, classes)), root / VIDEOS[0])
+    names = [f"{split}list{fold:02}.txt" for split in ("train", "test")]
+    lines = [
         line
-        for split in ("train", "test")
-        for line in _list(lists / f"{split}list{fold:02}.txt", split, classes)
-    )
+        for split, name in zip(("train", "test"), names, strict=True)
+        for line in _list(lists / name, split, classes)
+    ]
+    listed = tuple(_spelt_as_on_disk(folder, lines))
     images = sum(PurePosixPath(line.path).suffix.lower() in SUFFIXES for line in listed)
-    return Layout(folder, classes, listed, "image" if 2 * images > len(listed) else "video")
+    kind: Kind = "image" if 2 * images > len(listed) else "video"
+    return Layout(folder, classes, listed, kind, f"{names[0]} is train, {names[1]} is test")
 
 
-def _lines(path: Path) -> Iterator[str]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing; UCF101's layout needs it beside classInd.txt") from None
-    yield from filter(None, (line.strip() for line in text.splitlines()))
+def composed(path: str) -> str:
+    """A path by which two spellings of one name are equal: letters with their accents (NFC), as Macs do not write them."""
+    return unicodedata.normalize("NFC", path)
 
 
 def _classes(path: Path) -> tuple[str, ...]:
     """Lines such as ``1 ApplyEyeMakeup``, numbered from 1."""
     numbered: dict[str, str] = {}
+    names: dict[str, Line] = {}
     for line in _lines(path):
-        number, _, name = line.partition(" ")
-        numbered[number] = name.strip()
+        number, *rest = line.text.split(maxsplit=1)
+        name = rest[0] if rest else ""
+        if number in numbered:
+            raise line.fault(f"numbers a class {number}, as an earlier line does", "number each class once")
+        if name and names.setdefault(composed(name), line) is not line:
+            earlier = names[composed(name)].number
+            raise line.fault(f"names the class of line {earlier} again", "name each class once")
+        if "\0" in name or "/" in name or name in (".", ".."):
+            raise line.fault("must name a class, which is a folder's name", "mend it")
+        numbered[number] = name
     expected = [str(number) for number in range(1, len(numbered) + 1)]
     if not numbered or sorted(numbered) != sorted(expected) or not all(numbered.values()):
+        odd = next((n for n, name in numbered.items() if n not in expected or not name), None)
         raise DataError(
-            f"{path} must number its classes 1, 2, …, one 'number name' a line, but has {list(numbered)[:5]}"
+            f"{path} must number its classes 1, 2, …, one 'number name' a line, but "
+            + (f"begins a line with {odd[:40]!r}; mend that line" if odd else "is empty; write them down")
         )
     return tuple(numbered[number] for number in expected)
 
 
 def _list(path: Path, split: str, classes: tuple[str, ...]) -> Iterator[Listed]:
     """Lines such as ``Class/v.avi 1`` (UCF101's train lists) or ``Class/v.avi`` (its test lists)."""
-    labels = {name: label for label, name in enumerate(classes)}
+    labels = {composed(name): label for label, name in enumerate(classes)}
     for line in _lines(path):
-        name, _, last = line.rpartition(" ")
-        stated = int(last) if name and last.isdigit() else None
-        name = name if stated is not None else line
-        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise DataError(f"{path} must name files below the videos folder, but names {name!r}")
-        label = labels.get(PurePosixPath(name).parts[0])
-        if stated is not None and label is not None and stated != label + 1:
+        name, stated = _named(line.text)
+        if "\\" in name and composed(name.partition("/")[0]) not in labels:  # written on Windows
+            name = name.replace("\\", "/")
+        parts = PurePosixPath(name).parts
+        if PurePosixPath(name).is_absolute() or ".." in parts:
+            raise line.fault("must name files below the videos folder", "write Class/file, or take it out")
+        label = labels.get(composed(parts[0])) if parts else None
+        if stated is not None and label is not None and stated != str(label + 1):
             label = None
-        yield Listed(name, split, label)
+        yield Listed(PurePosixPath(name).as_posix(), split, label, where=f"{path.name} line {line.number}")
+
+
+def _named(text: str) -> tuple[str, str | None]:
+    """The path of a line, and the number of its class, without zeros before it, if it says so."""
+    name, *last = text.rsplit(maxsplit=1)
+    if last and last[0].isascii() and last[0].isdecimal():
+        return name.rstrip(), last[0].lstrip("0")
+    return text, None
+
+
+def _lines(path: Path) -> Iterator[Line]:
+    try:
+        yield from read_lines(path)
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing; UCF101's layout needs it beside classInd.txt") from None
+
+
+def _spelt_as_on_disk(folder: Path, listed: Iterable[Listed]) -> Iterator[Listed]:
+    """The same lines; names with accents as the disk spells them, which may be otherwise than the list (NFD, NFC)."""
+    names: dict[Path, Mapping[str, str]] = {}
+    for line in listed:
+        if line.path.isascii():
+            yield line
+            continue
+        here = folder
+        for part in PurePosixPath(line.path).parts:
+            if here not in names:
+                names[here] = _names(here)
+            here = here / names[here].get(part, names[here].get(composed(part), part))
+        yield replace(line, path=here.relative_to(folder).as_posix())
+
+
+def _names(folder: Path) -> Mapping[str, str]:
+    """Names in a folder, by themselves and by their composed spelling; none if it can't be listed."""
+    try:
+        found = os.listdir(folder)
+    except (OSError, ValueError):  # files below it will be found to be missing
+        return {}
+    return {composed(name): name for name in found} | {name: name for name in found}
+
+
+def _holds(folder: Path, classes: Sequence[str]) -> bool:
+    """Whether the folder of a class is in a folder."""
+    names = _names(folder)
+    found = (names.get(name, names.get(composed(name))) for name in classes)
+    return any((folder / name).is_dir() for name in found if name)

@@ -1,4 +1,4 @@
-"""Tables on a terminal: in each cell ours, below it the paper's number and the difference or why there is none."""
+"""Console format: each cell has our number, below it the paper's and the difference or the reason why there is none."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from retable.report.results.table import CellText, WideTable
 
 
 def print_tables(tables: Sequence[WideTable], console: Console) -> None:
-    """Print the tables one below the other. They are made for 100 columns; in fewer, cells fold."""
+    """Print the tables one below the other. They are made for 100 columns; on a narrower console, cells fold."""
     for table in tables:
         console.print(rendered(table), soft_wrap=False)
         console.print()

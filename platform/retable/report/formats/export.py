@@ -1,4 +1,4 @@
-"""Tables as files to analyse or to paste: CSV and Parquet, tidy and wide, Markdown, LaTeX and HTML."""
+"""Export of tables to files: CSV and Parquet (tidy and wide), Markdown, LaTeX and HTML."""
 
 import io
 from collections.abc import Sequence
@@ -14,17 +14,17 @@ from retable.report.results.table import WideTable
 
 
 def export(tables: Sequence[WideTable], folder: Path) -> list[Path]:
-    """Write each table whole, over what was there.
+    """Write each table in all formats; existing files are replaced atomically.
 
     ``table_<number>.csv`` and ``.parquet`` hold the tidy cells, ``table_<number>_wide.csv`` and ``_wide.parquet`` the
-    texts as in the paper. ``table_<number>.md`` and ``.html`` hold those texts with the notes, and the cells one by one
-    with seeds, source, cost and provenance; so do ``table_<number>.tex`` and ``_cells.tex`` together.
+    texts as in the paper. ``table_<number>.md`` and ``.html`` hold these texts with the notes, and the details of each
+    cell: seeds, source, cost and provenance. ``table_<number>.tex`` and ``_cells.tex`` together hold the same.
 
     Returns:
         The paths written.
 
     Raises:
-        OSError: the folder can't be written.
+        OSError: the folder cannot be written.
     """
     written = []
     for table in tables:
@@ -40,7 +40,7 @@ def export(tables: Sequence[WideTable], folder: Path) -> list[Path]:
 
 
 def _texts(table: WideTable, stem: str) -> dict[str, str]:
-    """File name -> content of the forms that people read."""
+    """File name -> content, for the formats that people read."""
     texts = {
         f"{stem}.md": to_markdown(table),
         f"{stem}.tex": to_latex(table),
@@ -52,7 +52,7 @@ def _texts(table: WideTable, stem: str) -> dict[str, str]:
 
 
 def to_csv(frame: pd.DataFrame) -> str:
-    """The frame as CSV that is safe to open in a spreadsheet: text is escaped, numbers are unchanged."""
+    """Frame as CSV that is safe to open in a spreadsheet: text is escaped, numbers are unchanged."""
     safe = frame.copy()
     for name in safe.columns:
         if isinstance(safe[name].dtype, pd.StringDtype):
@@ -61,7 +61,7 @@ def to_csv(frame: pd.DataFrame) -> str:
 
 
 def to_markdown(table: WideTable) -> str:
-    """The table as GitHub's Markdown: title, cells, notes."""
+    """Table as GitHub's Markdown: title, cells, notes, details."""
     lines = [
         f"**{markdown_text(table.title)}**",
         "",

@@ -1,4 +1,4 @@
-"""Tables as one HTML page each that needs nothing beside it: no script, no font, no style sheet from elsewhere."""
+"""HTML format: one self-contained page for each table, without external scripts, fonts or style sheets."""
 
 from collections.abc import Sequence
 from html import escape
@@ -10,35 +10,33 @@ from retable.report.results.table import CellText, WideTable
 
 
 def to_html(table: WideTable, cells: pd.DataFrame | None = None) -> str:
-    """The table as the paper prints it, its notes, and below it the cells one by one where they are given.
+    """Page with the table as the paper prints it, its notes, and the details of its cells if they are given.
 
     Args:
-        cells: `retable.report.tables.details.details` of the table.
+        cells: details of the cells (`retable.report.tables.details.details`).
     """
     number = "".join(
         character if character.isascii() and character.isalnum() else "-" for character in table.number
     )
     lines = [[_text(label), *map(_cell, cells)] for label, cells in table.rows.items()]
-    pieces = [_great_table(f"table-{number}", table.title, ["", *table.columns], lines, table.notes)]
+    grids = [_great_table(f"table-{number}", table.title, ["", *table.columns], lines, table.notes)]
     if cells is not None:
         lines = [[_text(str(text)) for text in line] for line in cells.itertuples(index=False)]
-        pieces.append(_great_table(f"cells-{number}", "Its cells one by one", list(cells.columns), lines, ()))
+        grids.append(_great_table(f"cells-{number}", "Its cells one by one", list(cells.columns), lines, ()))
     head = f'<meta charset="utf-8">\n<title>{_text(table.title)}</title>'
-    body = "\n".join(pieces)
+    body = "\n".join(grids)
     return f'<!DOCTYPE html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n{body}\n</body>\n</html>\n'
 
 
 def _great_table(
     name: str, title: str, columns: Sequence[str], lines: Sequence[Sequence[str]], notes: Sequence[str]
 ) -> str:
-    from great_tables import (
-        GT,
-        html,
-    )  # here, for it takes as long to import as a command that prints no table
+    # Imported here, since the import takes as long as a command that prints no table.
+    from great_tables import GT, html
 
-    # Columns have neutral names, which great_tables puts into ids; what is shown is HTML already and goes through `html`
-    # or `fmt`, so that it is neither escaped again nor read as Markdown.
-    names = [f"c{place}" for place in range(len(columns))]
+    # Columns have neutral names, since great_tables uses them in ids. Texts are HTML already and go through `html` or
+    # `fmt`, so that they are neither escaped again nor read as Markdown.
+    names = [f"c{number}" for number in range(len(columns))]
     frame = pd.DataFrame(lines, columns=names, dtype="object")
     page = GT(frame, id=name).fmt(str, columns=names).tab_header(title=html(_text(title)))
     page = page.cols_label({key: html(_text(label)) for key, label in zip(names, columns, strict=True)})

@@ -1,4 +1,4 @@
-"""Tables as LaTeX to ``\\input``: booktabs, and nothing else that a document would have to load."""
+"""LaTeX format: tables to ``\\input``, which need no package but booktabs."""
 
 from collections.abc import Iterable, Sequence
 from itertools import chain, zip_longest
@@ -10,7 +10,7 @@ from retable.report.results.table import WideTable
 
 
 def to_latex(table: WideTable) -> str:
-    """The table as the paper prints it: ours, below it the paper's number and the difference or why there is none."""
+    """Table as the paper prints it: our number, below it the paper's and the difference or the reason for none."""
     lines: list[Sequence[str]] = []
     for label, cells in table.rows.items():
         first, *below = zip_longest(*(cell.lines or ("",) for cell in cells), fillvalue="")
@@ -20,7 +20,7 @@ def to_latex(table: WideTable) -> str:
 
 
 def details_to_latex(table: WideTable, frame: pd.DataFrame) -> str:
-    """The cells one by one (`retable.report.tables.details.details`)."""
+    """Table of the details of the cells (`retable.report.tables.details.details`)."""
     lines = [[latex_text(str(text)) for text in line] for line in frame.itertuples(index=False)]
     return _table(table, f"{table.number}-cells", list(frame.columns), lines, ())
 
@@ -53,7 +53,7 @@ def _table(
 
 
 def _caption(table: WideTable) -> str:
-    """The title with its number last: a document numbers its tables itself."""
+    """Title with its number at the end, since a document numbers its tables itself."""
     numbered = f"Table {table.number}. "
     if not table.title.startswith(numbered):
         return table.title

@@ -1,4 +1,4 @@
-"""The rows of a plan's tables with what changes in each, to be read before anything is trained."""
+"""Rows and columns of a plan's tables with their changes of the config, printed before training."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,12 +8,12 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from retable.planning.plan import Plan
-from retable.study.changes import changes, in_words
+from retable.study.changes import changes, changes_text
 from retable.study.table import Table, unchanged
 
 
 def row_tables(plan: Plan[Any]) -> Iterator[Group]:
-    """For each table, its rows and columns with what they change at the plan's scale, worked out from the configs."""
+    """Tables of rows and columns with their changes at the plan's scale, computed from the configs."""
     for number, limit in plan.tables.items():
         yield _grid(plan, plan.study.table(number), limit)
 
@@ -32,13 +32,13 @@ def _grid(plan: Plan[Any], table: Table[Any], limit: int | None) -> Group:
     start = rows[base][1]
     for label, config in rows:
         found = changes(shrink(start), shrink(config))
-        told = "the others are compared with it" if config is start else in_words(found)
-        grid.add_row(Text(label), Text(told))
+        text = "the others are compared with it" if config is start else changes_text(found)
+        grid.add_row(Text(label), Text(text))
     for column in table.columns:
         if column.change is not unchanged:
             try:
-                told = in_words(changes(shrink(start), shrink(column.change(start))))
+                text = changes_text(changes(shrink(start), shrink(column.change(start))))
             except ValueError as error:
-                told = f"can't run: {error}"
-            grid.add_row(Text(f"column {column.label}"), Text(told))
+                text = f"can't run: {error}"
+            grid.add_row(Text(f"column {column.label}"), Text(text))
     return Group(Text(title), grid)

@@ -1,4 +1,4 @@
-"""What would run and what it would take, for people to read before they pay for it."""
+"""Forecast as text: tables of the trials, invalid cells, and totals."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,23 +11,23 @@ from rich.text import Text
 
 from retable.planning.forecast import Forecast, TrialForecast
 from retable.planning.plan import differing_labels
-from retable.report.plan.stages import for_all, stages, waiting
+from retable.report.plan.stages import direct_requirements, shared_requirements, stages
 from retable.report.results.numbers import counted
 from retable.store.records import FINISHED
 from retable.trial.identity import Label
 
 SHORT = 8
-"""Digits of a signature that are shown: a prefix tells a plan's trials apart, and `--json` has all 16."""
+"""Digits of a signature that are shown. They distinguish the trials of a plan; `--json` has all 16."""
 
 STYLES = {"done": "green", "failed": "red", "collapsed": "yellow", "running": "cyan"}
 
 
 def print_forecast(forecast: Forecast, console: Console) -> None:
-    """Print a table for each model family, what is waited for first, the cells that can't run, and what it comes to."""
-    waits, families = waiting(forecast.trials), stages(forecast.trials)
+    """Print a table for each model family in the order of their stages, then the invalid cells and the totals."""
+    requirements, families = direct_requirements(forecast.trials), stages(forecast.trials)
     names = {one.planned.signature: name for name, trials in families.items() for one in trials}
     for name, trials in families.items():
-        console.print(_table(name, trials, waits, names), "")
+        console.print(_table(name, trials, requirements, names), "")
     if forecast.invalid:
         console.print(_invalid(forecast), "")
     for line in (*forecast.notes, *_sums(forecast)):
@@ -35,16 +35,19 @@ def print_forecast(forecast: Forecast, console: Console) -> None:
 
 
 def _table(
-    name: str, trials: Sequence[TrialForecast], waits: Mapping[str, Sequence[str]], names: Mapping[str, str]
+    name: str,
+    trials: Sequence[TrialForecast],
+    requirements: Mapping[str, Sequence[str]],
+    names: Mapping[str, str],
 ) -> Table:
-    """A family's trials. What all of them wait for is told once, in the title."""
+    """Table of a family's trials. Requirements that all of them share are in the title."""
     title = f"{name}: {counted(len(trials), 'trial')}"
-    if shared := for_all(trials, waits):
+    if shared := shared_requirements(trials, requirements):
         each = "it waits" if len(trials) == 1 else "each waits"
         title += f"; {each} for {' and '.join(f'{names[one]} {one[:SHORT]}' for one in shared)}"
     own = {
-        signature: [one[:SHORT] for one in needed if one not in shared]
-        for signature, needed in waits.items()
+        signature: [one[:SHORT] for one in required if one not in shared]
+        for signature, required in requirements.items()
         if names[signature] == name
     }
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
@@ -56,18 +59,18 @@ def _table(
             no_wrap=heading != "tables",
             min_width=6 * (heading == "tables"),
         )
-    for prospect in trials:
-        table.add_row(*(told(prospect) for *_, told in columns))
+    for one in trials:
+        table.add_row(*(text_of(one) for *_, text_of in columns))
     return table
 
 
 Column = tuple[str, bool, Callable[[TrialForecast], Text | str]]
-"""Heading, whether its numbers stand to the right, and what it says of a trial."""
+"""Heading, True if texts are aligned to the right, and the text of a trial."""
 
 
 def _columns(trials: Sequence[TrialForecast], own: Mapping[str, Sequence[str]]) -> Iterator[Column]:
     yield "trial", False, lambda one: one.planned.signature[:SHORT]
-    for label in telling_labels(trials):
+    for label in distinguishing_labels(trials):
         yield _heading(label), False, partial(_label, label)
     if len({one.planned.trial.seed for one in trials}) > 1:
         yield "seed", True, lambda one: str(one.planned.trial.seed)
@@ -86,8 +89,8 @@ def _columns(trials: Sequence[TrialForecast], own: Mapping[str, Sequence[str]]) 
     yield "tables", False, lambda one: ", ".join(one.tables) or "(required)"
 
 
-def telling_labels(trials: Sequence[TrialForecast]) -> list[str]:
-    """The fewest labels, first ones first, that tell a family's configs apart as well as all that differ do."""
+def distinguishing_labels(trials: Sequence[TrialForecast]) -> list[str]:
+    """Fewest labels that distinguish the configs of a family as well as all differing labels do; the first are kept."""
     labels = list(differing_labels(one.planned.trial for one in trials))
     for label in reversed(labels):
         fewer = [other for other in labels if other != label]
@@ -96,12 +99,12 @@ def telling_labels(trials: Sequence[TrialForecast]) -> list[str]:
     return labels
 
 
-def _values(prospect: TrialForecast, labels: Sequence[str]) -> tuple[Label | None, ...]:
-    return tuple(_labels(prospect).get(label) for label in labels)
+def _values(one: TrialForecast, labels: Sequence[str]) -> tuple[Label | None, ...]:
+    return tuple(_labels(one).get(label) for label in labels)
 
 
 def _heading(label: str) -> str:
-    """The label in short lines, for what stands below it is short."""
+    """The label in short lines, since the values below it are short."""
     lines = label.split("_") if len(label) > 6 else [label]
     broken = (
         line if len(line) <= 10 else f"{line[: len(line) // 2 + 1]}-\n{line[len(line) // 2 + 1 :]}"
@@ -110,20 +113,20 @@ def _heading(label: str) -> str:
     return "\n".join(broken)
 
 
-def _label(label: str, prospect: TrialForecast) -> str:
-    return str(_labels(prospect).get(label, ""))
+def _label(label: str, one: TrialForecast) -> str:
+    return str(_labels(one).get(label, ""))
 
 
-def _labels(prospect: TrialForecast) -> dict[str, Label]:
-    return dict(prospect.planned.trial.config.labels())
+def _labels(one: TrialForecast) -> dict[str, Label]:
+    return dict(one.planned.trial.config.labels())
 
 
 def _cards(trials: Sequence[TrialForecast]) -> str:
     return "/".join(f"{card:g}" for card in next((one.gpus for one in trials if one.gpus), {}))
 
 
-def _gpus(prospect: TrialForecast) -> str:
-    return " / ".join("–" if gpus is None else str(gpus) for gpus in (prospect.gpus or {}).values())
+def _gpus(one: TrialForecast) -> str:
+    return " / ".join("–" if gpus is None else str(gpus) for gpus in (one.gpus or {}).values())
 
 
 def _invalid(forecast: Forecast) -> Table:
@@ -148,9 +151,9 @@ def _sums(forecast: Forecast) -> Iterator[str]:
         forecast.count("running"),
         forecast.count("failed"),
     )
-    places = f"{counted(forecast.tables, 'table')}, {counted(forecast.cells, 'cell')}, "
+    cells = f"{counted(forecast.tables, 'table')}, {counted(forecast.cells, 'cell')}, "
     yield (
-        f"{places if forecast.tables else ''}{counted(len(forecast.trials), 'trial')}: {finished} done, "
+        f"{cells if forecast.tables else ''}{counted(len(forecast.trials), 'trial')}: {finished} done, "
         f"{running} running, {failed} failed, {len(forecast.trials) - finished - running - failed} missing. "
         "Nothing was started."
     )
@@ -192,7 +195,7 @@ def _hours(forecast: Forecast) -> Iterator[str]:
 
 
 def _significant(value: float) -> str:
-    """Two digits or all before the point; hundredths where there is less."""
+    """Text with two significant digits, but all digits before the point and at most two after it."""
     if value >= 10 or value == 0:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 1 else f"{value:.2f}"

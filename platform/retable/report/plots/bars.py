@@ -1,4 +1,4 @@
-"""Grouped bars, as PNG and SVG."""
+"""Grouped bar plots as PNG and SVG."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from matplotlib.figure import Figure
 from retable.report.plots.save import save_figure
 
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")
-"""Paul Tol's bright scheme, which colour-blind readers can tell apart."""
+"""Paul Tol's bright scheme, which colour-blind readers can distinguish."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One set of axes.
+    """Panel of a bar plot.
 
     Attributes:
-        unit: of the values, beside the axis.
+        unit: unit of the values, beside the axis.
         groups: names below the groups of bars.
-        series: name in the legend -> a value for each group.
+        series: name in the legend -> value for each group.
     """
 
     title: str
@@ -29,9 +29,9 @@ class Panel:
 
 
 def draw_bars(panels: Sequence[Panel], path: Path) -> tuple[Path, Path]:
-    """Draw the panels two in a row, each bar with its value, to `path`.png and `path`.svg.
+    """Draw the panels, two in a row, each bar with its value, to `path`.png and `path`.svg.
 
-    The legend is the first panel's. The same panels give the same files.
+    The legend is that of the first panel. Equal panels give equal files.
 
     Raises:
         OSError: the folder cannot be written.
@@ -43,8 +43,8 @@ def draw_bars(panels: Sequence[Panel], path: Path) -> tuple[Path, Path]:
         width = 0.84 / len(panel.series)
         for at, (values, colour) in enumerate(zip(panel.series.values(), COLOURS, strict=False)):
             shift = (at - (len(panel.series) - 1) / 2) * width
-            places = [group + shift for group in range(len(panel.groups))]
-            bars = axis.bar(places, values, width, color=colour)
+            centres = [group + shift for group in range(len(panel.groups))]
+            bars = axis.bar(centres, values, width, color=colour)
             axis.bar_label(bars, [_short(value) for value in values], fontsize=7, padding=1)
         axis.set_title(panel.title, fontsize=10)
         axis.set_ylabel(panel.unit)
@@ -56,5 +56,5 @@ def draw_bars(panels: Sequence[Panel], path: Path) -> tuple[Path, Path]:
 
 
 def _short(value: float) -> str:
-    """Three digits, as 851, 62.5 or 2.61."""
+    """Text of a value with three digits, such as 851, 62.5 or 2.61."""
     return f"{value:.{max(0, 2 - len(str(int(value))) + 1)}f}"

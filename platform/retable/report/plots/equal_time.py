@@ -1,4 +1,4 @@
-"""A metric over training time, for trials that are compared at equal time."""
+"""Plots of a metric over training time, for trials that are compared at equal time."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ from retable.report.results.load import Result
 def draw_equal_times(
     plan: Plan[Any], cells: Sequence[FilledCell[Any]], results: Mapping[str, Result], folder: Path
 ) -> list[Path]:
-    """The metric over training time as PNG and SVG, side by side for each group that has curves."""
+    """Draw the metric over training time as PNG and SVG, one panel for each group with curves."""
     written: list[Path] = []
     for declared in plan.study.equal_times:
         drawn = [group for group in groups(plan, declared, cells, results) if group.curves]
@@ -61,5 +61,5 @@ def _draw(found: Sequence[Group], metric: str, scale: str, path: Path) -> tuple[
 
 
 def _unit(longest: float) -> tuple[str, int]:
-    """A unit of time that suits so many seconds, and its seconds."""
+    """Unit for a duration of that many seconds, and the unit's seconds."""
     return ("s", 1) if longest < 600 else ("min", 60) if longest < 36_000 else ("h", 3_600)

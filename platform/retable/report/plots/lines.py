@@ -1,4 +1,4 @@
-"""Lines with their 95% intervals, as PNG and SVG, and their numbers as CSV."""
+"""Line plots with 95% intervals as PNG and SVG, and their numbers as CSV."""
 
 import csv
 import io
@@ -19,19 +19,19 @@ from retable.report.plots.save import save_figure
 
 LEVEL = 0.95
 INSIDE, SHORT = 4, 30
-"""Names, and characters of each, that a legend has room for inside the axes; others stand above all panels."""
+"""Number of names, and length of a name, of a legend inside the axes; a larger legend is above all panels."""
 ACROSS = 95
-"""Characters of a text below that a panel is wide."""
+"""Characters in a line of text below a panel."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """Means over samples, each with an interval.
+    """Line of means over samples, with an interval around each.
 
     Attributes:
-        mean: one for each place on the x axis.
-        half: half the width of the interval around each.
-        samples: how many there were.
+        mean: mean at each position on the x axis.
+        half: half the width of the interval at each position.
+        samples: number of samples.
     """
 
     mean: tuple[float, ...]
@@ -40,10 +40,10 @@ class Line:
 
     @classmethod
     def of(cls, values_NX: np.ndarray) -> "Line":
-        """The means, with Student's 95% interval t · s / √N of each (s has N - 1 degrees of freedom).
+        """Line of the means, with Student's 95% interval t · s / √N of each (s has N - 1 degrees of freedom).
 
         Args:
-            values_NX: (N, X), independent samples × places.
+            values_NX: (N, X), independent samples × positions.
 
         Raises:
             ValueError: there are fewer than two samples.
@@ -60,13 +60,13 @@ class Line:
 
 @dataclass(frozen=True)
 class LinePanel:
-    """One set of axes.
+    """Panel of a line plot.
 
     Attributes:
-        unit: of the values, beside the axis.
-        along: what the x axis counts.
-        x: the places on it, whole numbers.
-        lines: name in the legend -> its means.
+        unit: unit of the values, beside the axis.
+        along: label of the x axis.
+        x: positions on the x axis, whole numbers.
+        lines: name in the legend -> line.
     """
 
     title: str
@@ -77,10 +77,10 @@ class LinePanel:
 
 
 def draw_lines(panels: Sequence[LinePanel], path: Path, below: str = "") -> tuple[Path, Path]:
-    """Draw the panels side by side, to `path`.png and `path`.svg. The same panels give the same files.
+    """Draw the panels side by side, to `path`.png and `path`.svg. Equal panels give equal files.
 
     Args:
-        below: what to write below all of them.
+        below: text below the panels.
 
     Raises:
         OSError: the folder cannot be written.
@@ -113,13 +113,13 @@ def draw_lines(panels: Sequence[LinePanel], path: Path, below: str = "") -> tupl
 
 
 def tidy(panels: Sequence[LinePanel]) -> str:
-    """The numbers as CSV, one row for each place on each line."""
+    """Numbers of the panels as CSV, one row for each position of each line."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["quantity", "unit", "line", "along", "x", "mean", "low_95", "high_95", "samples"])
     for panel in panels:
         for name, line in panel.lines.items():
             for x, mean, half in zip(panel.x, line.mean, line.half, strict=True):
-                place = [panel.title, panel.unit, name, panel.along, x]
-                table.writerow([*place, mean, mean - half, mean + half, line.samples])
+                position = [panel.title, panel.unit, name, panel.along, x]
+                table.writerow([*position, mean, mean - half, mean + half, line.samples])
     return text.getvalue()

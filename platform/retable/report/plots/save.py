@@ -1,4 +1,4 @@
-"""A figure as PNG and SVG; the same figure gives the same files."""
+"""Writing of a figure as PNG and SVG; equal figures give equal files."""
 
 from pathlib import Path
 
@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 from retable.io.files import replacing
 
 _DATE = {".png": "Creation Time", ".svg": "Date"}
-"""What either format calls the time of drawing, which is left out."""
+"""Metadata key of the creation time in each format; the time is left out."""
 
 
 def save_figure(figure: Figure, path: Path) -> tuple[Path, Path]:
-    """Write the figure whole, to `path`.png and `path`.svg.
+    """Write the figure atomically, to `path`.png and `path`.svg.
 
     Raises:
         OSError: the folder cannot be written.

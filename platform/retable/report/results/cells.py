@@ -1,4 +1,4 @@
-"""A study's cells with what became of their trials: what every form of a table is made from."""
+"""Cells of a study filled with the results of their trials; all tables are made from them."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,14 +23,14 @@ MIXED = "protocols differ between seeds: not averaged"
 
 @dataclass(frozen=True)
 class FilledCell(Generic[C]):
-    """A cell and the numbers that its trials gave.
+    """Cell with the results of its trials.
 
     Attributes:
-        outcomes: one for each training seed that was asked for; none for a number that the paper took from others.
-        summaries: protocol name -> the finished seeds' scores under it. Empty where there is no number; several
-            where seeds were measured differently, which are then never averaged.
-        difference: ours minus the paper's, or None.
-        why_no_difference: the reason, where there is a number of ours and no difference.
+        outcomes: results, one for each training seed of the plan; empty for a number that the paper cites from others.
+        summaries: protocol name -> summary of the finished seeds' scores under it. Empty if there are no scores. Scores
+            under several protocols are never averaged.
+        difference: our number minus the paper's, or None.
+        why_no_difference: reason why there is a number but no difference.
     """
 
     cell: Cell[C]
@@ -41,26 +41,26 @@ class FilledCell(Generic[C]):
 
     @property
     def state(self) -> str:
-        """``done``, ``not run``, ``cannot run``, ``collapsed at 400``, ``quoted``, …; with counts where the seeds differ."""
+        """State such as ``done``, ``not run``, ``cannot run``, ``collapsed at 400``, ``quoted``; counts if seeds differ."""
         if not self.outcomes:
             return "cannot run" if self.cell.obstacle else "quoted"
-        counts = Counter(outcome.words for outcome in self.outcomes)
+        counts = Counter(outcome.state_text for outcome in self.outcomes)
         if set(counts) == {"done"} and not self.summaries:
             return f"no {self.cell.metric} score"
         if len(counts) == 1:
             return next(iter(counts))
-        return ", ".join(f"{count} {words}" for words, count in counts.items())
+        return ", ".join(f"{count} {state}" for state, count in counts.items())
 
 
 def filled_cells(
     plan: Plan[C], results: Mapping[str, Result], paper_protocols: Mapping[str, str] | None = None
 ) -> list[FilledCell[C]]:
-    """Every cell of the plan's tables, whether it was run or not.
+    """Fill all cells of the plan's tables.
 
     Args:
-        results: outcomes by trial signature; a trial that is not in it was not run.
-        paper_protocols: metric family -> name of the protocol behind the published numbers. Only a cell measured by
-            exactly that protocol gets a difference; without one, none does.
+        results: signature -> result; trials without one were not run.
+        paper_protocols: metric family -> protocol name of the published numbers. Only cells under exactly that protocol
+            get a difference.
     """
     return [_fill(plan, cell, results, paper_protocols or {}) for cell in plan.cells()]
 
@@ -83,12 +83,11 @@ def _fill(
 
 
 def _by_protocol(outcomes: Sequence[Result], metric: str) -> dict[str, list[Score]]:
-    """The finished trials' scores of one metric family."""
+    """Scores of the finished trials in one metric family, by protocol name."""
     scores: dict[str, list[Score]] = {}
     for outcome in outcomes:
-        if (
-            outcome.state in FINISHED
-        ):  # a collapsed trial's result is its last good snapshot, and the cell says so
+        # The scores of a collapsed trial are those of its last good snapshot, and the cell says so.
+        if outcome.state in FINISHED:
             for name, score in outcome.scores.items():
                 if Protocol.parse(name).family == metric:
                     scores.setdefault(name, []).append(score)

@@ -1,4 +1,4 @@
-"""What trials scored as they were trained: their snapshots by iteration and by training time."""
+"""Curves of trials: scores of their snapshots by iteration and by training time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from retable.trial.trial import Trial
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One place on a curve.
+    """Point on a curve.
 
     Attributes:
-        seconds: of training until then; evaluation is not counted.
-        value: of the metric.
+        seconds: training time until the snapshot, without evaluation.
+        value: value of the metric.
     """
 
     iteration: int
@@ -28,15 +28,15 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Curve:
-    """The snapshots of one trial.
+    """Curve of one trial.
 
     Attributes:
-        label: of the cell, among those that it is compared with.
-        snapshots: in the order of training; at least one.
-        protocol: of their scores.
+        label: label of the cell within its group.
+        snapshots: snapshots in the order of training; at least one.
+        protocol: protocol name of their scores.
         machine: device and workers, such as ``Tesla P100-PCIE-16GB, 1 worker``.
-        own: seconds of what it requires and the others do not, such as an encoder; None if not known.
-        note: such as ``collapsed at 400``.
+        own: seconds of the trials that only this one of the group requires, such as an encoder; None if not known.
+        note: note on the result, such as ``collapsed at 400``.
     """
 
     label: str
@@ -48,24 +48,24 @@ class Curve:
     note: str = ""
 
     def until(self, seconds: float) -> Snapshot | None:
-        """The last snapshot that was there after so many seconds of training."""
+        """Last snapshot within that number of seconds of training; None if there is none."""
         return max(
             (one for one in self.snapshots if one.seconds <= seconds), key=lambda s: s.seconds, default=None
         )
 
     def at(self, iteration: int) -> Snapshot | None:
-        """The snapshot of that iteration."""
+        """Snapshot of that iteration; None if there is none."""
         return next((one for one in self.snapshots if one.iteration == iteration), None)
 
 
 @dataclass(frozen=True)
 class Group:
-    """Cells that are compared with one another.
+    """Group of cells that are compared with one another.
 
     Attributes:
-        label: what they have in common: a row, or a column.
-        labels: theirs.
-        curves: training seed -> the curves of its trials, in the order of `labels`; seeds that lack one are left out.
+        label: label of their common row or column.
+        labels: labels of the cells.
+        curves: training seed -> curves of its trials, in the order of `labels`; incomplete seeds are left out.
     """
 
     label: str
@@ -76,10 +76,10 @@ class Group:
 def groups(
     plan: Plan[Any], declared: EqualTime, cells: Sequence[FilledCell[Any]], results: Mapping[str, Result]
 ) -> list[Group]:
-    """The cells of the declared table, by what they are compared within.
+    """Groups of a declared comparison: one for each row, or one for each column.
 
     Args:
-        results: outcomes by signature, with those of the trials that the cells' require.
+        results: signature -> result, also of the trials that those of the cells require.
     """
     by_label: dict[str, dict[str, FilledCell[Any]]] = {}
     for one in cells:
@@ -105,10 +105,10 @@ def _curves(
             for label, one in compared.items()
             if one.cell.config is not None
         }
-        needed = {label: _needed(trial) for label, trial in trials.items()}
-        shared = frozenset.intersection(*needed.values())
+        required = {label: _required(trial) for label, trial in trials.items()}
+        shared = frozenset.intersection(*required.values())
         curves = [
-            _curve(label, seed, metric, one.outcomes[number], _taken(needed[label] - shared, results))
+            _curve(label, seed, metric, one.outcomes[number], _seconds(required[label] - shared, results))
             for label, one in compared.items()
         ]
         if all(curves):
@@ -117,37 +117,37 @@ def _curves(
 
 
 def _curve(label: str, seed: int, metric: str, outcome: Result, own: float | None) -> Curve | None:
-    """The curve of a trial; None where it has no snapshot, or nobody kept their times."""
+    """Curve of a trial; None if it has no snapshot, or if their times are not in the result."""
     names = [name for scores in outcome.history.values() for name in scores]
     protocol = next((name for name in names if Protocol.parse(name).family == metric), None)
-    if protocol is None or outcome.speed is None:
+    if protocol is None or outcome.throughput is None:
         return None
     snapshots = tuple(
         Snapshot(iteration, outcome.seconds[iteration], scores[protocol])
         for iteration, scores in sorted(outcome.history.items())
         if iteration in outcome.seconds and protocol in scores
     )
-    workers = outcome.speed.workers or 1
-    machine = f"{outcome.speed.device}, {workers} worker{'s' * (workers > 1)}"
+    workers = outcome.throughput.workers or 1
+    machine = f"{outcome.throughput.device}, {workers} worker{'s' * (workers > 1)}"
     return Curve(label, seed, snapshots, protocol, machine, own, outcome.note) if snapshots else None
 
 
-def _needed(trial: Trial) -> frozenset[str]:
-    """Signatures of all trials that must be finished first."""
+def _required(trial: Trial) -> frozenset[str]:
+    """Signatures of all trials that the trial requires, directly or not."""
     required = trial.requires()
-    return frozenset(one.signature for one in required).union(*(_needed(one) for one in required))
+    return frozenset(one.signature for one in required).union(*(_required(one) for one in required))
 
 
-def _taken(signatures: frozenset[str], results: Mapping[str, Result]) -> float | None:
-    """Seconds that those trials were trained for, or took where they train nothing; None where one does not say.
+def _seconds(signatures: frozenset[str], results: Mapping[str, Result]) -> float | None:
+    """Training time of those trials, or wall time of those that train nothing; None if one is not known.
 
     Stored codes count with the time that one worker would have taken to encode them.
     """
     seconds = 0.0
     for signature in signatures:
         result = results.get(signature)
-        if result is None or result.speed is None or result.wall_seconds is None:
+        if result is None or result.throughput is None or result.wall_seconds is None:
             return None
-        trained = result.speed.seconds is not None
-        seconds += (result.speed.seconds or 0.0) * result.speed.iteration if trained else result.wall_seconds
+        of_update = result.throughput.seconds
+        seconds += result.wall_seconds if of_update is None else of_update * result.throughput.iteration
     return seconds

@@ -1,4 +1,4 @@
-"""Minutes for an epoch at the speed of a trial's own steps: a number of the machine, shown in tables as any other."""
+"""Minutes for an epoch, a metric of the machine: extrapolated from the mean throughput of a trial's own steps."""
 
 import re
 from dataclasses import replace
@@ -10,26 +10,26 @@ from retable.trial.learner import Score
 
 FAMILY = "minutes"
 LEAST = 20
-"""Iterations that an epoch is extrapolated from, at least."""
+"""Smallest number of iterations that an epoch is extrapolated from."""
 
 
 def with_minutes(outcome: Result, config: TrialConfig) -> Result:
-    """The outcome with the minutes of an epoch among its scores, if its family counts in epochs.
+    """The result with the minutes of an epoch among its scores, if the config defines an epoch.
 
-    They are the wall seconds of all its training steps over the real samples that those were fed, times the samples of
-    an epoch. The protocol names the device, of a CPU with its threads, and the number of workers, so that no two machines'
-    minutes are subtracted.
+    The minutes are the training time divided by the real samples of all training steps, times the samples of an epoch.
+    The protocol names the device (a CPU with its threads) and the number of workers, so that minutes of different
+    machines are never subtracted.
     """
-    speed = outcome.speed
-    if not config.epoch or speed is None or speed.seconds is None or speed.iteration < LEAST:
+    throughput = outcome.throughput
+    if not config.epoch or throughput is None or throughput.seconds is None or throughput.iteration < LEAST:
         return outcome
     protocol = Protocol(
         family=FAMILY,
         samples=config.epoch,
         data="",
         resize="",
-        device=re.sub(r"[^a-z0-9]+", "-", speed.device.lower()).strip("-"),
-        workers=speed.workers or 1,
+        device=re.sub(r"[^a-z0-9]+", "-", throughput.device.lower()).strip("-"),
+        workers=throughput.workers or 1,
     )
-    minutes = speed.seconds / config.fed * config.epoch / 60
+    minutes = throughput.seconds / config.samples_per_iteration * config.epoch / 60
     return replace(outcome, scores={**outcome.scores, protocol.name: Score(minutes)})

@@ -1,4 +1,4 @@
-"""A weighted sum of cells for each training seed, or why there is none: what differences and verdicts rest on."""
+"""Evidence for differences and verdicts: a weighted sum of cells for each training seed, or the reason for none."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,16 +14,16 @@ SAME_TRIAL = "both sides are the same trial at this scale"
 NO_COMMON_SEED = "no seed has all scores"
 
 Terms = Sequence[tuple[FilledCell[Any], int]]
-"""Cells and weights; weights add up to 0."""
+"""Cells and their weights."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the finished trials say of one weighted sum.
+    """Evidence of the finished trials for one weighted sum.
 
     Attributes:
-        by_seed: training seed -> the sum over that seed's trials; empty where `why` is not.
-        why: `NOT_TRAINED`, or why there is no number to go by.
+        by_seed: training seed -> sum over the trials of that seed; empty if there is a reason in `why`.
+        why: `NOT_TRAINED` or another reason why there is no number; else empty.
     """
 
     by_seed: Mapping[int, float] = field(default_factory=dict)
@@ -33,18 +33,19 @@ class Evidence:
 def gather(
     terms: Terms, seeds: Sequence[int], scale: Scale[Any], paper_protocol: str | None = None
 ) -> Evidence:
-    """The sum for each seed that all of its trials were finished with.
+    """Weighted sum for each seed whose trials are all finished.
 
-    A number that the paper took from others counts at every seed, where ours may be compared with the paper's.
+    A number that the paper cites from others counts for every seed, if our numbers may be compared with the paper's.
 
     Args:
-        seeds: the training seeds, in the order of the cells' outcomes.
-        paper_protocol: name of the protocol behind the paper's numbers, or None if it is not known.
+        terms: cells and their weights.
+        seeds: training seeds, in the order of the cells' outcomes.
+        paper_protocol: protocol name of the paper's numbers; None if it is not known.
     """
     ours = [(cell, weight) for cell, weight in terms if cell.outcomes]
     if any(cell.state.endswith("not run") and not cell.summaries for cell, _ in ours):
         return Evidence(why=NOT_TRAINED)
-    # A collapsed trial shows what its last good snapshot scored, but is no evidence for what the model can do.
+    # A collapsed trial shows the scores of its last good snapshot, but these are no evidence for the model.
     if without := [cell for cell, _ in ours if not (cell.summaries and _done(cell))]:
         return Evidence(why=f"{without[0].cell.row}, {without[0].cell.column}: {without[0].state}")
     protocols = sorted({name for cell, _ in ours for name in cell.summaries})
@@ -71,7 +72,7 @@ def _done(cell: FilledCell[Any]) -> bool:
 
 
 def _cancels(ours: Terms) -> bool:
-    """Whether the weights of each trial add up to 0, so that the sum is 0 whatever is trained."""
+    """True if the weights of each trial add up to 0, so that the sum is 0 for all results."""
     weights: Counter[str] = Counter()
     for cell, weight in ours:
         weights[cell.outcomes[0].signature] += weight
@@ -79,7 +80,7 @@ def _cancels(ours: Terms) -> bool:
 
 
 def _quoted(terms: Terms, scale: Scale[Any], protocol: str, paper_protocol: str | None) -> tuple[float, str]:
-    """The part of the sum that is quoted, and why it may not stand beside numbers of ours."""
+    """Weighted sum of the cited numbers, and the reason why they may not be compared with ours."""
     if scale.reason:
         return 0.0, scale.reason
     if paper_protocol is None:

@@ -1,6 +1,6 @@
-"""The index of a results folder: the results of all trials in one Arrow file, so that a report opens one and not thousands.
+"""Index of a results folder: the results of all trials in one Arrow file, so that a report opens one file.
 
-It is a projection of the trials' folders. Delete it, and the next report makes it again.
+It is a copy of what the trials' folders hold. If it is deleted, the next report makes it again.
 """
 
 import os
@@ -24,7 +24,7 @@ SCHEMA = pa.schema(
 
 
 class Entry(NamedTuple):
-    """A file as it was when it was read: when it was last modified, how long it is, and what it holds."""
+    """Content of a file, with its time of modification and its size when it was read."""
 
     modified_ns: int
     size: int
@@ -32,19 +32,19 @@ class Entry(NamedTuple):
 
 
 def indexed(results: Path) -> dict[str, bytes]:
-    """The content of each trial's result file in a folder of results, by signature.
+    """Signature -> content of the trial's result file, for all trials in a results folder.
 
-    Only files that are new or have changed since the last call are opened. Call it from any number of processes.
+    Only files that are new or changed since the last call are opened. Several processes may call it at once.
     """
     folder = ResultsFolder(results)
     known = _read(folder.index)
     now = {}
     for trial in folder.trial_folders():
         path, signature = trial.result, trial.signature
-        with suppress(FileNotFoundError):  # moved away since
-            looks = path.stat()
+        with suppress(FileNotFoundError):  # removed since
+            stat = path.stat()
             entry = known.get(signature)
-            if entry is None or (entry.modified_ns, entry.size) != (looks.st_mtime_ns, looks.st_size):
+            if entry is None or (entry.modified_ns, entry.size) != (stat.st_mtime_ns, stat.st_size):
                 entry = _entry(path)
             now[signature] = entry
     if now != known:
@@ -54,12 +54,12 @@ def indexed(results: Path) -> dict[str, bytes]:
 
 def _entry(path: Path) -> Entry:
     with path.open("rb") as file:
-        looks = os.fstat(file.fileno())
-        return Entry(looks.st_mtime_ns, looks.st_size, file.read())
+        stat = os.fstat(file.fileno())
+        return Entry(stat.st_mtime_ns, stat.st_size, file.read())
 
 
 def _read(path: Path) -> dict[str, Entry]:
-    """The index as it stands; empty if there is none, or none that can be read."""
+    """Entries of the index; empty if it is absent or unreadable."""
     try:
         with pa.memory_map(str(path)) as file:
             table = pa.ipc.open_file(file).read_all()

@@ -1,4 +1,4 @@
-"""Outcomes of trials for a report, from their results and the ledger's states."""
+"""Results of trials for a report, from their result files and the ledger's states."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,28 +19,27 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Result:
-    """The outcome of one trial.
+    """Result of one trial.
 
     Attributes:
-        state: ``done``, ``collapsed``, ``missing``, ``unreadable``, or what the ledger says (``failed``,
-            ``running``, …). A collapsed trial's scores are those of its last
-            good snapshot; a table shows them and says so.
-        scores: by protocol name.
-        iteration: the best snapshot, at which the scores were taken.
-        wall_seconds: time in training and evaluation, over all attempts. Of work in pieces it is what one worker would have
-            taken for all of them, however many shared them.
-        worker_seconds: training and evaluation times the workers of the last attempt, and pieces.
-        note: what there is to say, such as ``collapsed at 400`` or why it failed; of a ``done`` trial, how it was trained
-            otherwise than declared.
-        gpu_hours: `worker_seconds` in hours; None where it ran on CPUs.
-        peak_memory_mb: most MiB that the first worker's tensors took on its GPU; None where it had none.
-        gflops: multiply-accumulates of one update in 10⁹, where they were counted.
-        commit: of the code that made it, with ``-dirty`` where the checkout was changed.
-        mlflow_run: the tracker's id of it.
-        best_by: what made `iteration` the best, such as ``highest IS``; empty where there was nothing to choose from.
+        state: ``done``, ``collapsed``, ``missing``, ``unreadable``, or the ledger's state (``failed``, ``running``, …).
+            The scores of a collapsed trial are those of its last good snapshot; tables show them and say so.
+        scores: protocol name -> score.
+        iteration: iteration of the best snapshot, whose scores these are.
+        wall_seconds: time of training and evaluation, over all attempts. Work in partitions counts with the time that
+            one worker would have taken for all of them.
+        worker_seconds: time of training and evaluation times the workers of the last attempt, plus that of partitions.
+        note: note for a table, such as ``collapsed at 400``, the reason of a failure, or a deviation from the declared
+            training of a ``done`` trial.
+        gpu_hours: `worker_seconds` in hours; None on CPUs.
+        peak_memory_mb: peak memory of the first worker's tensors on its GPU in MiB; None on CPUs.
+        gflops: multiply-accumulates of one update in 10⁹; None if they were not counted.
+        commit: commit of the code that trained it, with ``-dirty`` if the checkout had changes.
+        mlflow_run: id of the MLflow run.
+        best_by: rule that chose the best snapshot, such as ``highest IS``; empty if there was no choice.
         history: iteration of each snapshot -> its metrics by protocol name.
-        seconds: iteration of each snapshot -> training seconds until then; empty where nobody kept them.
-        speed: how fast it was and on what; None where it has no result.
+        seconds: iteration of each snapshot -> training seconds until then; empty if they were not recorded.
+        throughput: mean throughput and device; None without a result.
     """
 
     signature: str
@@ -59,11 +58,11 @@ class Result:
     best_by: str = ""
     history: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     seconds: Mapping[int, float] = field(default_factory=dict)
-    speed: TrialThroughput | None = None
+    throughput: TrialThroughput | None = None
 
     @property
-    def words(self) -> str:
-        """The state in a table's words."""
+    def state_text(self) -> str:
+        """Text of the state in a table."""
         if self.state in FINISHED:
             return self.note or self.state
         return "not run" if self.state in {"missing", "waiting"} else self.state
@@ -77,15 +76,18 @@ def load_results(
     runs: Mapping[str, str] = _NONE,
     recorded: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> dict[str, Result]:
-    """The trials' outcomes from a folder of results, by its index.
+    """Load the results of trials from a results folder, through its index.
 
     Args:
-        results: the folder of the ledger and the trials.
-        states: state in the ledger of trials without a result, by signature.
-        messages: reason of that state, by signature.
-        runs: the tracker's ids of them, by signature.
-        recorded: the ledger's copies of results, by signature: for trials whose folders are gone, and to compare with the
-            files.
+        results: folder with the ledger and the trials.
+        signatures: trials to load.
+        states: signature -> state in the ledger, for trials without a result.
+        messages: signature -> reason of that state.
+        runs: signature -> id of the MLflow run.
+        recorded: signature -> the ledger's copy of the result, used for trials without a folder and to check the files.
+
+    Returns:
+        Signature -> result, for all `signatures`.
     """
     return parse_results(indexed(results), signatures, states, messages, runs, recorded)
 
@@ -98,9 +100,9 @@ def parse_results(
     runs: Mapping[str, str] = _NONE,
     recorded: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> dict[str, Result]:
-    """The trials' outcomes from the contents of their result files, by signature.
+    """Parse the content of result files; arguments as in `load_results`.
 
-    A damaged result makes its own trial ``unreadable``; it hides no other.
+    A damaged result makes its own trial ``unreadable`` and affects no other.
     """
     outcomes = {}
     for signature in signatures:
@@ -112,7 +114,7 @@ def parse_results(
             continue
         if found is not None:
             outcomes[signature] = replace(_outcome(found), mlflow_run=runs.get(signature, ""))
-        elif state in FINISHED:  # its result is gone: there is no number to show
+        elif state in FINISHED:  # the result is lost: there is no number to show
             outcomes[signature] = Result(signature, "missing")
         else:
             outcomes[signature] = Result(signature, state, note=messages.get(signature, ""))
@@ -120,8 +122,9 @@ def parse_results(
 
 
 def _outcome(result: TrialResult) -> Result:
-    together = result.train_seconds + result.evaluation_seconds
-    worker_seconds = together * result.workers + result.pieces_seconds
+    """Result for a report, made of a result file."""
+    wall_seconds = result.train_seconds + result.evaluation_seconds
+    worker_seconds = wall_seconds * result.workers + result.pieces_seconds
     return Result(
         signature=result.signature,
         state=result.state,
@@ -129,7 +132,7 @@ def _outcome(result: TrialResult) -> Result:
         scores=result.scores,
         iteration=result.best,
         best_by=_best_by(result.best_by) if result.iterations else "",
-        wall_seconds=together + result.pieces_seconds,
+        wall_seconds=wall_seconds + result.pieces_seconds,
         worker_seconds=worker_seconds,
         note=_note(result),
         gpu_hours=None if result.device.startswith(CPU) else worker_seconds / 3600,
@@ -138,17 +141,17 @@ def _outcome(result: TrialResult) -> Result:
         commit=result.commit,
         history=result.history,
         seconds=result.seconds,
-        speed=throughput_of(result),
+        throughput=throughput_of(result),
     )
 
 
 def _note(result: TrialResult) -> str:
-    """Remarks on the number for its reader: a collapse, and batch statistics that differ from those of the config."""
-    parts = max(result.splits.values(), default=1)
+    """Note on a collapse and on micro-batches that were split for want of memory, which changes batch statistics."""
+    splits = max(result.splits.values(), default=1)
     notes = [f"collapsed at {result.collapsed_at}"] if result.state == "collapsed" else []
-    if parts > 1:
-        how = "halved" if parts == 2 else f"cut in {parts}"
-        notes.append(f"micro-batch {how}: {parts}× accumulate, for want of memory")
+    if splits > 1:
+        how = "halved" if splits == 2 else f"cut in {splits}"
+        notes.append(f"micro-batch {how}: {splits}× accumulate, for want of memory")
     return ", ".join(notes)
 
 

@@ -1,4 +1,4 @@
-"""The two spreads of a cell, never mixed: over training seeds and over evaluation repeats."""
+"""Statistics of a report: spreads over seeds and over evaluation repeats, never mixed; paired tests; Holm's correction."""
 
 import math
 from collections.abc import Sequence
@@ -11,24 +11,24 @@ from scipy import stats
 from retable.trial.learner import Score
 
 ALPHA = 0.05
-"""Probability of a wrong decision anywhere in a table, and one minus the confidence of an interval."""
+"""Family-wise error rate of a table, and one minus the confidence of an interval."""
 POWER = 0.8
-"""Probability with which the number of seeds that is advised would decide."""
+"""Power of the test with the number of seeds that is advised."""
 MOST_SEEDS = 10_000
 RESAMPLES = 9_999
 
 
 @dataclass(frozen=True)
 class Paired:
-    """Differences of several seeds, summed up.
+    """Summary of the differences of several seeds.
 
     Attributes:
-        mean: their mean.
-        std: their sample standard deviation (n - 1); None for one seed.
+        mean: mean of the differences.
+        std: sample standard deviation (n - 1); None for one seed.
         low: lower end of the 95% bootstrap interval of the mean; None for one seed.
-        high: its upper end.
+        high: upper end of that interval; None for one seed.
         p: two-sided p of the paired t test, not corrected; None for one seed.
-        n_seeds: how many.
+        n_seeds: number of seeds.
     """
 
     mean: float
@@ -40,39 +40,39 @@ class Paired:
 
 
 def paired(differences: Sequence[float]) -> Paired:
-    """Sum up one difference for each seed.
+    """Summarise the differences, one for each seed.
 
     Raises:
-        ValueError: there are none, or one is not finite.
+        ValueError: there are no differences, or one is not finite.
     """
     if not differences or not np.isfinite(differences).all():
         raise ValueError(f"differences must be finite and at least one, but got {list(differences)}")
     mean, count = math.fsum(differences) / len(differences), len(differences)
     if count == 1:
         return Paired(mean, None, None, None, None, 1)
-    # Exactly 0 where all are equal, whatever rounding does to the mean.
+    # Exactly 0 if all are equal, in spite of rounding of the mean.
     std = float(np.std(differences, ddof=1)) if min(differences) != max(differences) else 0.0
     low, high = bootstrap_interval(differences)
     return Paired(mean, std, low, high, t_test(mean, std, count), count)
 
 
 def t_test(mean: float, std: float, n: int) -> float:
-    """Two-sided p of t = mean / (std / √n) with n - 1 degrees of freedom: of no difference, were they normal."""
+    """Two-sided p of t = mean / (std / √n) with n - 1 degrees of freedom, for normal differences of mean 0."""
     if std == 0:
         return 1.0 if mean == 0 else 0.0
     return float(2 * stats.t.sf(abs(mean) / std * math.sqrt(n), n - 1))
 
 
 def bootstrap_interval(values: Sequence[float]) -> tuple[float, float]:
-    """The 95% interval of a mean by scipy's BCa bootstrap, the same at every call.
+    """95% interval of a mean by scipy's BCa bootstrap, with a fixed seed.
 
-    It lies between the smallest and the largest value, so that over n values with a symmetric spread it covers the
+    It lies between the smallest and the largest value. For n values of a symmetric distribution it therefore covers the
     true mean with a probability of at most 1 - 2^(1 - n): 0.5 for two, 0.75 for three, 0.94 for five.
     """
     if min(values) == max(values):
         return values[0], values[0]
     found = stats.bootstrap(
-        (np.sort(values),),  # or the interval would depend on the order of the seeds
+        (np.sort(values),),  # sorted, so that the interval does not depend on the order of the seeds
         np.mean,
         confidence_level=1 - ALPHA,
         n_resamples=RESAMPLES,
@@ -83,9 +83,9 @@ def bootstrap_interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Holm's adjusted p-values (1979): the probability of any wrong rejection among them stays below the level.
+    """p-values adjusted by Holm's method (1979), which bounds the family-wise error rate by the level.
 
-    The k-th smallest of m is multiplied by m - k + 1; none may be below the one before it, nor above 1.
+    The k-th smallest of m is multiplied by m - k + 1; the results are made monotone and at most 1.
     """
     ascending = np.argsort(p, kind="stable")
     scaled = np.asarray(p, dtype=float)[ascending] * np.arange(len(p), 0, -1)
@@ -95,22 +95,22 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def power(mean: float, std: float, n: int, alpha: float = ALPHA) -> float:
-    """Probability that a paired two-sided t test over n seeds finds a difference, in its true direction.
+    """Power of a paired two-sided t test over n seeds to find a difference in its true direction.
 
-    From the noncentral t distribution, were the differences normal with that mean and standard deviation.
+    From the noncentral t distribution, for normal differences with that mean and standard deviation.
     """
     critical = stats.t.isf(alpha / 2, n - 1)
-    noncentrality = min(abs(mean) / std * math.sqrt(n), 1e6)  # far above, scipy answers nan
+    noncentrality = min(abs(mean) / std * math.sqrt(n), 1e6)  # for larger values scipy returns nan
     return float(stats.nct.sf(critical, n - 1, noncentrality))
 
 
 def seeds_to_decide(mean: float, std: float, alpha: float = ALPHA) -> int | None:
-    """The fewest seeds with which a paired t test has power 0.8, at the mean and spread seen so far.
+    """Smallest number of seeds with which a paired t test has power 0.8, at the given mean and spread.
 
     Args:
-        mean: of the differences.
-        std: their sample standard deviation.
-        alpha: level of the test; for a corrected one, the level divided by the number of comparisons.
+        mean: mean of the differences.
+        std: sample standard deviation of the differences.
+        alpha: level of the test; for a corrected test, the level divided by the number of comparisons.
 
     Returns:
         None if there is no difference to find, or more than 10,000 seeds would be needed.
@@ -119,7 +119,7 @@ def seeds_to_decide(mean: float, std: float, alpha: float = ALPHA) -> int | None
         return None
     if std == 0:
         return 2
-    # A t test needs no fewer than a test that knows the spread.
+    # A t test needs at least as many seeds as a normal test, which knows the spread.
     normal = ((stats.norm.isf(alpha / 2) + stats.norm.isf(1 - POWER)) * std / abs(mean)) ** 2
     if normal > MOST_SEEDS:
         return None
@@ -130,14 +130,14 @@ def seeds_to_decide(mean: float, std: float, alpha: float = ALPHA) -> int | None
 
 @dataclass(frozen=True)
 class Summary:
-    """Scores of one cell over its training seeds.
+    """Summary of the scores of one cell over its training seeds.
 
     Attributes:
         value: mean over the seeds.
-        std_seeds: sample standard deviation (n - 1) of the seeds' values; None below two seeds.
-        std_repeats: what the papers print after ±: the standard deviation over evaluation repeats (of KID, over the
-            subsets of all repeats), as the root mean square of the seeds' own; None where a seed was evaluated once.
-        n_seeds: how many seeds.
+        std_seeds: sample standard deviation (n - 1) of the seeds' values; None for one seed.
+        std_repeats: standard deviation over evaluation repeats (of KID, over the subsets of all repeats), which papers
+            print after ±: the root mean square over the seeds. None if a seed was evaluated once.
+        n_seeds: number of seeds.
     """
 
     value: float
@@ -147,10 +147,10 @@ class Summary:
 
 
 def summarise(scores: Sequence[Score]) -> Summary:
-    """Sum up the scores of several seeds under one protocol.
+    """Summarise the scores of several seeds under one protocol.
 
     Raises:
-        ValueError: there are none.
+        ValueError: there are no scores.
     """
     if not scores:
         raise ValueError("a summary needs at least one score, but got none")

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Table of texts, independent of the output format."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class CellText:
-    """One place of a table in words. A part that there is nothing to say for is empty.
+    """Text of a cell; parts without content are empty.
 
     Attributes:
-        ours: value ± spread, or what became of the cell.
-        paper: the published number, marked with the note that belongs to it.
-        difference: from the paper's number, or why there is none.
+        ours: value ± spread, or the state of the cell.
+        paper: published number with the mark of its footnote.
+        difference: difference from the paper's number, or the reason why there is none.
     """
 
     ours: str = ""
@@ -22,7 +22,7 @@ class CellText:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The parts that there is something to say for, one below the other."""
+        """Parts with content, in the order of lines."""
         return tuple(part for part in (self.ours, self.paper, self.difference) if part)
 
     def __str__(self) -> str:
@@ -32,14 +32,17 @@ class CellText:
 
 @dataclass(frozen=True)
 class WideTable:
-    """One table of a study, ready to be printed or exported.
+    """Table as it is printed and exported.
 
     Attributes:
-        title: number and caption, with the scale.
-        rows: row label -> its cells, in the order of the columns.
-        notes: what a reader needs to know: spreads, seeds, protocols, cost, the paper's own notes.
-        tidy: the numbers behind it (`retable.report.tables.tidy.cells_frame`).
-        cells: the same in words (`retable.report.tables.details.details`); None where the table is no table of a paper.
+        number: number of the table; part of the file names.
+        title: number, caption and scale.
+        columns: column labels.
+        rows: row label -> cells, in the order of the columns.
+        notes: notes on spreads, seeds, protocols and cost, and the paper's own notes.
+        tidy: numbers of the table (`retable.report.tables.tidy.cells_frame`).
+        cells: details of each cell as text (`retable.report.tables.details.details`); None for a table that is not one
+            of a paper.
     """
 
     number: str
@@ -51,6 +54,6 @@ class WideTable:
     cells: pd.DataFrame | None = None
 
     def frame(self) -> pd.DataFrame:
-        """The texts; the first column, which has no name, holds the row labels."""
+        """Frame of the texts; the first column, which has no name, holds the row labels."""
         texts = [[label, *map(str, cells)] for label, cells in self.rows.items()]
         return pd.DataFrame(texts, columns=["", *self.columns], dtype="string")

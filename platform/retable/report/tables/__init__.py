@@ -1,0 +1,1 @@
+"""Tables of a report, one module for each kind. Called by `retable.report.report`."""

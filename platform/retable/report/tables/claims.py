@@ -1,4 +1,4 @@
-"""The verdict on each of a study's claims: by the paper's own numbers, and by what was trained here."""
+"""Verdicts on the claims of a study, by the paper's own numbers and by the results of the trials."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,40 +14,41 @@ from retable.study.scale import Scale
 from retable.study.study import Study
 from retable.trial.config import C
 
-Word = Literal["supported", "contradicted", "inconclusive", "not trained", "not comparable"]
+Verdict = Literal["supported", "contradicted", "inconclusive", "not trained", "not comparable"]
 
 
 @dataclass(frozen=True)
 class Effect:
-    """The comparison that a claim hangs on, of those that it amounts to the one that goes least its way.
+    """Effect of the decisive comparison: of all comparisons of a claim, the one that agrees least with it.
 
     Attributes:
-        words: the comparison.
-        metric: family whose unit the difference is in.
-        size: the differences over seeds; positive agrees with the claim.
-        seeds: the training seeds that they are paired by.
+        text: text of the comparison.
+        metric: metric family, in whose unit the differences are.
+        size: differences over seeds; positive agrees with the claim.
+        seeds: training seeds of the pairs.
     """
 
-    words: str
+    text: str
     metric: str
     size: Paired
     seeds: tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What is to be said of one claim.
+class ClaimVerdict:
+    """Verdict on one claim.
 
     Attributes:
-        why: what the verdict rests on, or what it lacks.
-        effect: None where nothing was trained for any of its comparisons.
-        p: of the claim's test, corrected by Holm over the claims that could be tested; None where it could not.
-        seeds_to_decide: how many training seeds would; None where that can't be told.
+        paper: check of the claim by the paper's own numbers.
+        why: basis of the verdict, or the reason why there is none.
+        effect: effect of the decisive comparison; None if no comparison has numbers.
+        p: p of the claim's test, corrected by Holm's method over all claims with a test; None without a test.
+        seeds_to_decide: number of training seeds that would decide an inconclusive claim; None if it is not known.
     """
 
     claim: Claim
     paper: PaperCheck
-    verdict: Word
+    verdict: Verdict
     why: str
     effect: Effect | None = None
     p: float | None = None
@@ -55,25 +56,26 @@ class Judged:
 
 
 def claims_plan(study: Study[C], scale: Scale[C], data: str, seeds: Sequence[int] | None = None) -> Plan[C]:
-    """The plan of all tables that the claims speak of, run or not: its trials are those whose results they need."""
-    named = {place.table for claim in study.claims for place in claim.places()}
+    """Plan of all tables that the claims refer to. Its trials are those whose results the verdicts need."""
+    named = {cell.table for claim in study.claims for cell in claim.cells()}
     tables = [table.number for table in study.tables if table.number in named]
     return make_plan(study, scale, data, tables=tables, seeds=seeds)
 
 
-def judge(
+def claim_verdicts(
     plan: Plan[C], cells: Sequence[FilledCell[C]], paper_protocols: Mapping[str, str] | None = None
-) -> list[Judged]:
-    """A verdict on each claim, at the plan's scale.
+) -> list[ClaimVerdict]:
+    """Verdicts on all claims, at the plan's scale.
 
-    A claim is supported when each of its comparisons is: the largest of their one-sided p. It is contradicted when one
-    is turned round: the smallest, times their number. Twice the lesser of the two is the claim's p, which Holm's method
-    corrects over all claims that could be tested. A single seed decides nothing.
+    A claim is supported if all of its comparisons are: the p of support is the largest of their one-sided p. It is
+    contradicted if one of them is reversed: the p of contradiction is the smallest reversed p times their number
+    (Bonferroni). The claim's p is twice the smaller of the two, corrected by Holm's method over all claims with a test. A
+    single seed gives no test.
 
     Args:
-        plan: `claims_plan`'s.
+        plan: plan made by `claims_plan`.
         cells: its cells (`retable.report.results.cells.filled_cells`).
-        paper_protocols: metric family -> name of the protocol behind the paper's numbers, where it is known.
+        paper_protocols: metric family -> protocol name of the paper's numbers, as far as known.
     """
     at = {Place(one.cell.table, one.cell.row, one.cell.column): one for one in cells}
     gathered = [
@@ -84,14 +86,14 @@ def judge(
     tested = [test for test in tests if test is not None]
     corrected = iter(holm([test.p for test in tested]))
     return [
-        _judged(plan, at, claim, evidence, test, len(tested), None if test is None else next(corrected))
+        _verdict(plan, at, claim, evidence, test, len(tested), None if test is None else next(corrected))
         for claim, evidence, test in zip(plan.study.claims, gathered, tests, strict=True)
     ]
 
 
 @dataclass(frozen=True)
 class _Test:
-    """A claim's test before it is corrected."""
+    """Test of a claim before Holm's correction."""
 
     p: float
     agrees: bool
@@ -103,7 +105,7 @@ def _evidence(
     comparison: Comparison,
     paper_protocols: Mapping[str, str],
 ) -> Evidence:
-    """The comparison's differences by seed, positive where they agree with it."""
+    """Differences of a comparison by seed; positive agrees with it."""
     sign = sign_of(plan.study, comparison)
     terms = [(at[place], sign * weight) for place, weight in comparison.terms]
     protocol = paper_protocols.get(terms[0][0].cell.metric)
@@ -111,7 +113,7 @@ def _evidence(
 
 
 def _test(evidence: Sequence[Evidence]) -> _Test | None:
-    """The claim's p, if each of its comparisons has two seeds at least."""
+    """Test of a claim; None unless each of its comparisons has at least two seeds."""
     sizes = [paired(list(one.by_seed.values())) for one in evidence if one.by_seed]
     if len(sizes) < len(evidence) or any(size.p is None for size in sizes):
         return None
@@ -121,12 +123,12 @@ def _test(evidence: Sequence[Evidence]) -> _Test | None:
 
 
 def _one_sided(size: Paired) -> float:
-    """p against the mean's being above 0."""
+    """One-sided p for a mean above 0."""
     assert size.p is not None
     return size.p / 2 if size.mean > 0 else 1 - size.p / 2
 
 
-def _judged(
+def _verdict(
     plan: Plan[Any],
     at: Mapping[Place, FilledCell[Any]],
     claim: Claim,
@@ -134,26 +136,29 @@ def _judged(
     test: _Test | None,
     tested: int,
     p: float | None,
-) -> Judged:
+) -> ClaimVerdict:
+    """Verdict on a claim; `p` is corrected over the `tested` claims with a test."""
     paper = check_paper(plan.study, claim)
     effects = _effects(plan, at, claim, evidence)
     effect = effects[0] if effects else None
     if test is None or p is None:
         verdict, why = _untested(evidence, effects)
-        return Judged(claim, paper, verdict, why, effect)
+        return ClaimVerdict(claim, paper, verdict, why, effect)
     seeds = {len(one.by_seed) for one in evidence}
     count = f"{min(seeds)} seeds"
     if p < ALPHA:
-        return Judged(claim, paper, "supported" if test.agrees else "contradicted", count, effect, p)
-    needed = _needed(effects, tested)
-    told = f"{needed} would decide it at the spread seen" if needed else "no number in reach would decide it"
-    return Judged(claim, paper, "inconclusive", f"with {count}; {told}", effect, p, needed)
+        return ClaimVerdict(claim, paper, "supported" if test.agrees else "contradicted", count, effect, p)
+    needed = _seeds_to_decide(effects, tested)
+    advice = (
+        f"{needed} would decide it at the spread seen" if needed else "no number in reach would decide it"
+    )
+    return ClaimVerdict(claim, paper, "inconclusive", f"with {count}; {advice}", effect, p, needed)
 
 
 def _effects(
     plan: Plan[Any], at: Mapping[Place, FilledCell[Any]], claim: Claim, evidence: Sequence[Evidence]
 ) -> list[Effect]:
-    """The comparisons that have numbers, the one that goes least the claim's way first."""
+    """Effects of the comparisons with numbers; the one that agrees least with the claim comes first."""
     found = []
     for comparison, one in zip(claim.holds, evidence, strict=True):
         if one.by_seed:
@@ -165,16 +170,16 @@ def _effects(
                 size.mean / size.std if size.std else 0.0,  # where p is 0 or 1 in floats
                 size.mean / level if level else size.mean,
             )
-            found.append((rank, Effect(comparison.words, metric, size, tuple(one.by_seed))))
-    return [effect for _, effect in sorted(found, key=lambda pair: (pair[0], pair[1].words))]
+            found.append((rank, Effect(comparison.text, metric, size, tuple(one.by_seed))))
+    return [effect for _, effect in sorted(found, key=lambda pair: (pair[0], pair[1].text))]
 
 
 def _level(cell: FilledCell[Any]) -> float:
     return next((summary.value for summary in cell.summaries.values()), 0.0)
 
 
-def _untested(evidence: Sequence[Evidence], effects: Sequence[Effect]) -> tuple[Word, str]:
-    """The verdict where some comparison has no number, or a single seed."""
+def _untested(evidence: Sequence[Evidence], effects: Sequence[Effect]) -> tuple[Verdict, str]:
+    """Verdict and reason if a comparison has no number or a single seed."""
     agree = sum(effect.size.mean > 0 for effect in effects)
     direction = f"{agree} of {len(effects)} agree in direction" if len(effects) > 1 else _direction(effects)
     reasons = [one.why for one in evidence if one.why]
@@ -192,8 +197,8 @@ def _direction(effects: Sequence[Effect]) -> str:
     return "the direction agrees" if effects and effects[0].size.mean > 0 else "the direction disagrees"
 
 
-def _needed(effects: Sequence[Effect], tested: int) -> int | None:
-    """Seeds that would decide the comparison which the claim hangs on, at the level of Holm's first step."""
+def _seeds_to_decide(effects: Sequence[Effect], tested: int) -> int | None:
+    """Number of seeds that would decide the decisive comparison, at the level of Holm's first step."""
     size = effects[0].size
     share = tested if size.mean > 0 else tested * len(effects)
     needed = seeds_to_decide(size.mean, size.std or 0.0, ALPHA / share)

@@ -1,4 +1,4 @@
-"""A table's cells one by one, in words: each number with all that a reader asks about it."""
+"""Details of a table's cells as text: each number with its seeds, source, cost and provenance."""
 
 from collections.abc import Hashable, Mapping
 
@@ -21,14 +21,14 @@ HEADINGS = (
     "MLflow runs",
     "commit",
 )
-SHORT = 8  # hex digits of a commit or a run that tell it apart
+SHORT = 8  # hex digits of a commit or a run that are shown
 
 
 def details(tidy: pd.DataFrame) -> pd.DataFrame:
-    """One line for each line of `retable.report.tables.tidy.cells_frame`, as text; a column that nothing is known for is out.
+    """Details of the cells, one line for each line of `retable.report.tables.tidy.cells_frame`.
 
     Returns:
-        Columns as in `HEADINGS`.
+        Frame of texts with the columns of `HEADINGS`; empty columns are left out, except for the first three.
     """
     lines = [_line(record) for record in tidy.astype(object).where(tidy.notna(), None).to_dict("records")]
     frame = pd.DataFrame(lines, columns=list(HEADINGS), dtype="string")

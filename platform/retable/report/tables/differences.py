@@ -37,12 +37,13 @@ DTYPES = {
 
 @dataclass(frozen=True)
 class Difference:
-    """One cell minus the reference.
+    """Difference of a cell from the reference.
 
     Attributes:
-        size: None where there is no difference to take; `why` then says why.
-        p: of the paired t test, corrected by Holm over the table; None with fewer than two seeds.
-        seeds_to_decide: how many seeds would; None where it is decided or can't be told.
+        size: differences over seeds; None if there are none, for the reason in `why`.
+        seeds: training seeds of the pairs.
+        p: p of the paired t test, corrected by Holm's method over the table; None with fewer than two seeds.
+        seeds_to_decide: number of seeds that would decide it; None if it is decided or the number is not known.
     """
 
     row: str
@@ -55,8 +56,8 @@ class Difference:
     seeds_to_decide: int | None = None
 
     @property
-    def words(self) -> str:
-        """What the difference amounts to."""
+    def text(self) -> str:
+        """Text on the significance of the difference, or the reason why there is none."""
         if self.size is None:
             return self.why
         if self.p is None:
@@ -70,13 +71,13 @@ class Difference:
 
 
 def differences(plan: Plan[Any], table: Table[Any], cells: Sequence[FilledCell[Any]]) -> list[Difference]:
-    """Each cell of the table minus the reference's cell in its column, or in its row if the reference is a column.
+    """Differences of a table's cells from the reference's cell in the same column, or row if the reference is a column.
 
     Args:
-        cells: the table's, in any order.
+        cells: cells of the table, in any order.
 
     Returns:
-        None for the reference itself and for numbers that the paper took from others.
+        No difference for the reference itself and for numbers that the paper cites from others.
     """
     at = {(one.cell.row, one.cell.column): one for one in cells if one.cell.table == table.number}
     found = []
@@ -85,7 +86,7 @@ def differences(plan: Plan[Any], table: Table[Any], cells: Sequence[FilledCell[A
             continue
         is_row = table.reference in {known for known, _ in at}
         reference = at.get((table.reference, column) if is_row else (row, table.reference))
-        if reference is None:  # the scale leaves that row out
+        if reference is None:  # the scale leaves out its row
             continue
         evidence = gather([(one, 1), (reference, -1)], plan.seeds, plan.scale)
         size = paired(list(evidence.by_seed.values())) if evidence.by_seed else None
@@ -94,7 +95,7 @@ def differences(plan: Plan[Any], table: Table[Any], cells: Sequence[FilledCell[A
 
 
 def difference_tables(plan: Plan[Any], cells: Sequence[FilledCell[Any]]) -> list[WideTable]:
-    """A table of differences for each table of the plan that names a reference and has two seeds to go by."""
+    """Tables of differences, one for each table of the plan with a reference and at least two seeds."""
     tables = []
     for number in plan.tables:
         table = plan.study.table(number)
@@ -105,7 +106,7 @@ def difference_tables(plan: Plan[Any], cells: Sequence[FilledCell[Any]]) -> list
 
 
 def _corrected(found: Sequence[Difference]) -> Iterator[Difference]:
-    """The differences with Holm's correction over those that can be tested."""
+    """Differences with p corrected by Holm's method over those with a test."""
     p_values = [one.size.p for one in found if one.size is not None and one.size.p is not None]
     adjusted = iter(holm(p_values))
     for one in found:
@@ -145,7 +146,7 @@ def _text(one: Difference) -> CellText:
     if one.size is None:
         return CellText("not run" if one.why == NOT_TRAINED else one.why)
     mean = one.size.mean
-    return CellText(f"{signed(mean, mean)}{interval(one.size.low, one.size.high, mean)}", "", one.words)
+    return CellText(f"{signed(mean, mean)}{interval(one.size.low, one.size.high, mean)}", "", one.text)
 
 
 def _line(plan: Plan[Any], table: Table[Any], one: Difference) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Trials beside each other at equal iterations and at equal training time."""
+"""Tables that compare trials at equal iterations and at equal training time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,11 +31,11 @@ DTYPES = {
 
 @dataclass(frozen=True)
 class Moment:
-    """One way of stopping the trials of a group at the same point.
+    """Moment at which the trials of a group are compared.
 
     Attributes:
-        chosen: seed -> the snapshot of each trial, in the group's order; None where it had none by then.
-        why_not: why nothing may be compared; empty if it may.
+        chosen: seed -> snapshot of each trial, in the order of the group; None for a trial without a snapshot by then.
+        why_not: reason why the snapshots may not be compared; empty if they may.
     """
 
     name: str
@@ -44,10 +44,10 @@ class Moment:
 
 
 def moments(group: Group) -> list[Moment]:
-    """The last iteration that all have a snapshot of, and the largest training time that all were trained for.
+    """Moments of a group: the last common iteration, and the longest training time that all trials have reached.
 
-    A trial's score at a time is that of the last snapshot which it had by then. Seconds are those of training; the
-    third moment adds what a trial requires and the others do not.
+    The score of a trial at a time is that of its last snapshot by then. Time is training time. The third moment adds
+    the time of the trials that only one trial of the group requires.
     """
     iterations, times, whole = {}, {}, {}
     for seed, curves in group.curves.items():
@@ -65,7 +65,7 @@ def moments(group: Group) -> list[Moment]:
 
 
 def _by_time(curves: Sequence[Curve], head_starts: Sequence[float]) -> tuple[Snapshot | None, ...]:
-    """Each one's last snapshot by the time that all were trained for, what they had to wait for included."""
+    """Last snapshot of each trial by the time that all trials have reached, their head starts included."""
     ends = [start + curve.snapshots[-1].seconds for curve, start in zip(curves, head_starts, strict=True)]
     return tuple(curve.until(min(ends) - start) for curve, start in zip(curves, head_starts, strict=True))
 
@@ -73,7 +73,7 @@ def _by_time(curves: Sequence[Curve], head_starts: Sequence[float]) -> tuple[Sna
 def equal_time_tables(
     plan: Plan[Any], cells: Sequence[FilledCell[Any]], results: Mapping[str, Result]
 ) -> list[WideTable]:
-    """A table for each comparison at equal time that the plan's study declares."""
+    """Tables of the comparisons at equal time that the plan's study declares."""
     return [
         _table(plan, declared.table, declared.metric, groups(plan, declared, cells, results))
         for declared in plan.study.equal_times
@@ -106,7 +106,7 @@ def _table(plan: Plan[Any], number: str, metric: str, found: Sequence[Group]) ->
 
 
 def _texts(moment: Moment, group: Group) -> list[CellText]:
-    """Each trial's score with the snapshot that it is of; means over the seeds."""
+    """Score of each trial with its iteration and training time, as means over the seeds."""
     texts = []
     for number in range(len(group.labels)):
         snapshots = [chosen[number] for chosen in moment.chosen.values()]
@@ -123,7 +123,7 @@ def _texts(moment: Moment, group: Group) -> list[CellText]:
 
 
 def _verdict(moment: Moment, group: Group, metric: str) -> CellText:
-    """Which is better on average, by how much more than the next, and in how many seeds it is the best."""
+    """Best trial on average, its margin over the second, and the number of seeds in which it is the best."""
     if moment.why_not:
         return CellText(moment.why_not)
     sign = 1 if higher_is_better(metric) else -1

@@ -1,4 +1,4 @@
-"""A claim against the numbers that the paper itself prints."""
+"""Check of claims by the paper's own numbers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +10,12 @@ from retable.study.study import Study
 
 @dataclass(frozen=True)
 class PaperCheck:
-    """A claim against the numbers that the paper itself prints.
+    """Check of a claim by the paper's own numbers.
 
     Attributes:
-        held: comparisons that its numbers agree with.
-        failed: those that they contradict, in words.
-        unstated: how many have a number missing.
+        held: number of comparisons that the numbers agree with.
+        failed: texts of the comparisons that the numbers contradict.
+        unstated: number of comparisons with a missing number.
     """
 
     held: int
@@ -24,21 +24,21 @@ class PaperCheck:
 
     @property
     def holds(self) -> bool | None:
-        """None where the paper has no numbers for any of it."""
+        """True if the numbers contradict no comparison; None if the paper has no numbers for any."""
         return None if not self.held and not self.failed else not self.failed
 
     def __str__(self) -> str:
         if self.holds is None:
             return "no numbers"
         given = f" ({self.unstated} of {self.held + len(self.failed) + self.unstated} not given)"
-        told = f"fails at {len(self.failed)}: {'; '.join(self.failed)}" if self.failed else "holds"
-        return told + given * bool(self.unstated)
+        text = f"fails at {len(self.failed)}: {'; '.join(self.failed)}" if self.failed else "holds"
+        return text + given * bool(self.unstated)
 
 
 def check_paper(study: Study[Any], claim: Claim) -> PaperCheck:
-    """A claim against the published numbers of the study's tables, of which it takes the values alone."""
+    """Check a claim by the published values of the study's tables; their spreads are not used."""
     scale = next(iter(study.scales.values()))
-    tables = {place.table for place in claim.places()}
+    tables = {cell.table for cell in claim.cells()}
     cells = (cell for number in tables for cell in study.cells(study.table(number), scale))
     values = {
         Place(cell.table, cell.row, cell.column): cell.published.value if cell.published else None
@@ -53,10 +53,10 @@ def check_paper(study: Study[Any], claim: Claim) -> PaperCheck:
         elif sign_of(study, comparison) * sum(known) > 0:
             held += 1
         else:
-            failed.append(comparison.words)
+            failed.append(comparison.text)
     return PaperCheck(held, tuple(failed), unstated)
 
 
 def sign_of(study: Study[Any], comparison: Comparison) -> int:
-    """1 where more is better in the comparison's metric, -1 where less is."""
+    """1 if more is better in the comparison's metric, -1 if less is."""
     return 1 if higher_is_better(study.metric(comparison.terms[0][0])) else -1

@@ -1,4 +1,4 @@
-"""How many times as fast the cells of a table train as its reference, ours beside the paper's."""
+"""Speed-ups of a table's cells over its reference, ours beside the paper's."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -9,13 +9,13 @@ from retable.study.table import Table
 
 
 def speedups(table: Table[Any], cells: Sequence[FilledCell[Any]]) -> list[str]:
-    """A sentence on each cell of minutes that may be compared with the reference's.
+    """Sentences on the cells of minutes that may be compared with the reference.
 
     Args:
-        cells: the table's.
+        cells: cells of the table.
     """
     timed = [one for one in cells if one.cell.metric == FAMILY]
-    reference = {label: one for one in timed for label in _places(table, one) if label}
+    reference = {label: one for one in timed for label in _keys(table, one) if label}
     found = (
         (one, reference.get(one.cell.column if _is_row(table) else one.cell.row))
         for one in timed
@@ -25,12 +25,12 @@ def speedups(table: Table[Any], cells: Sequence[FilledCell[Any]]) -> list[str]:
 
 
 def _is_row(table: Table[Any]) -> bool:
-    """Whether the reference is a row, and not a column."""
+    """True if the reference is a row, False if it is a column."""
     return table.reference in {row.label for row in table.rows}
 
 
-def _places(table: Table[Any], one: FilledCell[Any]) -> Iterator[str]:
-    """Where a cell of the reference counts: its column if the reference is a row, else its row."""
+def _keys(table: Table[Any], one: FilledCell[Any]) -> Iterator[str]:
+    """Column of a cell of the reference if that is a row, else its row."""
     if one.cell.row == table.reference:
         yield one.cell.column
     if one.cell.column == table.reference:
@@ -38,7 +38,7 @@ def _places(table: Table[Any], one: FilledCell[Any]) -> Iterator[str]:
 
 
 def _sentence(table: Table[Any], one: FilledCell[Any], other: FilledCell[Any]) -> Iterator[str]:
-    """Such as ``256 px, after: 5.9 times as fast as before (paper 3.75)``."""
+    """Sentence on a speed-up, such as ``256 px, after: 5.9 times as fast as before (paper 3.75).``"""
     name = one.cell.row if _is_row(table) else f"{one.cell.row}, {one.cell.column}"
     ours = _ratio(_measured(other), _measured(one)) if list(one.summaries) == list(other.summaries) else None
     paper = _ratio(_published(other), _published(one))
@@ -52,7 +52,7 @@ def _ratio(slow: float | None, fast: float | None) -> float | None:
 
 
 def _measured(one: FilledCell[Any]) -> float | None:
-    """The cell's minutes; None where there are none, or some of several protocols."""
+    """Minutes of the cell; None if there are none, or if they have several protocols."""
     return next(iter(one.summaries.values())).value if len(one.summaries) == 1 else None
 
 

@@ -1,4 +1,4 @@
-"""A study's cells as a tidy frame: one line for each cell and protocol."""
+"""Tidy frame of a study's cells: one line for each cell and protocol."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
@@ -44,22 +44,21 @@ DTYPES = {
 
 
 def cells_frame(plan: Plan[C], cells: Iterable[FilledCell[C]]) -> pd.DataFrame:
-    """The cells as a tidy frame.
+    """Make a tidy frame of the cells.
 
-    A cell without a score has no value, and its ``state`` says why. A cell whose seeds were measured by different
-    protocols has one line for each.
+    A cell without a score has no value, and its ``state`` says why. A cell whose seeds were evaluated under several
+    protocols has one line for each of them.
 
     Returns:
-        Columns as in `DTYPES`, then one ``params.<label>`` for each of the configs' labels. ``std_seeds`` is the sample
-        standard deviation over training seeds, ``std_repeats`` the standard deviation over evaluation repeats (of KID,
-        over its subsets).
-        ``seeds``, ``best_snapshots``, ``signatures``, ``mlflow_runs`` and ``commits`` have one entry for each seed asked
-        for, separated by spaces; ``wall_seconds``, ``worker_seconds`` and ``gpu_hours`` are sums over the cell's
-        trials, ``peak_memory_mb`` (MiB of one GPU) the largest of them, ``gflops`` the 10⁹ multiply-accumulates of one
-        update.
+        Columns as in `DTYPES`, then ``params.<label>`` for each config label. ``std_seeds`` is the sample standard
+        deviation over training seeds, ``std_repeats`` the standard deviation over evaluation repeats (of KID, over its
+        subsets). ``seeds``, ``best_snapshots``, ``signatures``, ``mlflow_runs`` and ``commits`` have one entry for each
+        seed of the plan, separated by spaces. ``wall_seconds``, ``worker_seconds`` and ``gpu_hours`` are sums over the
+        cell's trials; ``peak_memory_mb`` (MiB of one GPU) is their maximum; ``gflops`` are the 10⁹ multiply-accumulates
+        of one update.
     """
     lines = [line for cell in cells for line in _lines(plan, cell)]
-    frame = pd.DataFrame(lines, dtype=object)  # or pandas makes floats of ints where a row has no label
+    frame = pd.DataFrame(lines, dtype=object)  # else pandas makes floats of ints if a row lacks the label
     labels = [name for name in frame.columns if name not in DTYPES]
     frame = frame.reindex(columns=[*DTYPES, *labels])
     return frame.astype({**DTYPES, **{name: _dtype(frame[name].dropna()) for name in labels}})
@@ -110,12 +109,12 @@ def _total(seconds: Sequence[float | None]) -> float | None:
 
 
 def _by_seed(texts: Sequence[str]) -> str | None:
-    """One entry for each seed, with a dash for what is not known of it."""
+    """One entry for each seed; a dash if it is not known."""
     return " ".join(text or "-" for text in texts) if any(texts) else None
 
 
 def _dtype(labels: Iterable[object]) -> str:
-    """A nullable dtype for a parameter's labels."""
+    """Nullable dtype for the values of a label."""
     kinds = {type(label) for label in labels}
     if kinds == {bool}:
         return "boolean"

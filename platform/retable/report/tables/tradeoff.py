@@ -1,4 +1,4 @@
-"""The four points that BigGAN's Table 2 reports of a truncation curve, and the curve itself."""
+"""Trade-off between two metrics: the four points of a truncation curve in BigGAN's Table 2, and the curve as a plot."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,12 +23,12 @@ NEVER = "never reached"
 
 @dataclass(frozen=True)
 class Point:
-    """One place on the curve.
+    """Point of the curve.
 
     Attributes:
-        along: what varies, such as τ; infinite where nothing is truncated and no number says so.
-        low: value of the metric that should be small.
-        high: value of the one that should be large.
+        along: value of the parameter, such as τ; infinite without truncation if no number stands for that.
+        low: value of the metric where less is better.
+        high: value of the metric where more is better.
     """
 
     along: float
@@ -37,10 +37,10 @@ class Point:
 
 
 def four_points(curve: Iterable[Point], real: float | None) -> tuple[Point | None, ...]:
-    """No truncation, the lowest `low`, `low` where `high` is real data's, and the highest `high`.
+    """Points without truncation, with the lowest `low`, with the `high` of real data, and with the highest `high`.
 
-    The third is interpolated linearly between the two neighbours on the curve; of several, the one with the lowest
-    `low`. None where it is never reached, or nobody knows what real data have.
+    The third is interpolated linearly between its two neighbours on the curve; if there are several, it is the one with
+    the lowest `low`. It is None if the curve does not reach the `high` of real data, or if that is not known.
     """
     points = sorted(curve, key=lambda point: point.along)
     if not points:
@@ -58,17 +58,18 @@ def _crossings(points: Sequence[Point], real: float) -> Iterable[Point]:
     yield from (point for point in points if point.high == real)
     for one, other in pairwise(points):
         if min(one.high, other.high) < real < max(one.high, other.high):
-            part = (real - one.high) / (other.high - one.high)
-            yield Point(_between(one.along, other.along, part), one.low + part * (other.low - one.low), real)
+            share = (real - one.high) / (other.high - one.high)
+            low = one.low + share * (other.low - one.low)
+            yield Point(_between(one.along, other.along, share), low, real)
 
 
-def _between(one: float, other: float, part: float) -> float:
-    """A place between two; its inverse is interpolated where the other is infinite."""
-    return one / (1 - part) if math.isinf(other) else one + part * (other - one)
+def _between(one: float, other: float, share: float) -> float:
+    """Linear interpolation between two values; of their inverses if the second is infinite."""
+    return one / (1 - share) if math.isinf(other) else one + share * (other - one)
 
 
 def tradeoff_tables(plan: Plan[C], cells: Sequence[FilledCell[C]]) -> list[WideTable]:
-    """The four points of each trade-off that the plan's study declares."""
+    """Tables of the four points, one for each trade-off that the plan's study declares."""
     return [
         _table(plan, tradeoff, *_curve(tradeoff, cells))
         for tradeoff in plan.study.tradeoffs
@@ -77,7 +78,7 @@ def tradeoff_tables(plan: Plan[C], cells: Sequence[FilledCell[C]]) -> list[WideT
 
 
 def draw_tradeoffs(plan: Plan[C], cells: Sequence[FilledCell[C]], folder: Path) -> list[Path]:
-    """The curves as PNG and SVG; one that has fewer than two points is not drawn."""
+    """Draw the curves with at least two points, as PNG and SVG."""
     written: list[Path] = []
     for tradeoff in plan.study.tradeoffs:
         points, real = _curve(tradeoff, cells)
@@ -87,7 +88,7 @@ def draw_tradeoffs(plan: Plan[C], cells: Sequence[FilledCell[C]], folder: Path) 
 
 
 def _curve(tradeoff: Tradeoff, cells: Sequence[FilledCell[C]]) -> tuple[list[Point], float | None]:
-    """The points that are there, and real data's value of the metric that should be large."""
+    """Points with results, and the value of real data in the metric where more is better."""
     values: dict[str, dict[str, float]] = {}
     along: dict[str, float] = {}
     for one in cells:
@@ -134,10 +135,10 @@ def _table(plan: Plan[C], tradeoff: Tradeoff, points: Sequence[Point], real: flo
 def _texts(point: Point | None, points: int) -> tuple[CellText, ...]:
     if point is None:
         return (CellText(NEVER if points else "not run"), CellText(), CellText())
-    return CellText(_place(point)), CellText(f"{point.low:.4g}"), CellText(f"{point.high:.4g}")
+    return CellText(_along_text(point)), CellText(f"{point.low:.4g}"), CellText(f"{point.high:.4g}")
 
 
-def _place(point: Point) -> str:
+def _along_text(point: Point) -> str:
     return "none" if math.isinf(point.along) else f"{point.along:.3g}"
 
 
@@ -153,7 +154,7 @@ def _draw(
     axis.plot([p.high for p in points], [p.low for p in points], marker="o", markersize=4, color=COLOURS[0])
     for point in points:
         axis.annotate(
-            _place(point), (point.high, point.low), textcoords="offset points", xytext=(4, 4), fontsize=7
+            _along_text(point), (point.high, point.low), textcoords="offset points", xytext=(4, 4), fontsize=7
         )
     if real is not None:
         axis.axvline(real, color=COLOURS[1], linewidth=1, linestyle="--", label="real held-out data")

@@ -1,4 +1,4 @@
-"""The verdicts on a study's claims as a table, to be printed and exported like any other."""
+"""Table of the verdicts on a study's claims."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from retable.planning.plan import Plan
 from retable.report.results.numbers import signed
 from retable.report.results.statistics import ALPHA, POWER
 from retable.report.results.table import CellText, WideTable
-from retable.report.tables.claims import Judged
+from retable.report.tables.claims import ClaimVerdict
 
 COLUMNS = ("by the paper's numbers", "by ours", "effect that it hangs on")
 DTYPES = {
@@ -35,46 +35,46 @@ DTYPES = {
 }
 
 
-def verdict_table(plan: Plan[Any], judged: Sequence[Judged]) -> WideTable:
-    """One row a claim: what the paper's own numbers say, our verdict, and the effect with its interval."""
+def verdict_table(plan: Plan[Any], verdicts: Sequence[ClaimVerdict]) -> WideTable:
+    """Table with a row for each claim: check by the paper's own numbers, our verdict, and the effect."""
     scale = plan.scale.name
     return WideTable(
         number="claims",
         title=f"Claims of the paper, and what was found here [{scale} scale]",
         columns=COLUMNS,
-        rows={f"{one.claim.place} {one.claim.says}": _texts(one) for one in judged},
-        notes=tuple(_notes(plan, judged)),
-        tidy=pd.DataFrame([_line(plan, one) for one in judged], columns=list(DTYPES)).astype(DTYPES),
+        rows={f"{one.claim.place} {one.claim.says}": _texts(one) for one in verdicts},
+        notes=tuple(_notes(plan, verdicts)),
+        tidy=pd.DataFrame([_line(plan, one) for one in verdicts], columns=list(DTYPES)).astype(DTYPES),
     )
 
 
 def interval(size_low: float | None, size_high: float | None, value: float) -> str:
-    """Such as `` [9.20, 11.00]``, to the decimals of `value`; empty for one seed."""
+    """Text of an interval, such as `` [9.20, 11.00]``, with the decimals of `value`; empty for one seed."""
     if size_low is None or size_high is None:
         return ""
     return f" [{signed(size_low, value)}, {signed(size_high, value)}]"
 
 
-def _texts(one: Judged) -> tuple[CellText, ...]:
+def _texts(one: ClaimVerdict) -> tuple[CellText, ...]:
     effect = CellText()
     if one.effect is not None:
         size = one.effect.size
         value = f"{in_print(one.effect.metric)} {signed(size.mean, size.mean)}{interval(size.low, size.high, size.mean)}"
-        effect = CellText(value, one.effect.words, "" if one.p is None else f"p = {one.p:.2g} (Holm)")
+        effect = CellText(value, one.effect.text, "" if one.p is None else f"p = {one.p:.2g} (Holm)")
     return CellText(str(one.paper)), CellText(one.verdict, one.why.removeprefix("not comparable: ")), effect
 
 
-def _notes(plan: Plan[Any], judged: Sequence[Judged]) -> list[str]:
+def _notes(plan: Plan[Any], verdicts: Sequence[ClaimVerdict]) -> list[str]:
     seeds = ", ".join(map(str, plan.seeds))
     notes = [f"Verdicts are on {plan.scale.name} scale and {plan.scale.data} data, training seeds: {seeds}."]
     if not plan.scale.comparable:
         notes.append("They are about models of that size, not about the paper's.")
-    if not any(one.effect for one in judged):
+    if not any(one.effect for one in verdicts):
         return notes
     notes.append(
         "An effect is that of the comparison that goes least the claim's way; positive agrees with the claim."
     )
-    if any(one.p is not None for one in judged):
+    if any(one.p is not None for one in verdicts):
         notes.append(
             f"[ ] is the {1 - ALPHA:.0%} bootstrap interval over seeds, too narrow for few of them; the verdict is by "
             f"paired t tests at {ALPHA:.0%}, corrected by Holm over the claims."
@@ -85,7 +85,7 @@ def _notes(plan: Plan[Any], judged: Sequence[Judged]) -> list[str]:
     return notes
 
 
-def _line(plan: Plan[Any], one: Judged) -> dict[str, object]:
+def _line(plan: Plan[Any], one: ClaimVerdict) -> dict[str, object]:
     line: dict[str, object] = {
         "study": plan.study.name,
         "scale": plan.scale.name,
@@ -101,7 +101,7 @@ def _line(plan: Plan[Any], one: Judged) -> dict[str, object]:
     if one.effect is not None:
         size = one.effect.size
         line |= {
-            "comparison": one.effect.words,
+            "comparison": one.effect.text,
             "metric": one.effect.metric,
             "effect": size.mean,
             "low": size.low,

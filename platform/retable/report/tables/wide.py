@@ -1,4 +1,4 @@
-"""Cells as the paper prints them: rows × columns of text, ours with the paper's number beside it."""
+"""Tables as the paper prints them: rows × columns of text, our numbers with the paper's beside them."""
 
 from collections.abc import Sequence
 
@@ -14,11 +14,11 @@ from retable.study.published import PublishedNumber
 from retable.trial.config import C
 
 KID = "kid"
-"""The family whose spread is not one over repeats."""
+"""Metric family whose spread is over subsets instead of repeats."""
 
 
 def wide_tables(plan: Plan[C], cells: Sequence[FilledCell[C]]) -> list[WideTable]:
-    """The plan's tables, from its filled cells."""
+    """Tables of the plan, made from its filled cells."""
     return [_wide(plan, number, [one for one in cells if one.cell.table == number]) for number in plan.tables]
 
 
@@ -107,7 +107,7 @@ def _notes(plan: Plan[C], cells: Sequence[FilledCell[C]]) -> list[str]:
 
 
 def _cost(cells: Sequence[FilledCell[C]]) -> str:
-    """What the table's trials took; one that fills several cells counts once."""
+    """Note on the time of the table's trials; a trial that fills several cells counts once."""
     trials = {outcome.signature: outcome for one in cells for outcome in one.outcomes}.values()
     spent = [outcome for outcome in trials if outcome.wall_seconds is not None]
     if not spent:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from retable.cli.commands.live import LiveView
 from retable.cli.commands.request import Request
 from retable.cli.commands.status import show_status
+from retable.cli.live.view import LiveView
 from retable.execution import local
 from retable.execution.execution import Execution
 from retable.planning.plan import Plan, make_plan
@@ -23,7 +23,7 @@ NAME = "accuracy8x1_bilinear32_test_data-123456"
 
 @pytest.fixture
 def plan(walking: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Plan[Any]:
-    monkeypatch.setattr("retable.cli.commands.status.fingerprint_if_here", lambda request, console: "data")
+    monkeypatch.setattr(Request, "fingerprint", lambda request, console: "data")
     return make_plan(walking.STUDY, walking.STUDY.scales["smoke"], "data")
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from retable.cluster.jobs.head import Head, head_of, nodes_of, reached
-from retable.cluster.token import NoTokenError, known_token, protect
+from retable.cluster.connection.token import NoTokenError, known_token, protect
+from retable.cluster.jobs.head import Head, head_of, nodes_of, reach
 
 FAKE = Path(__file__).with_name("fake_ssh.py")
 
@@ -68,8 +68,8 @@ def test_a_url_is_a_cluster_too() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("provider: {type: local}", "must say where the head is, as provider.head_ip, but has None"),
-        ("[]", "must say where the head is"),
+        ("provider: {type: local}", "must give the head's address as provider.head_ip, but has None"),
+        ("[]", "must give the head's address"),
         ("provider: {type: local, head_ip: 7}", "but has 7"),
         ("provider: [", "is no YAML file"),
         ("provider: !!python/object:os.system {}", "is no YAML file"),
@@ -86,7 +86,7 @@ def test_what_is_neither_a_file_nor_a_url_is_refused() -> None:
 
 
 def test_a_missing_token_says_how_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(NoTokenError, match=r"http://h:8265 answers only to its token, .*scp USER@HEAD"):
+    with pytest.raises(NoTokenError, match=r"http://h:8265 asks for a token, but .*scp USER@HEAD"):
         known_token("http://h:8265")
     (tmp_path / "token").write_text("secret\n")
     (tmp_path / "token").chmod(0o644)
@@ -116,7 +116,7 @@ def test_ssh_joins_the_port_brings_the_token_and_ends(
         serving.start()
         words = [sys.executable, str(FAKE), str(listener.getsockname()[1]), str(tmp_path / "log")]
         monkeypatch.setenv("RETABLE_SSH", shlex.join(words))
-        with reached(Head(name="lab.yaml", host="10.0.0.1")) as door:
+        with reach(Head(name="lab.yaml", host="10.0.0.1")) as door:
             assert door.token == "secret"
             port = int(door.url.rpartition(":")[2])
             with socket.create_connection(("127.0.0.1", port)) as connection:
@@ -134,8 +134,8 @@ def test_ssh_ends_when_this_process_is_killed(tmp_path: Path) -> None:
     words = [sys.executable, str(FAKE), "1", str(tmp_path / "log")]
     code = (
         "import os, signal\n"
-        "from retable.cluster.jobs.head import Head, reached\n"
-        "with reached(Head(name='lab.yaml', host='10.0.0.1')):\n"
+        "from retable.cluster.jobs.head import Head, reach\n"
+        "with reach(Head(name='lab.yaml', host='10.0.0.1')):\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     environment = {**os.environ, "RETABLE_SSH": shlex.join(words)}
@@ -160,7 +160,9 @@ def test_an_ssh_that_does_not_get_there_is_quoted(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("RETABLE_SSH", "sh -c 'echo ann: Permission denied >&2; exit 255'")
     head = Head(name="lab.yaml", host="10.0.0.1", user="ann", key=Path("/k"))
     with (
-        pytest.raises(ConnectionError, match=r"(?s)denied.*without a question: ssh -i /k ann@10.0.0.1"),
-        reached(head),
+        pytest.raises(
+            ConnectionError, match=r"(?s)denied.*without asking for anything: ssh -i /k ann@10.0.0.1"
+        ),
+        reach(head),
     ):
         pass

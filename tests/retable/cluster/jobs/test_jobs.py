@@ -12,8 +12,9 @@ from zipfile import ZipFile
 import pytest
 from ray.exceptions import AuthenticationError
 
+from retable.cluster.connection.token import ClusterError
 from retable.cluster.jobs import jobs as module
-from retable.cluster.jobs.head import Door, Head
+from retable.cluster.jobs.head import Head, JobServer
 from retable.cluster.jobs.jobs import Jobs, entrypoint, jobs_on
 from retable.environment.sources import Sources
 
@@ -71,7 +72,7 @@ def test_a_job_takes_the_code_our_settings_and_the_time_to_save(
     assert client.sent["submission_id"] == id
     assert id.startswith(f"walking-{datetime.now(UTC):%Y}")
     assert client.sent["metadata"] == {"retable.study": "walking"}
-    command = "exec python -m retable.cli.on_head script study.py --tables 5,9 --data '/a b'"
+    command = "exec python -m retable.cli.job script study.py --tables 5,9 --data '/a b'"
     assert client.sent["entrypoint"] == command == entrypoint(words)
     variables = client.sent["runtime_env"]["env_vars"]
     assert variables["PYTHONPATH"] == "platform"
@@ -91,7 +92,7 @@ def test_beside_a_wheel_nothing_is_put_on_the_path(sources: Sources) -> None:
 
 def test_a_head_that_never_gets_an_agent_is_told(sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AGENT_SECONDS", 0)
-    with pytest.raises(RuntimeError, match="another Ray on that machine may have the agent's port"):
+    with pytest.raises(ClusterError, match="another Ray on that machine may have the agent's port"):
         Jobs(Client(busy=9)).submit(sources, ["status", "study.py"])
 
 
@@ -112,8 +113,8 @@ def test_a_studys_jobs_come_the_newest_first() -> None:
 
 
 @contextmanager
-def door(head: Head) -> Iterator[Door]:
-    yield Door("http://127.0.0.1:1", "secret")
+def door(head: Head) -> Iterator[JobServer]:
+    yield JobServer("http://127.0.0.1:1", "secret")
 
 
 def test_the_client_goes_where_it_is_told_and_not_where_variables_say(
@@ -126,7 +127,7 @@ def test_the_client_goes_where_it_is_told_and_not_where_variables_say(
         seen.update(url=url, headers=headers, **{name: os.environ.get(name) for name in names})
         return Client()
 
-    monkeypatch.setattr(module, "reached", door)
+    monkeypatch.setattr(module, "reach", door)
     monkeypatch.setattr(module, "JobSubmissionClient", client)
     monkeypatch.setenv("RAY_ADDRESS", "another:6379")
     monkeypatch.setenv("NO_PROXY", "example.org")
@@ -149,7 +150,7 @@ def test_the_client_goes_where_it_is_told_and_not_where_variables_say(
 def test_a_refusal_says_which_cluster(
     monkeypatch: pytest.MonkeyPatch, error: Exception, expected: type[Exception], message: str
 ) -> None:
-    monkeypatch.setattr(module, "reached", door)
+    monkeypatch.setattr(module, "reach", door)
     monkeypatch.setattr(module, "JobSubmissionClient", lambda url, headers: Client())
     with pytest.raises(expected, match=message), jobs_on(Head(name="lab.yaml")):
         raise error

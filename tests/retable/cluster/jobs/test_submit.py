@@ -18,12 +18,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def outcome(folder: Path) -> dict[str, Any]:
-    return printed_by("submitting.py", folder, timeout=900)
+    return printed_by(Path(__file__).with_name("submitting.py"), folder, timeout=900)
 
 
 def test_a_job_is_submitted_once_and_says_how_to_follow_it(outcome: dict[str, Any]) -> None:
     assert "running on" in outcome["submitted"]
-    assert "it goes on without this machine" in outcome["submitted"]
+    assert "it does not need this machine any more" in outcome["submitted"]
     assert "trains saying on this cluster already" in outcome["again"]
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import ray
 import torch
 
-from retable.cluster import SETTINGS
+from retable.cluster.connection.settings import SETTINGS
 from retable.cluster.monitoring.gauges import WatchedRun, exported, trial_gauges
 from retable.cluster.monitoring.series import COUNTERS, GAUGES
 from retable.data.samples.split import BATCHES

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from retable.data.decode.video import CHUNK, VideoProblem, chunks, cut_short, probe, read
+from retable.data.damage.containers import cut_short
+from retable.data.decode.video import CHUNK, VideoProblem, chunks, probe, read
 
 MakeVideo = Callable[..., Path]
 QUARTER_TURN = (0, 0x10000, 0, -0x10000, 0, 0, 0, 0, 0x40000000)  # clockwise, as phones write it

@@ -8,12 +8,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from retable.cli.commands import run as training
+from retable.cli import training
 from retable.cli.main import main_study
 from retable.data.decode.errors import DataError
 from retable.data.decode.pool import Readers
 from retable.data.decode.spec import ClipSpec
 from retable.data.samples.clips import Clips, to_model, to_uint8
+from retable.trial.config import DataNeeds
 
 SPEC = ClipSpec(size=32)
 
@@ -155,9 +156,9 @@ def test_a_run_needs_as_many_frames_as_its_trials_do(
     monkeypatch.setenv("RETABLE_CACHE", str(tmp_path / "cache"))
     root = make_set(["A/1.mp4", "B/1.mp4"], ["A/2.mp4", "B/2.mp4"], frames=8)
     options = ["--data", str(root), "--out", str(tmp_path / "results")]
-    monkeypatch.setattr(training, "_train", lambda *_: ({}, False))
+    monkeypatch.setattr(training, "_execute", lambda *_: ({}, False))
     for frames, code in ((9, 2), (8, 1)):  # 1: begun, and nothing trained
-        monkeypatch.setattr(walking.Walk, "needs_frames", frames)
+        monkeypatch.setattr(walking.Walk, "needs", DataNeeds(frames=frames))
         assert main_study(walking.STUDY, ["--local", *options]) == code
         assert ("(4 too short)" in capsys.readouterr().out) == (frames == 9)
 

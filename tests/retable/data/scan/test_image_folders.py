@@ -119,5 +119,5 @@ def test_equal_files_are_in_one_split_and_two_are_enough() -> None:
 
 def test_no_images(tmp_path: Path) -> None:
     assert not is_image_set(tmp_path)
-    with pytest.raises(DataError, match=r"holds no images; their names must end in \.bmp, "):
+    with pytest.raises(DataError, match=r"holds no images; their names must end in \.avif, \.bmp, "):
         read_images(tmp_path)

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from retable.planning.forecast import TrialForecast
 from retable.planning.plan import plan_trials
-from retable.report.plan.stages import for_all, stages, waiting
+from retable.report.plan.stages import direct_requirements, shared_requirements, stages
 from retable.trial.config import TrialConfig
 from retable.trial.trial import Trial
 
@@ -52,7 +52,7 @@ def test_only_the_last_link_is_waited_for() -> None:
     found = trial_forecasts(Top(height=2))
     base, middle, top = (one.planned.signature for one in found)
     assert set(found[-1].planned.requires) == {base, middle}
-    assert waiting(found) == {base: (), middle: (base,), top: (middle,)}
+    assert direct_requirements(found) == {base: (), middle: (base,), top: (middle,)}
 
 
 def test_families_come_in_the_order_in_which_they_can_run() -> None:
@@ -61,14 +61,14 @@ def test_families_come_in_the_order_in_which_they_can_run() -> None:
     assert [len(own) for own in stages(found).values()] == [1, 1, 2]
 
 
-def test_what_all_wait_for_is_told_once() -> None:
+def test_shared_requirements_are_in_the_title() -> None:
     found = trial_forecasts(
         Top(height=2, name="one"), Top(height=2, name="other"), Top(height=1, name="third")
     )
-    waits = waiting(found)
+    waits = direct_requirements(found)
     tops = stages(found)["b top"]
     base, middle = (one.planned.signature for one in found[:2])
-    assert for_all(tops[:2], waits) == (middle,)
-    assert for_all(tops, waits) == ()
-    assert for_all(found[:1], waits) == ()
+    assert shared_requirements(tops[:2], waits) == (middle,)
+    assert shared_requirements(tops, waits) == ()
+    assert shared_requirements(found[:1], waits) == ()
     assert waits[tops[2].planned.signature] == (base,)

@@ -31,14 +31,14 @@ class Feeder(TrialConfig):
     fast: bool = False
 
     @property
-    def fed(self) -> int:
+    def samples_per_iteration(self) -> int:
         return 2 * self.batch_size
 
 
 def outcome(config: Feeder, seconds: float, *, device: str = "CPU", iteration: int = 40) -> Result:
     signature = Trial(config, 0, "data").signature
     speed = TrialThroughput(iteration, seconds, 1.0, 2, device)
-    return Result(signature, "done", 0, {}, 40, 1.0, 2.0, speed=speed, best_by="lowest FID")
+    return Result(signature, "done", 0, {}, 40, 1.0, 2.0, throughput=speed, best_by="lowest FID")
 
 
 def test_minutes_by_hand() -> None:
@@ -57,7 +57,7 @@ def test_where_there_are_none() -> None:
     few = outcome(Feeder(), 1.6, iteration=19)
     assert with_minutes(few, Feeder()) is few
     assert not with_minutes(outcome(Feeder(), 1.6), Uncounted()).scores
-    untimed = replace(outcome(Feeder(), 1.6), speed=None)
+    untimed = replace(outcome(Feeder(), 1.6), throughput=None)
     assert with_minutes(untimed, Feeder()) is untimed
 
 
@@ -117,6 +117,6 @@ def test_how_many_times_as_fast() -> None:
 
 
 def test_what_minutes_are_is_said_and_no_snapshot_is_named() -> None:
-    told = " ".join(notes("column"))
-    assert "at the mean speed of each trial's own steps (20 at least)" in told
-    assert "best snapshot" not in told
+    text = " ".join(notes("column"))
+    assert "at the mean speed of each trial's own steps (20 at least)" in text
+    assert "best snapshot" not in text

@@ -44,7 +44,9 @@ def test_a_finished_trial(tmp_path: Path) -> None:
         worker_seconds=121.0,
         history={400: {IS: 1.9}},
         seconds={400: 21.5},
-        speed=TrialThroughput(iteration=1000, seconds=0.05, evaluation_seconds=10.5, workers=2, device="CPU"),
+        throughput=TrialThroughput(
+            iteration=1000, seconds=0.05, evaluation_seconds=10.5, workers=2, device="CPU"
+        ),
     )
 
 
@@ -70,14 +72,17 @@ def test_what_made_a_snapshot_the_best(tmp_path: Path) -> None:
 
 def test_a_collapsed_trial_says_when(tmp_path: Path) -> None:
     content = {**CONTENT, "state": "collapsed", "collapsed_at": 620}
-    assert load(tmp_path, json.dumps(content)).words == "collapsed at 620"
+    assert load(tmp_path, json.dumps(content)).state_text == "collapsed at 620"
 
 
 def test_a_micro_batch_that_was_cut_for_its_memory_is_said_in_the_cell(tmp_path: Path) -> None:
     halved = load(tmp_path, json.dumps({**CONTENT, "splits": {"200": 2}}))
-    assert (halved.state, halved.words) == ("done", "micro-batch halved: 2× accumulate, for want of memory")
+    assert (halved.state, halved.state_text) == (
+        "done",
+        "micro-batch halved: 2× accumulate, for want of memory",
+    )
     content = {**CONTENT, "splits": {"0": 4, "10": 1}, "state": "collapsed", "collapsed_at": 20}
-    assert load(tmp_path / "another", json.dumps(content)).words == (
+    assert load(tmp_path / "another", json.dumps(content)).state_text == (
         "collapsed at 20, micro-batch cut in 4: 4× accumulate, for want of memory"
     )
 
@@ -95,22 +100,22 @@ def test_the_folder_is_believed_before_the_ledger(tmp_path: Path) -> None:
 def test_without_a_result_the_ledger_speaks(tmp_path: Path) -> None:
     states = {"b": "failed", "c": "running", "d": "done"}
     results = load_results(tmp_path, ["a", "b", "c", "d"], states, {"b": "out of memory"})
-    assert [results[name].words for name in "abc"] == ["not run", "failed", "running"]
+    assert [results[name].state_text for name in "abc"] == ["not run", "failed", "running"]
     assert results["b"].note == "out of memory"
     assert results["d"].state == "missing"  # its folder is gone, and its number with it
 
 
 def test_the_ledgers_copy_of_a_result_counts_where_the_folder_is_gone(tmp_path: Path) -> None:
-    told = load(tmp_path, json.dumps(CONTENT))
+    expected = load(tmp_path, json.dumps(CONTENT))
     (tmp_path / "trials" / "abc" / "result.json").unlink()
-    assert load_results(tmp_path, ["abc"], {"abc": "done"}, recorded={"abc": CONTENT})["abc"] == told
+    assert load_results(tmp_path, ["abc"], {"abc": "done"}, recorded={"abc": CONTENT})["abc"] == expected
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
         ('{"signature": "abc", "sta', "is damaged"),
-        ("[]", "must hold named values"),
+        ("[]", "must hold a JSON object"),
         (json.dumps({**CONTENT, "signature": "def"}), "result of trial def, expected abc"),
         (json.dumps({**CONTENT, "state": "running"}), "state must be one of"),
         (json.dumps({**CONTENT, "scores": {IS: {"value": float("nan"), "std": None, "repeats": 1}}}), "NaN"),

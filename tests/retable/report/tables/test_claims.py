@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from retable.planning.plan import Plan
 from retable.report.results.cells import filled_cells
 from retable.report.results.load import Result
-from retable.report.tables.claims import Judged, claims_plan, judge
+from retable.report.tables.claims import ClaimVerdict, claim_verdicts, claims_plan
 from retable.report.tables.paper_check import PaperCheck, check_paper
 from retable.report.tables.verdicts import verdict_table
 from retable.study.claims import Claim, Comparison, Place
@@ -44,11 +44,11 @@ def planned(
     return claims_plan(study, study.scales[scale], "0123456789abcdef", tuple(range(seeds)))
 
 
-def judged(plan: Plan[Any], results: Mapping[str, Result]) -> list[Judged]:
-    return judge(plan, filled_cells(plan, results))
+def judged(plan: Plan[Any], results: Mapping[str, Result]) -> list[ClaimVerdict]:
+    return claim_verdicts(plan, filled_cells(plan, results))
 
 
-def verdict(example: "Example", naive: Sequence[float], full: Sequence[float]) -> Judged:
+def verdict(example: "Example", naive: Sequence[float], full: Sequence[float]) -> ClaimVerdict:
     plan = planned(example, (FULL.beats(NAIVE),), seeds=len(naive))
     (one,) = judged(plan, trained(example, {"Naive": naive, "Full": full}))
     return one
@@ -130,7 +130,7 @@ def test_quoted_numbers_are_not_comparable_with_smoke_ones(example: "Example") -
     assert (one.verdict, one.why) == ("not comparable", "not comparable: smoke data")
     plan = planned(example, (FULL.beats(OTHERS),), scale="paper")
     assert "protocol of the quoted number is unknown" in judged(plan, results)[0].why
-    (same,) = judge(plan, filled_cells(plan, results), {"is": example.is_protocol})
+    (same,) = claim_verdicts(plan, filled_cells(plan, results), {"is": example.is_protocol})
     assert same.verdict == "supported"
     assert same.effect is not None
     assert same.effect.size.mean == pytest.approx((9.0 + 9.5 + 9.2) / 3 - 8.31)
@@ -156,7 +156,7 @@ def test_every_comparison_must_hold_and_the_weakest_is_shown(example: "Example")
     results = trained(example, {"Naive": [1.0, 1.5, 2.0], "Full": [4.0, 4.6, 5.1]})
     both, single = judged(plan, results)
     assert both.effect is not None
-    assert both.effect.words == "Naive over Full (IS, Table 9)"
+    assert both.effect.text == "Naive over Full (IS, Table 9)"
     assert (both.verdict, single.verdict) == ("contradicted", "supported")
     # By hand: the first claim's p is twice the second's, p, for its two comparisons. Holm: max(2 p, 1 · 2 p) for both.
     (alone,) = judged(planned(example, (FULL.beats(NAIVE),)), results)
@@ -185,8 +185,8 @@ def test_a_verdict_knows_no_order_and_turns_with_the_claim(
     results = trained(example, {"Naive": [a / 8 for a, _ in scores], "Full": [b / 8 for _, b in scores]})
     plan = planned(example, (FULL.beats(NAIVE), FULL.gain_over(NAIVE).positive()), seeds=len(scores))
     cells = filled_cells(plan, results)
-    (one,) = judge(plan, cells)
-    assert judge(plan, random.sample(cells, len(cells))) == [one]
+    (one,) = claim_verdicts(plan, cells)
+    assert claim_verdicts(plan, random.sample(cells, len(cells))) == [one]
     (there,) = judged(planned(example, (FULL.beats(NAIVE),), seeds=len(scores)), results)
     (back,) = judged(planned(example, (NAIVE.beats(FULL),), seeds=len(scores)), results)
     turned = {"supported": "contradicted", "contradicted": "supported", "inconclusive": "inconclusive"}

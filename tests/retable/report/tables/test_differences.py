@@ -50,9 +50,9 @@ def test_differences_from_a_row_are_paired_by_seed(example: "Example") -> None:
     assert one.size.std == pytest.approx(0.1 / 3**0.5)
     assert (one.size.low, one.size.high) == pytest.approx((3.0, 3.1))
     fid = ours["Full", "FID"]  # -400, 0, +400: its p of 1 is not raised, the other's is doubled
-    assert (fid.p, fid.words) == (1.0, "inconclusive with 3 seeds; none in reach decides it")
+    assert (fid.p, fid.text) == (1.0, "inconclusive with 3 seeds; none in reach decides it")
     assert one.p == pytest.approx(2 * one.size.p) if one.size.p else False
-    assert one.words == f"p = {one.p:.2g}, 3 seeds"
+    assert one.text == f"p = {one.p:.2g}, 3 seeds"
 
 
 def test_a_column_as_reference(example: "Example") -> None:
@@ -65,7 +65,7 @@ def test_a_column_as_reference(example: "Example") -> None:
 def test_one_seed(example: "Example") -> None:
     plan = planned(example, "Naive", (0,))
     one = found(plan, trained(example, (0,)))["Full", "IS"]
-    assert one.words == "inconclusive with 1 seed"
+    assert one.text == "inconclusive with 1 seed"
     assert difference_tables(plan, filled_cells(plan, trained(example, (0,)))) == []
 
 

@@ -89,7 +89,7 @@ def outcome(
         wall_seconds=points[last][0],
         history={iteration: {protocol: value} for iteration, (_, value) in points.items()},
         seconds={iteration: seconds for iteration, (seconds, _) in points.items()},
-        speed=TrialThroughput(last, points[last][0] / last if last else None, 1.0, 1, device),
+        throughput=TrialThroughput(last, points[last][0] / last if last else None, 1.0, 1, device),
         note=note,
     )
 

@@ -15,7 +15,7 @@ from retable.data.decode.spec import ClipSpec
 from retable.data.embedded.clips import ensure_embedded
 from retable.data.samples.clips import Clips, to_model
 from retable.evaluation.features import ClassifierConfig, FeatureExtractor
-from retable.evaluation.pretrained import FILE, bring
+from retable.evaluation.pretrained import FILE, place_weights
 from retable.metrics.protocol import Protocol
 from retable.planning.plan import make_plan
 from retable.store.assignment import Assignment
@@ -59,7 +59,7 @@ def a_run(config: PretrainedC3D, root: Path, folder: Path) -> AssignedRun:
 def test_its_trial_measures_the_accuracy_and_the_metrics_take_it_up(
     config: PretrainedC3D, file: Path, root: Path, tmp_path: Path
 ) -> None:
-    bring(file, tmp_path / "trial")
+    place_weights(file, tmp_path / "trial")
     run = a_run(config, root, tmp_path / "trial")
     assert config.prepare(root) == ""
     assert loop.train(run.assignment.trial, run) == "done"

@@ -18,7 +18,7 @@ from retable.data.samples.images import Images
 from retable.evaluation.config import ImageEvaluation
 from retable.evaluation.features import ClassifierConfig, FeatureExtractor
 from retable.evaluation.images import ImageEvaluator
-from retable.evaluation.pretrained import FILE, Pretrained, TakesWeights, bring
+from retable.evaluation.pretrained import FILE, PretrainedConfig, TakesWeights, place_weights
 from retable.metrics.protocol import Protocol
 from retable.planning.plan import make_plan
 from retable.store.assignment import Assignment
@@ -104,8 +104,8 @@ def a_run(config: Inception, root: Path, folder: Path) -> AssignedRun:
 def test_its_trial_scores_real_images_and_the_metrics_take_it_up(
     config: Inception, file: Path, root: Path, tmp_path: Path
 ) -> None:
-    assert isinstance(config, Pretrained)
-    bring(file, tmp_path / "trial")
+    assert isinstance(config, PretrainedConfig)
+    place_weights(file, tmp_path / "trial")
     run = a_run(config, root, tmp_path / "trial")
     assert config.prepare(root) == ""
     assert loop.train(run.assignment.trial, run) == "done"
@@ -166,7 +166,7 @@ def test_it_stands_in_the_place_of_an_image_classifier(file: Path, tmp_path: Pat
     assert isinstance(OURS, TakesWeights)
     judged = ImageEvaluation(classifier=OURS).with_classifier(file)
     assert judged.classifier == Inception.of(file, OURS.data)
-    with pytest.raises(FileNotFoundError, match=r"is no file; make it with .*convert_inception"):
+    with pytest.raises(FileNotFoundError, match=r"is no file; make it with .*inception.convert"):
         OURS.with_weights(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="can't be read"):
         OURS.with_weights(tmp_path / "given.pth")

@@ -24,8 +24,8 @@ from retable.trial.identity import identified
 from retable.trial.trial import Trial
 from tests.trainables.code_gan.stage_cases import PLANNED_ENCODER, PLANNED_GAN, NumberedImages, codec
 from trainables.code_gan.autoencoder.export import main as export_main
+from trainables.code_gan.autoencoder.learner import PretrainedAutoencoderLearner
 from trainables.code_gan.autoencoder.pretrained import PretrainedAutoencoder
-from trainables.code_gan.autoencoder.pretrained_learner import PretrainedAutoencoderLearner
 
 GAN = replace(PLANNED_GAN, encoder=replace(PLANNED_ENCODER, data=ImageSpec(size=16, classes=("elsewhere",))))
 

@@ -74,10 +74,11 @@ def run_of(config: CodesConfig, root: Path, folder: Path, attempt: int = 1, lr: 
 def encoded(config: CodesConfig, run: AssignedRun) -> tuple[array_store.StoredArrays, Images, Codec]:
     """The codes after a whole run, their images drawn with seed 3, and the autoencoder."""
     model = config.build(0, run, Workers())
-    for piece in model.pieces.missing():
-        model.pieces.write(piece)
+    assert isinstance(model, Encoding)
+    for partition in model.partitions.missing():
+        model.partitions.write(partition)
     model.evaluate(0, final=True)
-    return model.pieces.store.open(), Images(run.data, config.data, "train", 3), model.pieces.codec
+    return model.partitions.store.open(), Images(run.data, config.data, "train", 3), model.partitions.codec
 
 
 @pytest.mark.parametrize(("dtype", "off"), [("float32", 1e-6), ("float16", HALF)])
@@ -159,11 +160,11 @@ def test_an_encoding_that_was_killed_goes_on(
 ) -> None:
     run = run_of(CODES, root, tmp_path)
     assert isinstance(CODES, PartitionedConfig)
-    first, following = CODES.pieces(0, run), TrialProgress(run.folder, run.attempt)
+    first, following = CODES.partitions(0, run), TrialProgress(run.folder, run.attempt)
     assert first.missing() == [0, 1, 2, 3]
     assert following.words(CODES) == "starting its workers"
-    for piece in (2, 0):
-        first.write(piece)
+    for partition in (2, 0):
+        first.write(partition)
     assert following.words(CODES) == "2 of 4 shards"
     written: list[int] = []
     write = CodeWriter.write
@@ -208,9 +209,9 @@ def test_seconds_of_encoding_survive_a_kill_and_count_once(
         return codes(writer, rows)
 
     monkeypatch.setattr(CodeWriter, "_codes", slow)
-    first = CODES.pieces(0, run)
-    for piece in (2, 0):
-        first.write(piece)
+    first = CODES.partitions(0, run)
+    for partition in (2, 0):
+        first.write(partition)
     before = time.monotonic()
     assert loop.train(run.assignment.trial, run) == "done"
     here = time.monotonic() - before
@@ -231,7 +232,7 @@ def test_an_encoding_that_is_asked_to_stop_finishes_its_shard(
 
     monkeypatch.setattr(CodeWriter, "_codes", stopped)
     assert loop.train(run.assignment.trial, run) == "stopped"
-    assert CODES.pieces(0, run).missing() == [1, 2, 3]
+    assert CODES.partitions(0, run).missing() == [1, 2, 3]
     assert not (run.folder / "result.json").exists()
     monkeypatch.setattr(CodeWriter, "_codes", codes)
     run.assignment.stop_request.unlink()
@@ -247,15 +248,15 @@ def test_an_attempt_that_was_replaced_writes_nothing(root: Path, tmp_path: Path)
     old, new = (run_of(CODES, root, tmp_path, attempt) for attempt in (1, 2))
     checkpoint.fence(new.folder, 2)
     with pytest.raises(Fenced):
-        CODES.pieces(0, old).write(0)
-    CODES.pieces(0, new).write(0)
+        CODES.partitions(0, old).write(0)
+    CODES.partitions(0, new).write(0)
 
 
 def test_an_attempt_that_is_replaced_over_a_shard_does_not_write_it(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = run_of(CODES, root, tmp_path)
-    writer, codes = CODES.pieces(0, old), CodeWriter._codes
+    writer, codes = CODES.partitions(0, old), CodeWriter._codes
 
     def replaced(writer: CodeWriter, rows: Sequence[int]) -> array_store.Array:
         checkpoint.fence(old.folder, 2)

@@ -23,7 +23,9 @@ from retable.store.checkpoint import Checkpoint
 from retable.store.trained import Kept, kept, learnt
 from retable.trial.random import stream
 from trainables.classifiers.cnn.config import ImageClassifierConfig
-from trainables.code_gan.config import AutoencoderConfig, CodeGANConfig
+from trainables.code_gan.autoencoder.codec import Codec
+from trainables.code_gan.autoencoder.config import AutoencoderConfig
+from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.figures import before_after, reconstructions
 from trainables.code_gan.figures.before_after import at_equal_iterations, at_equal_time, side_by_side
 from trainables.code_gan.figures.neighbours import Neighbours, Queries, TrainingImages, _verdicts, small
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 OTHER_SIZES = """
 from retable.study.table import Row, Table
 from tests.trainables.code_gan.figures import small_study
-from trainables.code_gan.autoencoder.reconstruction_config import ReconstructionConfig
+from trainables.code_gan.reconstruction.config import ReconstructionConfig
 
 ROW = Row("at 32 pixels", ReconstructionConfig(of=small_study.ENCODER, resolution=32))
 TABLE = small_study.replace(small_study.STUDY.table("1"), rows=(ROW,))
@@ -51,7 +53,7 @@ CPU = torch.device("cpu")
 def drawn(place: "Place") -> Path:
     """The folder of all figures of the study."""
     command = ["figures", str(place.study), "--out", str(place.results), "--samples", "5"]
-    assert main([*command, "--data", str(place.data)]) == 0
+    assert main(arguments=[*command, "--data", str(place.data)]) == 0
     return place.results / "figures"
 
 
@@ -111,7 +113,7 @@ def test_the_stamp_names_scale_iteration_and_trial(place: "Place") -> None:
 def test_samples_are_of_the_averaged_generator_decoded(place: "Place", drawn: Path) -> None:
     for accelerate in (False, True):
         gan = finished(place, "code_gan", accelerate=accelerate)
-        sampler = Sampler.of(cast(CodeGANConfig, gan.trial.config), gan)
+        sampler = Sampler.of(gan)
         z = np.stack([stream(0, "figure-z", 0, index).standard_normal(3) for index in range(4)])
         generated = sampler.synthesis.generator(torch.tensor(z).float())
         assert generated.shape[1] == (4 if accelerate else 3)
@@ -138,7 +140,7 @@ def test_reconstructions_stand_below_their_images_and_above_their_errors(place: 
     test = Images(place.data, ImageSpec(size=16), "test", 0)
     chosen = [number * len(test) // 6 for number in range(6)]
     x_NCHW = to_model(test.evaluation_batch(chosen)[0])
-    codec = cast(AutoencoderConfig, trial.trial.config).codec(trial.state())
+    codec = Codec.of(cast(AutoencoderConfig, trial.trial.config), trial.state())
     y_NCHW = codec.decode(codec.encode(x_NCHW))
     path = drawn / trial.trial.signature / "reconstructions.png"
     np.testing.assert_array_equal(stills(path, 0, 6), to_uint8(x_NCHW).numpy())
@@ -187,8 +189,7 @@ def test_before_stands_above_after_on_the_same_noise(place: "Place", drawn: Path
     for row, trial in ((0, trials[0]), (3, trials[1])):
         last = kept(trial.folder, trial.trial.signature)[-1]
         assert last.snapshot.iteration == 3
-        config = cast(CodeGANConfig, trial.trial.config)
-        sampler = Sampler.of(config, trial, learnt(last.snapshot, "cpu"))
+        sampler = Sampler.of(trial, learnt(last.snapshot, "cpu"))
         np.testing.assert_array_equal(stills(path, row, 8), sampler.shown(range(8)))
 
 
@@ -231,7 +232,7 @@ def test_where_files_are_small_reconstructions_are_as_large_as_in_training(
 ) -> None:
     monkeypatch.setattr(reconstructions, "LARGER", 8)  # 128 pixels, but the files have 64
     trials = [finished(place, "code_autoencoder", code_divisor=divisor) for divisor in (4, 8)]
-    (sheet,) = reconstructions.by_code_size(trials)
+    (sheet,) = reconstructions.by_code_size(trials, lambda done, total: None)
     assert "Figure 4: 16 × 16 images" in sheet.caption
     assert cast(Sheet, sheet).stills.shape == (5, 6, 3, 16, 16)
 
@@ -291,7 +292,7 @@ def test_without_the_data_set_the_rest_is_drawn(
         Image.new("RGB", (16, 16), (number, 0, 0)).save(other / f"{number}.png")
     command = ["figures", signature[:8], "--out", str(tmp_path), "--data", str(other)]
     kept = tmp_path / "figures" / signature
-    assert main(command) == 0
+    assert main(arguments=command) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "Without the figures after interpolation: " in told
     assert f"but {other} holds" in told
@@ -300,7 +301,7 @@ def test_without_the_data_set_the_rest_is_drawn(
         "interpolation",
     ]
     encoder = place.signature("code_autoencoder", code_divisor=8)
-    assert main(["figures", encoder, "--out", str(tmp_path), "--data", str(other)]) == 2
+    assert main(arguments=["figures", encoder, "--out", str(tmp_path), "--data", str(other)]) == 2
     with pytest.raises(NothingToDraw, match="was trained on data"):
         opened(tmp_path, *find(tmp_path, encoder), CPU, other).data()
 
@@ -321,7 +322,7 @@ def test_trials_that_were_never_begun_are_named(
     ]
 
     def told(*options: str) -> tuple[int, str]:
-        code = main([*command, *options])
+        code = main(arguments=[*command, *options])
         return code, " ".join(capsys.readouterr().out.split())
 
     code, text = told("--tables", "2", "--seeds", "0,7")
@@ -347,14 +348,16 @@ def test_what_is_scored_otherwise_is_asked_for_though_it_fills_no_cell(
     study = tmp_path / "other_sizes.py"
     study.write_text(OTHER_SIZES)
     command = ["figures", str(study), "--out", str(tmp_path), "--data", str(place.data)]
-    assert main(command) == 2
+    assert main(arguments=command) == 2
     shutil.copytree(place.results / "trials", tmp_path / "trials")
-    assert main(command) == 0
+    assert main(arguments=command) == 0
 
 
 def test_a_search_has_figures_of_its_points(place: "Place", capsys: pytest.CaptureFixture[str]) -> None:
     study = Path(__file__).parents[4] / "studies" / "code_gan_search.py"
-    assert main(["figures", str(study), "--out", str(place.results)]) == 2  # which has none of its points
+    assert (
+        main(arguments=["figures", str(study), "--out", str(place.results)]) == 2
+    )  # which has none of its points
     text = " ".join(capsys.readouterr().out.split())
     assert "never begun: code_autoencoder, seed 0; codes: code-GAN, seed 0" in text
     assert "no trial of code_gan_search at scale smoke that has figures is finished" in text

@@ -75,10 +75,11 @@ def test_real_images_are_held_out_ones(data: Path, tmp_path: Path) -> None:
     config = RealImagesConfig(of=replace(OF, data=spec))
     trial = Trial(config, SEED, scan(data).fingerprint)
     run = AssignedRun(Assignment(trial, tmp_path, data, 1, {}), 0, 1, torch.device("cpu"))
-    shown = config.build(SEED, run, Workers()).samples()[:, 0]
+    shown = config.build(SEED, run, Workers()).samples()
+    assert shown is not None
     test = Images(data, spec, "test", 0)
     held_out = {test.evaluation(number)[0].tobytes() for number in range(len(test))}
-    assert {pixels.tobytes() for pixels in shown} <= held_out
+    assert {pixels.tobytes() for pixels in shown[:, 0]} <= held_out
 
 
 def test_truncated_noise_is_keyed_like_the_trainings() -> None:

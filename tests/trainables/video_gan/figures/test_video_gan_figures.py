@@ -20,7 +20,7 @@ from retable.metrics.similarity import psnr, ssim
 from retable.store.formats.result import TrialResult
 from retable.trial.random import stream
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.figures.report import everything
+from trainables.video_gan.figures.report import figures_of
 from trainables.video_gan.figures.sampler import Codes, Sampler
 from trainables.video_gan.networks import build_generator
 
@@ -37,7 +37,7 @@ CPU = torch.device("cpu")
 def drawn(trained: "Trained") -> Path:
     """The folder of all figures of the study."""
     command = ["figures", str(trained.study), "--out", str(trained.results), "--samples", str(SAMPLES)]
-    assert main(command) == 0
+    assert main(arguments=command) == 0
     return trained.results / "figures"
 
 
@@ -159,7 +159,7 @@ def test_a_signature_gives_the_same_bytes_as_the_study(trained: "Trained", drawn
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     shutil.rmtree(folder)
     command = ["figures", folder.name[:8], "--out", str(trained.results), "--samples", str(SAMPLES)]
-    assert main(command) == 0
+    assert main(arguments=command) == 0
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -177,7 +177,7 @@ def test_a_conditional_model_shows_a_class_in_each_column(trained: "Trained") ->
     torch.testing.assert_close(first, second, rtol=0, atol=1e-6)
     assert (first - third).abs().max() > 1e-3
     progress: list[tuple[int, int]] = []
-    figures = list(everything(sampler, 6, lambda *told: progress.append(told)))
+    figures = list(figures_of(sampler, 6, lambda *told: progress.append(told)))
     assert len(figures) == 11
     assert figures[0].caption.endswith("A class in each column.")
     assert progress == [(4, 6), (6, 6)]
@@ -194,7 +194,7 @@ def test_a_conditional_model_shows_a_class_in_each_column(trained: "Trained") ->
 def test_what_is_not_there_is_told(
     what: str, message: str, trained: "Trained", capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["figures", what, "--out", str(trained.results)]) == 2
+    assert main(arguments=["figures", what, "--out", str(trained.results)]) == 2
     told = capsys.readouterr().out
     assert message in told
     if not what.endswith(".py"):
@@ -205,7 +205,7 @@ def test_what_can_not_be_drawn_is_told(
     trained: "Trained", tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def told(*command: str) -> str:
-        assert main(["figures", *command, "--out", str(tmp_path)]) == 2
+        assert main(arguments=["figures", *command, "--out", str(tmp_path)]) == 2
         return " ".join(capsys.readouterr().out.split())
 
     signature = trained.signature(FULL)

@@ -1,0 +1,142 @@
+"""H.264 parameters rewritten: pictures of one row of macroblocks more (ITU-T H.264, 7.3.2.1.1 and annex B)."""
+
+import re
+
+PARAMETERS = 7
+"""The type of a NAL unit that is a sequence parameter set."""
+
+SLICES = (1, 2, 5)
+"""The types of units that hold pictures."""
+
+CHROMA = frozenset((44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244))
+"""Profiles that state a chroma format."""
+
+START = re.compile(rb"\x00\x00\x01")
+
+
+class UnknownStreamError(ValueError):
+    """A stream whose parameters are not rewritten."""
+
+
+class Taller:
+    """Makes pictures one row taller.
+
+    Attributes:
+        columns: their width in macroblocks once parameters were seen, else 0.
+        slices: number of slices that went by.
+    """
+
+    def __init__(self) -> None:
+        self.columns = 0
+        self.slices = 0
+
+    def header(self, extra: bytes) -> bytes:
+        """The configuration of an mp4's or Matroska's track (avcC) with other parameters."""
+        out, place = bytearray(extra[:6]), 6
+        for _ in range(extra[5] & 31):
+            size = int.from_bytes(extra[place : place + 2], "big")
+            unit = self.unit(extra[place + 2 : place + 2 + size])
+            out += len(unit).to_bytes(2, "big") + unit
+            place += 2 + size
+        return bytes(out) + extra[place:]
+
+    def boxed(self, data: bytes, length: int) -> bytes:
+        """A packet whose NAL units follow their lengths, which have so many bytes."""
+        out, place = bytearray(), 0
+        while place + length <= len(data):
+            size = int.from_bytes(data[place : place + length], "big")
+            unit = self.unit(data[place + length : place + length + size])
+            out += len(unit).to_bytes(length, "big") + unit
+            place += length + size
+        return bytes(out)
+
+    def marked(self, data: bytes) -> bytes:
+        """A packet whose NAL units follow start codes."""
+        starts = [match.end() for match in START.finditer(data)]
+        if not starts:
+            return data
+        ends = [start - 3 for start in starts[1:]] + [len(data)]
+        units = (self.unit(data[start:end]) for start, end in zip(starts, ends, strict=True))
+        return data[: starts[0] - 3] + b"".join(b"\x00\x00\x01" + unit for unit in units)
+
+    def unit(self, unit: bytes) -> bytes:
+        """A NAL unit; parameters are rewritten, all else stays.
+
+        Raises:
+            UnknownStreamError: the parameters have scaling lists or fields, or can't be understood.
+        """
+        kind = unit[0] & 31 if unit else 0
+        self.slices += kind in SLICES
+        if kind != PARAMETERS:
+            return unit
+        raw = unit[1:].replace(b"\x00\x00\x03", b"\x00\x00")
+        bits = _Bits(raw)
+        try:
+            before, after, rows = self._height(bits)
+        except IndexError:
+            raise UnknownStreamError("the parameters end too early") from None
+        text = bits.text[:before] + _unsigned(rows + 1) + bits.text[after:].rstrip("0")
+        text += "0" * (-len(text) % 8)
+        content = int(text, 2).to_bytes(len(text) // 8, "big")
+        return unit[:1] + re.sub(rb"\x00\x00(?=[\x00-\x03])", b"\x00\x00\x03", content)
+
+    def _height(self, bits: "_Bits") -> tuple[int, int, int]:
+        """Where the height begins and ends, and what it is: rows less one."""
+        profile = bits.number(8)
+        bits.number(16)  # constraints and level
+        bits.unsigned()  # the parameters' number
+        if profile in CHROMA:
+            if bits.unsigned() == 3:
+                bits.number(1)  # three colour planes
+            bits.unsigned()  # bits of luma
+            bits.unsigned()  # and of chroma
+            if bits.number(2) & 1:
+                raise UnknownStreamError("it has scaling lists")
+        bits.unsigned()  # frame numbers
+        order = bits.unsigned()
+        if order == 0:
+            bits.unsigned()
+        elif order == 1:
+            bits.number(1)
+            for _ in range(2):
+                bits.unsigned()
+            for _ in range(bits.unsigned()):
+                bits.unsigned()
+        bits.unsigned()  # reference frames
+        bits.number(1)  # gaps
+        self.columns = bits.unsigned() + 1
+        before = bits.place
+        rows = bits.unsigned()
+        after = bits.place
+        if not bits.number(1):
+            raise UnknownStreamError("it has fields")
+        return before, after, rows
+
+
+class _Bits:
+    """Bits read from the front."""
+
+    def __init__(self, data: bytes) -> None:
+        self.text = "".join(f"{byte:08b}" for byte in data)
+        self.place = 0
+
+    def number(self, size: int) -> int:
+        """A number of so many bits."""
+        taken = self.text[self.place : self.place + size]
+        if len(taken) < size:
+            raise IndexError("no more bits")
+        self.place += size
+        return int(taken, 2)
+
+    def unsigned(self) -> int:
+        """An Exp-Golomb number. Signed ones are as long."""
+        zeros = 0
+        while not self.number(1):
+            zeros += 1
+        return (1 << zeros) - 1 + (self.number(zeros) if zeros else 0)
+
+
+def _unsigned(value: int) -> str:
+    """A number as Exp-Golomb bits."""
+    text = f"{value + 1:b}"
+    return "0" * (len(text) - 1) + text

@@ -1,0 +1,19 @@
+"""Equal content in two splits: tests of what was trained on."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from retable.data.scan.catalog import Video
+
+
+def leaks(videos: Iterable[Video]) -> tuple[Video, ...]:
+    """The files of other splits than train whose content is in train too, each with a note that says where."""
+    videos = list(videos)
+    trained = {
+        video.sha256: video.path for video in reversed(videos) if video.split == "train" and video.sha256
+    }
+    return tuple(
+        replace(video, note=f"the same content as {trained[video.sha256]}, which is trained on")
+        for video in videos
+        if video.split != "train" and video.sha256 in trained
+    )

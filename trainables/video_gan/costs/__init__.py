@@ -1,0 +1,1 @@
+"""Operations, memory and time of TGANv2's networks. Called by plans (`step`), studies and benchmarks."""
