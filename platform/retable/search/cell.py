@@ -32,7 +32,7 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class SearchError(RetableError, ValueError):
-    """What a search has found can't be gone on with."""
+    """A search that can't be resumed from its history."""
 
 
 @dataclass
