@@ -90,6 +90,7 @@ EXCEPTIONS = {
     "plain_text": "text without markup, the usual term",
     "random_draws": "the glossary's own term",
     "RandomDraws": "the glossary's own term",
+    "pieces_seconds": "a key of result.json, on disk",
     "preemption_notice": "the glossary's own term",
 }
 """Names that keep such a word, with the reason."""

@@ -32,7 +32,7 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class SearchError(RetableError, ValueError):
-    """A search can't be resumed from its history."""
+    """A search that can't be resumed from its history."""
 
 
 @dataclass
