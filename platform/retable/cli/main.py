@@ -51,7 +51,7 @@ def main(study: "Study[Any] | None" = None, arguments: Sequence[str] | None = No
 
     Args:
         study: the study of the file that is run as a script.
-        arguments: the words of the command line; None for those of this process.
+        arguments: the tokens of the command line; None for those of this process.
 
     Returns:
         The exit code. 0: done. 1: a trial did not finish, or a check failed. 2: bad input, or no cell can run. 130: Ctrl-C.
@@ -89,14 +89,14 @@ def load_study(path: Path) -> "Study[Any]":
 def _call(study: "Study[Any] | None", arguments: Sequence[str] | None, console: Console) -> int:
     """Parse the words, and call the verb."""
     typed = sys.argv[1:] if arguments is None else arguments
-    words, notices = in_one_vocabulary(typed, script=study is not None)
+    tokens, notices = in_one_vocabulary(typed, script=study is not None)
     for notice in notices:
         Console(stderr=True).print(Text(notice, style="yellow"), soft_wrap=True)
     if study is not None:
         file = _script()
         if typed and typed[0] in ("--help", "-h"):
             _print_verbs(Path(file).name, console)
-        words.insert(1, file)
+        tokens.insert(1, file)
 
     def load(path: Path) -> "Study[Any]":
         from retable.cli import study_file
@@ -105,17 +105,16 @@ def _call(study: "Study[Any] | None", arguments: Sequence[str] | None, console: 
             return study
         return study_file.load_script(path) if arguments is None else study_file.load_study(path)
 
-    if words and not words[0].startswith("-"):
-        check_verb(
-            words[0], [*VERBS, "completion"]
-        )  # the library would import the files of all verbs to suggest one
-    command, bound, wanted = _app().parse_args(words, exit_on_error=False, print_error=False)
+    if tokens and not tokens[0].startswith("-"):
+        # To suggest a verb the library would import the files of all of them.
+        check_verb(tokens[0], [*VERBS, "completion"])
+    command, bound, wanted = _app().parse_args(tokens, exit_on_error=False, print_error=False)
     if "session" not in wanted:
         return int(command(*bound.args, **bound.kwargs) or 0)
     from retable.cli.commands.request import Session
 
     return int(
-        command(*bound.args, **bound.kwargs, session=Session(console, load, _options, tuple(words[1:])))
+        command(*bound.args, **bound.kwargs, session=Session(console, load, _options, tuple(tokens[1:])))
     )
 
 
@@ -149,16 +148,16 @@ def _app() -> App:
     return app
 
 
-def _options(words: Sequence[str]) -> "StudyOptions":
+def _options(tokens: Sequence[str]) -> "StudyOptions":
     """The options of a verb that takes a study.
 
     Args:
-        words: the verb, the file, and the options.
+        tokens: the verb, the file, and the options.
 
     Raises:
         CycloptsError: they are not those of the verb.
     """
-    _, bound, _ = _app().parse_args(list(words), exit_on_error=False, print_error=False)
+    _, bound, _ = _app().parse_args(list(tokens), exit_on_error=False, print_error=False)
     bound.apply_defaults()
     options: StudyOptions = bound.arguments["options"]
     return options

@@ -91,7 +91,7 @@ def _place(error: Exception, file: Path) -> tuple[str, FrameType | None]:
 
 
 def _is_users(error: Exception, file: Path) -> bool:
-    """Whether a line of the user raised it, also by `dataclasses.replace`, and no line of ours."""
+    """True if a line of the user raised it, also by `dataclasses.replace`, and no line of ours."""
     files = [frame.f_code.co_filename for frame, _ in walk_tb(error.__traceback__)]
     own = [name for name in files if name != dataclasses.__file__]
     return bool(own) and Path(own[-1]).parent == file.parent

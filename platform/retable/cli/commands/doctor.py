@@ -40,7 +40,8 @@ def doctor(
         ),
     ] = None,
     expect: Annotated[
-        tuple[str, ...], option("IP,…", "Nodes that must be in the cluster. Default: none.", values.words)
+        tuple[str, ...],
+        option("IP,…", "Nodes that must be in the cluster. Default: none.", values.comma_separated),
     ] = (),
     out: Annotated[Path, option("DIR", "Folder of results. RETABLE_STORAGE goes before it.", Path)] = Path(
         "results"
@@ -91,7 +92,7 @@ def diagnose(place: Place, console: Console, *, as_json: bool = False) -> int:
 
 def _findings(place: Place) -> tuple[Finding, ...]:
     if place.cluster is not None:
-        return _on_head(place.cluster, place.expected)
+        return _findings_of_head(place.cluster, place.expected)
     storage = os.environ.get("RETABLE_STORAGE") or str(place.results.absolute())
     if place.address is None:
         return examine_alone(Subject(storage))
@@ -100,8 +101,8 @@ def _findings(place: Place) -> tuple[Finding, ...]:
     return examine_cluster(place.address, storage, place.expected)
 
 
-def _on_head(cluster: str, expected: tuple[str, ...]) -> tuple[Finding, ...]:
-    """What the doctor finds that runs on a cluster's head."""
+def _findings_of_head(cluster: str, expected: tuple[str, ...]) -> tuple[Finding, ...]:
+    """Findings of the doctor that runs on a cluster's head."""
     from retable.cluster.jobs.head import head_of, nodes_of
     from retable.cluster.jobs.jobs import jobs_on
 

@@ -96,11 +96,11 @@ def _row(request: Request, planned: PlannedTrial, record: TrialRecord | None) ->
         return [short, Text(name), "missing"]
     last = record.attempts[-1]
     total = planned.trial.config.iterations
-    at, words = record.iteration, _last_line(last.message)
+    at, text = record.iteration, _last_line(last.message)
     if record.state == "running":
-        following = TrialProgress(ResultsFolder(request.results).trial(record.signature).path, last.number)
-        following.refresh()
-        at, words = following.iteration, following.words(planned.trial.config)
+        progress = TrialProgress(ResultsFolder(request.results).trial(record.signature).path, last.number)
+        progress.refresh()
+        at, text = progress.iteration, progress.words(planned.trial.config)
     return [
         short,
         Text(name),
@@ -108,7 +108,7 @@ def _row(request: Request, planned: PlannedTrial, record: TrialRecord | None) ->
         f"{at}/{total}",
         str(len(record.attempts)),
         f"{record.worker_seconds / 3600:.2f}",
-        Text(words),
+        Text(text),
     ]
 
 
