@@ -1,9 +1,8 @@
 """Older words of the command line -> today's. They are kept for a release, and each use of one prints a notice."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
-from retable.errors import RetableError
+from retable.cli.arguments.usage import UsageError, check_verb
 
 STUDY_VERBS = ("plan", "run", "status", "retry", "extend", "table", "figures", "submit", "logs", "stop")
 """Verbs that take a study, so that they are also the verbs of a study's own file."""
@@ -16,24 +15,6 @@ FLAGS = {
     "--retry": "retry",
 }
 """Options that stood for verbs."""
-
-
-class UsageError(RetableError):
-    """Words that are no command."""
-
-
-def check_verb(word: str, known: Sequence[str]) -> None:
-    """Refuse a word that is no verb.
-
-    Raises:
-        UsageError: the word is none of the known verbs; the remedy names the closest.
-    """
-    if word not in known:
-        close = get_close_matches(word, known, n=1)
-        raise UsageError(
-            f"the verb must be one of {', '.join(known)}, but got {word!r}",
-            remedy=f"did you mean {close[0]}?" if close else "",
-        )
 
 
 def in_one_vocabulary(typed: Sequence[str], *, script: bool) -> tuple[list[str], list[str]]:

@@ -13,12 +13,13 @@ from cyclopts.exceptions import MissingArgumentError, RepeatArgumentError, Unuse
 from rich.console import Console
 from rich.text import Text
 
-from retable.cli.aliases import STUDY_VERBS, UsageError, check_verb, in_one_vocabulary
+from retable.cli.aliases import STUDY_VERBS, in_one_vocabulary
+from retable.cli.arguments.usage import UsageError, check_verb
 from retable.errors import RetableError
 from retable.io.console import open_console
 
 if TYPE_CHECKING:
-    from retable.cli.options import StudyOptions
+    from retable.cli.arguments.options import StudyOptions
     from retable.study.study import Study
 
 VERBS = {
@@ -80,8 +81,8 @@ main_study = main
 
 
 def load_study(path: Path) -> "Study[Any]":
-    """The STUDY that a file exports. See `retable.cli.study_file.load_study`."""
-    from retable.cli import study_file
+    """The STUDY that a file exports. See `retable.cli.arguments.study_file.load_study`."""
+    from retable.cli.arguments import study_file
 
     return study_file.load_study(path)
 
@@ -99,7 +100,7 @@ def _call(study: "Study[Any] | None", arguments: Sequence[str] | None, console: 
         tokens.insert(1, file)
 
     def load(path: Path) -> "Study[Any]":
-        from retable.cli import study_file
+        from retable.cli.arguments import study_file
 
         if study is not None:
             return study
@@ -111,7 +112,7 @@ def _call(study: "Study[Any] | None", arguments: Sequence[str] | None, console: 
     command, bound, wanted = _app().parse_args(tokens, exit_on_error=False, print_error=False)
     if "session" not in wanted:
         return int(command(*bound.args, **bound.kwargs) or 0)
-    from retable.cli.commands.request import Session
+    from retable.cli.arguments.request import Session
 
     return int(
         command(*bound.args, **bound.kwargs, session=Session(console, load, _options, tuple(tokens[1:])))
@@ -125,8 +126,8 @@ def _script() -> str:
 
 def _mistake(error: Exception) -> str | None:
     """The sentence for an exception that a line of a study's file raised; None for any other."""
-    from retable.cli.mistakes import explained_later
-    from retable.cli.study_file import loaded_files
+    from retable.cli.arguments.mistakes import explained_later
+    from retable.cli.arguments.study_file import loaded_files
 
     files = [Path(module.__file__) for module in loaded_files() if module.__file__]
     mistake = explained_later(error, [*files, Path(_script()).absolute()])

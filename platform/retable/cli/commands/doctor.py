@@ -11,9 +11,9 @@ from cyclopts import Group
 from cyclopts.validators import mutually_exclusive
 from rich.console import Console
 
-from retable.cli import values
-from retable.cli.commands.request import Given
-from retable.cli.options import flag, option
+from retable.cli.arguments import values
+from retable.cli.arguments.options import flag, option
+from retable.cli.arguments.request import Given
 from retable.cluster.jobs.transfer import ANSWER
 from retable.doctor.examine import Subject, examine_alone
 from retable.doctor.finding import Finding, worst

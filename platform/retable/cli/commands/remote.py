@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from rich.console import Console
 
-from retable.cli.aliases import check_verb
-from retable.cli.commands.request import ABSENT, Given, Session, named_scale
-from retable.cli.options import StudyFile, StudyOptions, TrainingOptions, flag, option
+from retable.cli.arguments.options import StudyFile, StudyOptions, TrainingOptions, flag, option
+from retable.cli.arguments.request import ABSENT, Given, Session, named_scale
+from retable.cli.arguments.usage import check_verb
 from retable.planning.plan import make_plan
 from retable.study.study import Study
 

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from retable.cli.commands.plan import show_searches
-from retable.cli.commands.request import Request, states_and_messages
-from retable.cli.commands.table import report
-from retable.cli.preparation import prepare
-from retable.cli.study_file import loaded_files
+from retable.cli.actions.preparation import prepare
+from retable.cli.actions.tables import report, show_searches
+from retable.cli.arguments.request import Request, states_and_messages
+from retable.cli.arguments.study_file import loaded_files
 from retable.evaluation.pretrained import PretrainedConfig, place_weights, read_weights
 from retable.execution.retries import failure_class
 from retable.planning.plan import Plan, PlannedTrial
@@ -88,7 +87,7 @@ def _execute(request: Request, plan: Plan[Any], root: Path, console: Console) ->
     Returns:
         The state of each trial, and whether the run was stopped.
     """
-    from retable.cli.live.view import LiveView
+    from retable.cli.actions.live.view import LiveView
     from retable.execution.execution import Execution
     from retable.execution.sync import Storage
     from retable.tracking.observer import TrackingObserver

@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from retable.cli.live.time_left import Spent, time_left
+from retable.cli.actions.live.time_left import Spent, time_left
 from retable.execution.execution import Execution
 from retable.execution.progress import TrialProgress
 from retable.io.console import LINE_SECONDS
