@@ -16,6 +16,7 @@ from retable.trial.learner import Best, Score
 from retable.trial.run import Run
 from trainables.parts.adam import adam, torch_eps
 from trainables.parts.initial import seeded_weights
+from trainables.parts.precision import widened
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.evaluators import evaluator, scored_frames
 from trainables.video_gan.losses.critic import Verdict
@@ -145,13 +146,13 @@ class VideoGANLearner:
     def _fakes(
         self, update: int, micro: int, indices: Sequence[int], labels_N: Tensor | None, *, graph: bool
     ) -> tuple[Tensor, ...]:
-        """Training videos of that micro-batch, of the real clips' classes if they have any: float32."""
+        """Training videos of that micro-batch, of the real clips' classes if they have any: float32 at least."""
         config = self.config
         offsets = shared_offsets(self.seed, update, micro, config.offset_counts)
         z_NZ = self._noise("z", update, indices)
         generator = self.generator if graph else unwrapped(self.generator)
         with torch.set_grad_enabled(graph), self._precision():
-            return tuple(video.float() for video in generator(z_NZ, offsets, labels_N))
+            return tuple(widened(video) for video in generator(z_NZ, offsets, labels_N))
 
     def _verdict(
         self,

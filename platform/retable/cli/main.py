@@ -15,7 +15,7 @@ from rich.text import Text
 
 from retable.cli.aliases import STUDY_VERBS, in_one_vocabulary
 from retable.cli.arguments.usage import UsageError, check_verb
-from retable.errors import RetableError
+from retable.errors import RetableError, expected
 from retable.io.console import open_console
 
 if TYPE_CHECKING:
@@ -63,16 +63,14 @@ def main(study: "Study[Any] | None" = None, arguments: Sequence[str] | None = No
     except (CycloptsError, UsageError) as error:
         _print_error(_sentence(error), Console(stderr=True))
         return 2
-    except (RetableError, ValueError, OSError) as error:
-        _print_error(str(error), console)
-        return 2
     except KeyboardInterrupt:
         console.print("\nInterrupted. Nothing finished is lost: run the same command again to go on.")
         return 130
     except Exception as error:
-        if (mistake := _mistake(error)) is None:
+        known = expected(error) or (error if isinstance(error, ValueError | OSError) else _mistake(error))
+        if known is None:
             raise
-        _print_error(mistake, console)
+        _print_error(str(known), console)
         return 2
 
 
@@ -88,7 +86,7 @@ def load_study(path: Path) -> "Study[Any]":
 
 
 def _call(study: "Study[Any] | None", arguments: Sequence[str] | None, console: Console) -> int:
-    """Parse the words, and call the verb."""
+    """Parse the tokens, and call the verb."""
     typed = sys.argv[1:] if arguments is None else arguments
     tokens, notices = in_one_vocabulary(typed, script=study is not None)
     for notice in notices:
@@ -124,14 +122,14 @@ def _script() -> str:
     return getattr(sys.modules["__main__"], "__file__", None) or sys.argv[0]
 
 
-def _mistake(error: Exception) -> str | None:
-    """The sentence for an exception that a line of a study's file raised; None for any other."""
+def _mistake(error: Exception) -> RetableError | None:
+    """The expected error for an exception that a line of a study's file raised; None for any other."""
     from retable.cli.arguments.mistakes import explained_later
     from retable.cli.arguments.study_file import loaded_files
 
     files = [Path(module.__file__) for module in loaded_files() if module.__file__]
     mistake = explained_later(error, [*files, Path(_script()).absolute()])
-    return str(RetableError(mistake.problem, remedy=mistake.remedy)) if mistake else None
+    return RetableError(mistake.problem, remedy=mistake.remedy) if mistake else None
 
 
 def _app() -> App:

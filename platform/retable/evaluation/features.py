@@ -61,6 +61,8 @@ class FeatureExtractor:
         self.kind, self.frames, self.device = kind, frames, device
         self.accuracy = accuracy
         self._resize = resize
+        weights = (weight.dtype for weight in network.parameters())
+        self._dtype = torch.promote_types(next(weights, torch.float32), torch.float32)
 
     @classmethod
     def load(cls, folder: Path, config: TrialConfig, device: torch.device) -> Self:
@@ -115,6 +117,8 @@ class FeatureExtractor:
     def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (N, K) and features (N, F) of samples of any size in [-1, 1]; values beyond are clipped.
 
+        They are judged in the precision of the classifier's weights, float32 at least.
+
         Args:
             x: clips (N, C, T, H, W), or images (N, C, H, W).
 
@@ -124,7 +128,7 @@ class FeatureExtractor:
         frames = x.shape[2] if x.ndim == 5 else None
         if frames != self.frames:
             raise ValueError(f"{self.name} judges {_kind(self.frames)}, but got {_kind(frames)}")
-        resized = self._resize(x.to(self.device, torch.float32).clamp(-1, 1))
+        resized = self._resize(x.to(self.device, self._dtype).clamp(-1, 1))
         logits_NK, features_NF = self.network(resized)
         return logits_NK, features_NF
 

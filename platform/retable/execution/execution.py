@@ -20,6 +20,7 @@ from retable.execution.retries import Cause, Retries, split_for
 from retable.io.periodic import periodic
 from retable.planning.plan import Plan, PlannedTrial
 from retable.store.assignment import Assignment
+from retable.store.fence import last_attempt
 from retable.store.formats.layout import ResultsFolder
 from retable.store.formats.result import ConflictingResults, TrialResult
 from retable.store.ledger import FINISHED, AlreadyDone, Attempt, Fenced, LeaseHeld, Ledger
@@ -163,7 +164,10 @@ class Execution:
             self.refuse(planned)
             return None
         try:
-            attempt = self.ledger.begin(signature, workers=workers, split=split)
+            before = last_attempt(
+                self.folder(signature)
+            )  # which a ledger that was lost had, and this one lacks
+            attempt = self.ledger.begin(signature, workers=workers, split=split, above=before)
         except AlreadyDone:
             self.states[signature] = self.ledger.trial(signature).state
             return None

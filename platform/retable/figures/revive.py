@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import TypeVar, Union, get_args, get_origin, get_type_hints
 
+from retable.errors import RetableError
 from retable.trial.config import TrialConfig
 from retable.trial.trial import Trial
 
@@ -18,6 +19,10 @@ CONFIGS = ("config", "pretrained")
 """Names of the modules of a family that hold its configs."""
 
 T = TypeVar("T")
+
+
+class UnknownFamilyError(RetableError, ValueError):
+    """No model family that is installed has trained a trial."""
 
 
 def known_configs() -> list[type[TrialConfig]]:
@@ -37,7 +42,7 @@ def revived(identity: Mapping[str, object], signature: str) -> Trial:
         signature: its hash.
 
     Raises:
-        ValueError: no known config has this identity; another version of a family trained it.
+        UnknownFamilyError: no known config has this identity; another version of a family trained it.
     """
     trainable, seed, data = identity["trainable"], identity["seed"], identity["data"]
     known = known_configs()
@@ -51,9 +56,10 @@ def revived(identity: Mapping[str, object], signature: str) -> Trial:
             if trial.signature == signature:
                 return trial
     names = sorted({kind.trainable for kind in known if hasattr(kind, "trainable")})
-    raise ValueError(
+    raise UnknownFamilyError(
         f"trial {signature} ({trainable}) has no figures, or was made by something that is not here or by another "
-        f"version: what has figures is among {', '.join(names)}. Give the file of its study instead of its signature"
+        f"version: what has figures is among {', '.join(names)}",
+        remedy="give the file of its study instead of its signature",
     )
 
 

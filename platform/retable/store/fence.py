@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from retable.errors import RetableError
 from retable.io.sealed import DamagedFile, parse_sealed, write_sealed
 from retable.store.formats.layout import TrialFolder
 from retable.store.formats.quarantine import quarantine
@@ -19,7 +20,7 @@ REMEDY = "run its study again: the next attempt sets the fence anew"
 log = logging.getLogger(__name__)
 
 
-class Fenced(RuntimeError):
+class Fenced(RetableError, RuntimeError):
     """An attempt was replaced by a later one and may not write any more."""
 
 
@@ -101,6 +102,14 @@ def fence(folder: Path, attempt: int) -> None:
         Fence(attempt, {**ended, **old.log_bytes}).write(folder)
 
 
+def last_attempt(folder: Path) -> int:
+    """The attempt that set a trial's fence, also where the ledger does not know it; 0 without a sound fence."""
+    try:
+        return Fence.read(folder).attempt
+    except DamagedFile:  # `fence` sets it anew
+        return 0
+
+
 def check(folder: Path, attempt: int) -> None:
     """Check that an attempt may still write.
 
@@ -114,8 +123,8 @@ def check(folder: Path, attempt: int) -> None:
 def _compare(folder: Path, attempt: int, first: int) -> None:
     if attempt < first:
         raise Fenced(
-            f"attempt {attempt} of trial {folder.name} was replaced by attempt {first} and may not write any more; "
-            "nothing is to be done: the later attempt goes on from the last checkpoint"
+            f"attempt {attempt} of trial {folder.name} was replaced by attempt {first} and may not write any more",
+            remedy="nothing is to be done: the later attempt goes on from the last checkpoint",
         )
 
 

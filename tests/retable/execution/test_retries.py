@@ -57,7 +57,7 @@ def raised_from(cause: Exception) -> Exception:
         (MemoryError(), "out_of_memory"),
         (DataError("class list is missing"), "data"),
         (raised_from(DataError("a shard is damaged")), "data"),
-        (DiskFull(errno.ENOSPC, "no room"), "disk"),
+        (DiskFull("no room"), "disk"),
         (OSError(errno.ENOENT, "no such file"), "code"),
         (ValueError("out of memory is a word in my message"), "code"),
         (RuntimeError("shapes do not match"), "code"),

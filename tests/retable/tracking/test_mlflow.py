@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from retable.store.metrics_log import Point
-from retable.tracking.mlflow import Tracker, TrialRun, default_uri, metric_key
+from retable.tracking.mlflow import Tracker
+from retable.tracking.runs import TrialRun, default_uri, metric_key
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ..noload:DeprecationWarning")  # inside MLflow 3.17
 

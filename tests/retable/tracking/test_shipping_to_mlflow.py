@@ -17,7 +17,8 @@ import pytest
 
 from retable.cli.main import main
 from retable.store import metrics_log
-from retable.tracking.mlflow import Tracker, TrialRun, default_uri
+from retable.tracking.mlflow import Tracker
+from retable.tracking.runs import TrialRun, default_uri
 from retable.tracking.uploader import Uploader
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ..noload:DeprecationWarning")  # inside MLflow 3.17

@@ -69,7 +69,7 @@ def test_pyramid_subsamples_then_shrinks() -> None:
 
 
 def test_pyramid_takes_block_means() -> None:
-    x = torch.rand(2, 3, 4, 16, 16)
+    x = torch.rand(2, 3, 4, 16, 16, dtype=torch.float64)
     videos = pyramid(x, (1, 1, 1), torch.zeros(2, 3, dtype=torch.int64), (1, 4))
     torch.testing.assert_close(videos[0], x.reshape(2, 3, 4, 2, 8, 2, 8).mean((4, 6)))
     assert torch.equal(videos[1], x)

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainables.parts.layout import packed
+from trainables.parts.precision import widened
 from trainables.video_gan.losses.objective import Adversarial, Form, discriminator_loss, generator_loss
 from trainables.video_gan.losses.penalty import Penalty, between, squares
 from trainables.video_gan.modules.discriminator import Discriminator
@@ -103,7 +104,7 @@ class Critic(nn.Module):
             x_MCTHW = packed(torch.cat(pair).detach()).requires_grad_()
             logits_M = self.discriminator.judge(level, x_MCTHW, run, frames, labels)
             slope, cotangent = run.backward(logits_M, x_MCTHW)
-            judged_M = logits_M.detach().float()[-2 * samples :]
+            judged_M = widened(logits_M.detach())[-2 * samples :]
             real_logits.append(judged_M[:samples].requires_grad_())
             fake_logits.append(judged_M[samples:].requires_grad_())
             slopes.append(slope)

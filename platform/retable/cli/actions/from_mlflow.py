@@ -6,7 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from retable.report.results.load import Result, parse_results
-from retable.tracking.mlflow import TrackedTrial, Tracker, default_uri
+from retable.tracking.mlflow import Tracker
+from retable.tracking.runs import TrackedTrial, default_uri
 
 
 @dataclass(frozen=True)

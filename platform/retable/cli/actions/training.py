@@ -16,6 +16,7 @@ from retable.cli.arguments.request import Request, states_and_messages
 from retable.cli.arguments.study_file import loaded_files
 from retable.evaluation.pretrained import PretrainedConfig, place_weights, read_weights
 from retable.execution.retries import failure_class
+from retable.io.files import make_folder
 from retable.planning.plan import Plan, PlannedTrial
 from retable.report.plan.rows import row_tables
 from retable.report.results.numbers import counted
@@ -92,7 +93,7 @@ def _execute(request: Request, plan: Plan[Any], root: Path, console: Console) ->
     from retable.execution.sync import Storage
     from retable.tracking.observer import TrackingObserver
 
-    request.results.mkdir(parents=True, exist_ok=True)
+    make_folder(request.results)
     live_view = LiveView(console)
     with (
         Ledger(ResultsFolder(request.results).ledger) as ledger,
@@ -164,7 +165,7 @@ def _searching(request: Request, execution: "Execution", console: Console) -> It
             lambda message: console.print(Text(message, style="yellow")),
         )
         yield
-        console.print(Text(f"To look at the search: optuna-dashlive_view {storage.place}"))
+        console.print(Text(f"To look at the search: optuna-dashboard {storage.place}"))
 
 
 def _runner(request: Request) -> "Callable[[Execution], None]":

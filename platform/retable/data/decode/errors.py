@@ -1,5 +1,7 @@
 """What the data rooms raise."""
 
+from retable.errors import RetableError
 
-class DataError(ValueError):
+
+class DataError(RetableError, ValueError):
     """A data set can't be used as it is. The message says what is wrong with it and what to do."""

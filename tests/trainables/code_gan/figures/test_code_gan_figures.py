@@ -120,7 +120,8 @@ def test_samples_are_of_the_averaged_generator_decoded(place: "Place", drawn: Pa
         if sampler.synthesis.codec:
             generated = sampler.synthesis.codec.decode(generated)
         shown = stills(drawn / gan.trial.signature / "samples.png", 0, 6)[:4]
-        np.testing.assert_array_equal(shown, to_uint8(generated.detach()).numpy())
+        expected = to_uint8(generated.detach()).numpy()
+        np.testing.assert_allclose(shown.astype(int), expected, atol=1)  # rounding may turn at a half
         average = gan.state()["average"]
         for name, value in sampler.synthesis.generator.state_dict().items():
             assert torch.equal(value, average[name])
@@ -255,6 +256,7 @@ def queries(x_NCHW: torch.Tensor) -> Queries:
     return Queries("given", len(x_NCHW), lambda numbers: x_NCHW[list(numbers)], 1)
 
 
+@pytest.mark.usefixtures("float64")
 def test_a_copied_training_image_is_found_by_pixels_and_by_features(place: "Place") -> None:
     train = Images(place.data, ImageSpec(size=16), "train", 0)
     training = TrainingImages(train, finished(place, "cnn"))
@@ -262,12 +264,13 @@ def test_a_copied_training_image_is_found_by_pixels_and_by_features(place: "Plac
     x_NCHW = torch.cat([x_NCHW[:1], x_NCHW[1:].flip(-1)])
     for found in training.nearest_to(queries(x_NCHW)):
         assert found.numbers_MK[:, 0].tolist() == [3, len(train) + 7]  # the second is a mirror image
-        assert found.distances_MK[:, 0].max() < 1e-4
+        assert found.distances_MK[:, 0].max() < 1e-6
         assert found.distances_MK.shape == (2, 5)
         assert (found.distances_MK.diff(dim=1) >= 0).all()
     np.testing.assert_array_equal(training.shown([3]), to_uint8(x_NCHW[:1]).numpy())
 
 
+@pytest.mark.usefixtures("float64")
 def test_pixels_are_compared_as_root_mean_squares_of_small_images(place: "Place") -> None:
     large = torch.rand(2, 3, 64, 64) * 2 - 1
     pooled = torch.nn.functional.avg_pool2d((large + 1) / 2, 2)
@@ -278,7 +281,7 @@ def test_pixels_are_compared_as_root_mean_squares_of_small_images(place: "Place"
     values = train.evaluation_batch(range(len(train)))[0].double() / 255
     expected = (1 - values).square().mean(dim=(1, 2, 3)).sqrt().sort().values
     found, _ = training.nearest_to(queries(white))
-    torch.testing.assert_close(found.distances_MK[0], expected[:5], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(found.distances_MK[0], expected[:5], rtol=1e-6, atol=1e-7)
 
 
 def test_without_the_data_set_the_rest_is_drawn(
