@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = ("platform/retable", "trainables", "studies", "dashboards", "benchmarks")
 
 ROOMS_DONE = (
+    "platform/retable/cli",
     "platform/retable/cluster",
     "platform/retable/costs",
     "platform/retable/doctor",

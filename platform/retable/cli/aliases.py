@@ -1,9 +1,8 @@
 """Older words of the command line -> today's. They are kept for a release, and each use of one prints a notice."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
-from retable.errors import RetableError
+from retable.cli.arguments.usage import UsageError, check_verb
 
 STUDY_VERBS = ("plan", "run", "status", "retry", "extend", "table", "figures", "submit", "logs", "stop")
 """Verbs that take a study, so that they are also the verbs of a study's own file."""
@@ -18,80 +17,62 @@ FLAGS = {
 """Options that stood for verbs."""
 
 
-class UsageError(RetableError):
-    """Words that are no command."""
-
-
-def check_verb(word: str, known: Sequence[str]) -> None:
-    """Refuse a word that is no verb.
-
-    Raises:
-        UsageError: the word is none of the known verbs; the remedy names the closest.
-    """
-    if word not in known:
-        close = get_close_matches(word, known, n=1)
-        raise UsageError(
-            f"the verb must be one of {', '.join(known)}, but got {word!r}",
-            remedy=f"did you mean {close[0]}?" if close else "",
-        )
-
-
 def in_one_vocabulary(typed: Sequence[str], *, script: bool) -> tuple[list[str], list[str]]:
-    """Today's words for the typed ones, the verb first, and a notice for each older word.
+    """Today's tokens for the typed ones, the verb first, and a notice for each older word.
 
     Args:
-        typed: the words of a command line, without the program's name.
+        typed: the tokens of a command line, without the program's name.
         script: whether the file of a study was called, where the verb may be absent: it is then ``run``.
 
     Raises:
         UsageError: the file of a study was called with a verb that takes none, or with two verbs.
     """
-    words, notices = _renamed(typed)
+    tokens, notices = _renamed(typed)
     verb = ""
-    if words and not words[0].startswith("-"):
-        verb = words.pop(0)
+    if tokens and not tokens[0].startswith("-"):
+        verb = tokens.pop(0)
         if script:
             check_verb(verb, STUDY_VERBS)
     elif not script:
-        return words, notices
+        return tokens, notices
     if verb not in ("", "submit"):
-        return [verb, *words], notices
-    named, words, notice = _verb_of_flag(words)
+        return [verb, *tokens], notices
+    named, tokens, notice = _verb_of_flag(tokens)
     notices += notice
     if verb == "submit":
-        at = 0 if script else 1 + next((at for at, word in enumerate(words) if word.endswith(".py")), -1)
-        return ["submit", *words[:at], *named, *words[at:]], notices
-    if not named and any(word.startswith("--from-mlflow=") for word in words):
+        at = 0 if script else 1 + next((at for at, word in enumerate(tokens) if word.endswith(".py")), -1)
+        return ["submit", *tokens[:at], *named, *tokens[at:]], notices
+    if not named and any(word.startswith("--from-mlflow=") for word in tokens):
         named = ["table"]
-        notices.append(_notice("--from-mlflow without a verb", "table --from-mlflow"))
-    return [*(named or ["run"]), *words], notices
+        notices.append(_deprecation("--from-mlflow without a verb", "table --from-mlflow"))
+    return [*(named or ["run"]), *tokens], notices
 
 
 def _renamed(typed: Sequence[str]) -> tuple[list[str], list[str]]:
     """Options by their names of today; ``--from-mlflow`` without a value has an empty one."""
-    words: list[str] = []
+    tokens: list[str] = []
     notices: list[str] = []
     for at, word in enumerate(typed):
         option, equals, value = word.partition("=")
         if option == "--storage":
             word = f"--optuna-storage{equals}{value}"
-            notices.append(_notice("--storage", "--optuna-storage"))
+            notices.append(_deprecation("--storage", "--optuna-storage"))
         if word == "--from-mlflow" and (at + 1 == len(typed) or typed[at + 1].startswith("-")):
             word = "--from-mlflow="
-        words.append(word)
-    return words, notices
+        tokens.append(word)
+    return tokens, notices
 
 
-def _verb_of_flag(words: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+def _verb_of_flag(tokens: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
     """The verb that an option stands for, with the classes of ``--retry``; the other words; the notice."""
-    found = [at for at, word in enumerate(words) if word.partition("=")[0] in FLAGS]
+    found = [at for at, word in enumerate(tokens) if word.partition("=")[0] in FLAGS]
     if not found:
-        return [], list(words), []
+        return [], list(tokens), []
     if len(found) > 1:
-        raise UsageError(f"{words[found[0]]} and {words[found[1]]} are two verbs, expected one")
+        raise UsageError(f"{tokens[found[0]]} and {tokens[found[1]]} are two verbs, expected one")
     (at,) = found
-    flag, _, classes = words[at].partition("=")
-    rest = list(words[at + 1 :])
+    flag, _, classes = tokens[at].partition("=")
+    rest = list(tokens[at + 1 :])
     if (
         flag == "--retry"
         and not classes
@@ -101,8 +82,8 @@ def _verb_of_flag(words: Sequence[str]) -> tuple[list[str], list[str], list[str]
     ):
         classes = rest.pop(0)
     named = [FLAGS[flag], *(["--class", classes] if classes else [])]
-    return named, [*words[:at], *rest], [_notice(flag, named[0])]
+    return named, [*tokens[:at], *rest], [_deprecation(flag, named[0])]
 
 
-def _notice(old: str, new: str) -> str:
+def _deprecation(old: str, new: str) -> str:
     return f"{old} is now {new}, and will be refused by the next release."

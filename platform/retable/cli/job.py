@@ -1,6 +1,6 @@
 """The entry point of a cluster's jobs: `python -m retable.cli.job VERB …`, with the results where the cluster has them.
 
-The words are those of the command line, or ``script`` before a study's file and its words. RETABLE_STORAGE, which is set on
+The tokens are those of the command line, or ``script`` before a study's file and its tokens. RETABLE_STORAGE, which is set on
 the head, says where results live; that is no option here, for a folder that this job made would be lost with it.
 """
 
@@ -20,7 +20,7 @@ RAY_VERBS = frozenset({"plan", "run", "retry", "extend", "doctor"})
 """Verbs that take an --address."""
 
 
-def main(words: Sequence[str]) -> int:
+def main(tokens: Sequence[str]) -> int:
     """Run a verb. Returns its exit code; 2 where the head does not say where results live."""
     console = open_console()
     storage = os.environ.get("RETABLE_STORAGE")
@@ -35,17 +35,17 @@ def main(words: Sequence[str]) -> int:
     if "://" not in storage:  # the embedded data sets are rendered there, where all nodes see them
         os.environ.setdefault("RETABLE_CACHE", str(Path(storage, "cache")))
     console.print(ANSWER)
-    verb, *rest = words
+    verb, *rest = tokens
     if verb == "script":
         sys.stdout.flush()
         os.execv(sys.executable, [sys.executable, *rest, *_on_ray(rest[1:2]), "--out", storage])
     if verb == "table":
         with tempfile.TemporaryDirectory() as folder:
-            code = command_line(arguments=[*words, "--out", storage, "--export", folder])
+            code = command_line(arguments=[*tokens, "--out", storage, "--export", folder])
             for line in pack(Path(folder)):
                 console.out(line, highlight=False)
         return code
-    return command_line(arguments=[*words, *_on_ray([verb]), "--out", storage])
+    return command_line(arguments=[*tokens, *_on_ray([verb]), "--out", storage])
 
 
 def _on_ray(verb: Sequence[str]) -> tuple[str, ...]:

@@ -13,12 +13,13 @@ from cyclopts.exceptions import MissingArgumentError, RepeatArgumentError, Unuse
 from rich.console import Console
 from rich.text import Text
 
-from retable.cli.aliases import STUDY_VERBS, UsageError, check_verb, in_one_vocabulary
+from retable.cli.aliases import STUDY_VERBS, in_one_vocabulary
+from retable.cli.arguments.usage import UsageError, check_verb
 from retable.errors import RetableError, expected
 from retable.io.console import open_console
 
 if TYPE_CHECKING:
-    from retable.cli.options import StudyOptions
+    from retable.cli.arguments.options import StudyOptions
     from retable.study.study import Study
 
 VERBS = {
@@ -51,7 +52,7 @@ def main(study: "Study[Any] | None" = None, arguments: Sequence[str] | None = No
 
     Args:
         study: the study of the file that is run as a script.
-        arguments: the words of the command line; None for those of this process.
+        arguments: the tokens of the command line; None for those of this process.
 
     Returns:
         The exit code. 0: done. 1: a trial did not finish, or a check failed. 2: bad input, or no cell can run. 130: Ctrl-C.
@@ -78,42 +79,41 @@ main_study = main
 
 
 def load_study(path: Path) -> "Study[Any]":
-    """The STUDY that a file exports. See `retable.cli.study_file.load_study`."""
-    from retable.cli import study_file
+    """The STUDY that a file exports. See `retable.cli.arguments.study_file.load_study`."""
+    from retable.cli.arguments import study_file
 
     return study_file.load_study(path)
 
 
 def _call(study: "Study[Any] | None", arguments: Sequence[str] | None, console: Console) -> int:
-    """Parse the words, and call the verb."""
+    """Parse the tokens, and call the verb."""
     typed = sys.argv[1:] if arguments is None else arguments
-    words, notices = in_one_vocabulary(typed, script=study is not None)
+    tokens, notices = in_one_vocabulary(typed, script=study is not None)
     for notice in notices:
         Console(stderr=True).print(Text(notice, style="yellow"), soft_wrap=True)
     if study is not None:
         file = _script()
         if typed and typed[0] in ("--help", "-h"):
             _print_verbs(Path(file).name, console)
-        words.insert(1, file)
+        tokens.insert(1, file)
 
     def load(path: Path) -> "Study[Any]":
-        from retable.cli import study_file
+        from retable.cli.arguments import study_file
 
         if study is not None:
             return study
         return study_file.load_script(path) if arguments is None else study_file.load_study(path)
 
-    if words and not words[0].startswith("-"):
-        check_verb(
-            words[0], [*VERBS, "completion"]
-        )  # the library would import the files of all verbs to suggest one
-    command, bound, wanted = _app().parse_args(words, exit_on_error=False, print_error=False)
+    if tokens and not tokens[0].startswith("-"):
+        # To suggest a verb the library would import the files of all of them.
+        check_verb(tokens[0], [*VERBS, "completion"])
+    command, bound, wanted = _app().parse_args(tokens, exit_on_error=False, print_error=False)
     if "session" not in wanted:
         return int(command(*bound.args, **bound.kwargs) or 0)
-    from retable.cli.commands.request import Session
+    from retable.cli.arguments.request import Session
 
     return int(
-        command(*bound.args, **bound.kwargs, session=Session(console, load, _options, tuple(words[1:])))
+        command(*bound.args, **bound.kwargs, session=Session(console, load, _options, tuple(tokens[1:])))
     )
 
 
@@ -124,8 +124,8 @@ def _script() -> str:
 
 def _mistake(error: Exception) -> RetableError | None:
     """The expected error for an exception that a line of a study's file raised; None for any other."""
-    from retable.cli.mistakes import explained_later
-    from retable.cli.study_file import loaded_files
+    from retable.cli.arguments.mistakes import explained_later
+    from retable.cli.arguments.study_file import loaded_files
 
     files = [Path(module.__file__) for module in loaded_files() if module.__file__]
     mistake = explained_later(error, [*files, Path(_script()).absolute()])
@@ -147,16 +147,16 @@ def _app() -> App:
     return app
 
 
-def _options(words: Sequence[str]) -> "StudyOptions":
+def _options(tokens: Sequence[str]) -> "StudyOptions":
     """The options of a verb that takes a study.
 
     Args:
-        words: the verb, the file, and the options.
+        tokens: the verb, the file, and the options.
 
     Raises:
         CycloptsError: they are not those of the verb.
     """
-    _, bound, _ = _app().parse_args(list(words), exit_on_error=False, print_error=False)
+    _, bound, _ = _app().parse_args(list(tokens), exit_on_error=False, print_error=False)
     bound.apply_defaults()
     options: StudyOptions = bound.arguments["options"]
     return options

@@ -2,7 +2,8 @@
 
 import pytest
 
-from retable.cli.aliases import UsageError, in_one_vocabulary
+from retable.cli.aliases import in_one_vocabulary
+from retable.cli.arguments.usage import UsageError
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from retable.cli import training
-from retable.cli.commands.request import Request
+from retable.cli.actions import training
+from retable.cli.arguments.request import Request
 from retable.cli.commands.retry import retry_trials
 from retable.environment.process import ProcessIdentity
 from retable.execution.restart import restart

@@ -10,9 +10,9 @@ from cyclopts import App, Parameter
 from rich.console import Console
 from rich.text import Text
 
-from retable.cli import values
-from retable.cli.commands.request import Given, Session
-from retable.cli.options import FLAT, choice, flag, option
+from retable.cli.arguments import values
+from retable.cli.arguments.options import FLAT, choice, flag, option
+from retable.cli.arguments.request import Given, Session
 from retable.io.console import file_progress_bar, progress_bar
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from cyclopts import Group
 from cyclopts.validators import mutually_exclusive
 from rich.console import Console
 
-from retable.cli import values
-from retable.cli.commands.request import Given
-from retable.cli.options import flag, option
+from retable.cli.arguments import values
+from retable.cli.arguments.options import flag, option
+from retable.cli.arguments.request import Given
 from retable.cluster.jobs.transfer import ANSWER
 from retable.doctor.examine import Subject, examine_alone
 from retable.doctor.finding import Finding, worst
@@ -40,7 +40,8 @@ def doctor(
         ),
     ] = None,
     expect: Annotated[
-        tuple[str, ...], option("IP,…", "Nodes that must be in the cluster. Default: none.", values.words)
+        tuple[str, ...],
+        option("IP,…", "Nodes that must be in the cluster. Default: none.", values.comma_separated),
     ] = (),
     out: Annotated[Path, option("DIR", "Folder of results. RETABLE_STORAGE goes before it.", Path)] = Path(
         "results"
@@ -91,7 +92,7 @@ def diagnose(place: Place, console: Console, *, as_json: bool = False) -> int:
 
 def _findings(place: Place) -> tuple[Finding, ...]:
     if place.cluster is not None:
-        return _on_head(place.cluster, place.expected)
+        return _findings_of_head(place.cluster, place.expected)
     storage = os.environ.get("RETABLE_STORAGE") or str(place.results.absolute())
     if place.address is None:
         return examine_alone(Subject(storage))
@@ -100,7 +101,7 @@ def _findings(place: Place) -> tuple[Finding, ...]:
     return examine_cluster(place.address, storage, place.expected)
 
 
-def _on_head(cluster: str, expected: tuple[str, ...]) -> tuple[Finding, ...]:
+def _findings_of_head(cluster: str, expected: tuple[str, ...]) -> tuple[Finding, ...]:
     """Findings of the doctor that runs on a cluster's head."""
     from retable.cluster.jobs.head import head_of, nodes_of
     from retable.cluster.jobs.jobs import jobs_on

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from rich.console import Console
 
-from retable.cli import training
+from retable.cli.actions import training
+from retable.cli.arguments.options import FLAT, StudyFile, TrainingOptions
+from retable.cli.arguments.request import Given, Request, refresh, requested
 from retable.cli.commands.remote import is_remote, run_remotely
-from retable.cli.commands.request import Given, Request, refresh, requested
-from retable.cli.options import FLAT, StudyFile, TrainingOptions
 from retable.store.formats.layout import ResultsFolder
 from retable.store.ledger import Ledger
 

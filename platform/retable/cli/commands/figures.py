@@ -6,9 +6,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from retable.cli import values
-from retable.cli.commands.request import Given, refresh, requested
-from retable.cli.options import FLAT, StudyOptions, option
+from retable.cli.arguments import values
+from retable.cli.arguments.options import FLAT, StudyOptions, option
+from retable.cli.arguments.request import Given, refresh, requested
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ def figures(
     session: Given,
 ) -> int:
     """Draw the figures of a finished trial, or of all finished trials of a study."""
-    from retable.cli.drawing import draw_study, draw_trial
+    from retable.cli.actions.drawing import draw_study, draw_trial
 
     refresh(options.out, checkpoints=True)
     if not subject.endswith(".py"):

@@ -9,10 +9,11 @@ from cyclopts import Group, Parameter
 from rich.console import Console
 from rich.text import Text
 
-from retable.cli import values
+from retable.cli.actions.tables import show_searches
+from retable.cli.arguments import values
+from retable.cli.arguments.options import FLAT, STUDY, Address, StudyOptions, Workers, flag, option
+from retable.cli.arguments.request import ABSENT, Given, Request, refresh, requested
 from retable.cli.commands.remote import is_remote, run_remotely
-from retable.cli.commands.request import ABSENT, Given, Request, refresh, requested
-from retable.cli.options import FLAT, STUDY, Address, StudyOptions, Workers, flag, option
 from retable.io.console import progress_bar
 from retable.planning.duration import Machine
 from retable.planning.placement import Node
@@ -170,11 +171,3 @@ def _print_plan(
                 "The trials above are those that are sure to come: a search suggests more points as it runs, and its "
                 "winners are trained with the other seeds."
             )
-
-
-def show_searches(request: Request, data: str, states: Mapping[str, str], console: Console) -> None:
-    """Print the spaces of the study's searches, if it has any, and how far the searches are."""
-    if tunings := request.tunings(data):
-        from retable.search.summary import overview
-
-        console.print(overview(tunings, states), "")

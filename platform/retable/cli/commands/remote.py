@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from rich.console import Console
 
-from retable.cli.aliases import check_verb
-from retable.cli.commands.request import ABSENT, Given, Session, named_scale
-from retable.cli.options import StudyFile, StudyOptions, TrainingOptions, flag, option
+from retable.cli.arguments.options import StudyFile, StudyOptions, TrainingOptions, flag, option
+from retable.cli.arguments.request import ABSENT, Given, Session, named_scale
+from retable.cli.arguments.usage import check_verb
 from retable.planning.plan import make_plan
 from retable.study.study import Study
 
@@ -46,18 +46,18 @@ def submit(
 ) -> int:
     """Run a study on the head of a cluster, independently of this machine. Submitting it again resumes it."""
     declared = session.load(study)
-    verb, words = "run", list(verb_and_options)
-    if words and not words[0].startswith("-"):
-        verb = words.pop(0)
+    verb, tokens = "run", list(verb_and_options)
+    if tokens and not tokens[0].startswith("-"):
+        verb = tokens.pop(0)
         check_verb(verb, JOB_VERBS)
-    options = session.parse([verb, str(study), *words])
+    options = session.parse([verb, str(study), *tokens])
     if getattr(options, "address", None) is not None or options.out != Path("results"):
         raise ValueError(
             "submit takes neither --address nor --out: a cluster's results are where its RETABLE_STORAGE says, and "
             "`retable table --out DIR` brings tables here"
         )
     client = _client(declared, study, cluster, options, session.console)
-    job = client.submit(["script", "{study}", verb, *words], trains=verb not in LOOKS)
+    job = client.submit(["script", "{study}", verb, *tokens], trains=verb not in LOOKS)
     client.hint()
     return client.follow(job) if follow else 0
 
@@ -84,8 +84,8 @@ def run_remotely(session: Session, verb: str, study: Study[Any], file: Path, opt
     address = getattr(options, "address", None)
     assert address is not None
     client = _client(study, file, address, options, session.console)
-    words = [word for word in _without(session.tokens, {"--address", "--out"}) if word != str(file)]
-    job = client.submit(["script", "{study}", verb, *words], trains=verb not in LOOKS)
+    tokens = [word for word in _without(session.tokens, {"--address", "--out"}) if word != str(file)]
+    job = client.submit(["script", "{study}", verb, *tokens], trains=verb not in LOOKS)
     code = client.follow(job)
     if verb not in LOOKS and code in (0, 1):  # 1: some trial did not finish
         client.table(options.out, quiet=True)
@@ -131,28 +131,28 @@ def _client(
         make_plan(
             study, named_scale(study, options.scale), ABSENT, tables=options.tables, seeds=options.seeds
         )
-        selection = _words_of(options)
+        selection = _tokens_of(options)
     if isinstance(options, TrainingOptions) and options.local:
         raise ValueError("--local trains in this process, so it goes with no cluster")
     return ClusterClient(place=place, file=file, study=study.name, selection=selection, console=console)
 
 
-def _words_of(options: StudyOptions) -> tuple[str, ...]:
+def _tokens_of(options: StudyOptions) -> tuple[str, ...]:
     """The words that give the options of `StudyOptions` their values, without the folder of results."""
-    words: list[str] = []
+    tokens: list[str] = []
     for field in fields(StudyOptions):
         value = getattr(options, field.name)
         if field.name != "out" and value != field.default:
             text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-            words += [f"--{field.name}", text]
-    return tuple(words)
+            tokens += [f"--{field.name}", text]
+    return tuple(tokens)
 
 
-def _without(words: Sequence[str], options: Collection[str]) -> list[str]:
+def _without(tokens: Sequence[str], options: Collection[str]) -> list[str]:
     """The words without some options and their values."""
     left: list[str] = []
     skip = False
-    for word in words:
+    for word in tokens:
         name, equals, _ = word.partition("=")
         if not skip and name not in options:
             left.append(word)

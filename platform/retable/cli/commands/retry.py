@@ -7,10 +7,11 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.text import Text
 
-from retable.cli import training, values
+from retable.cli.actions import training
+from retable.cli.arguments import values
+from retable.cli.arguments.options import CLASSES, FLAT, StudyFile, TrainingOptions, option
+from retable.cli.arguments.request import Given, Request, refresh, requested
 from retable.cli.commands.remote import is_remote, run_remotely
-from retable.cli.commands.request import Given, Request, refresh, requested
-from retable.cli.options import CLASSES, FLAT, StudyFile, TrainingOptions, option
 from retable.execution.restart import restart
 from retable.execution.retries import CAUSES, Cause
 from retable.planning.plan import Plan

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from retable.cli import training
+from retable.cli.actions import training
+from retable.cli.arguments.options import FLAT, StudyFile, TrainingOptions
+from retable.cli.arguments.request import Given, refresh, requested
 from retable.cli.commands.remote import is_remote, run_remotely
-from retable.cli.commands.request import Given, refresh, requested
-from retable.cli.options import FLAT, StudyFile, TrainingOptions
 
 
 def run(

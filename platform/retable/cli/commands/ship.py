@@ -5,8 +5,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from retable.cli.commands.request import Given, refresh
-from retable.cli.options import Out
+from retable.cli.arguments.options import Out
+from retable.cli.arguments.request import Given, refresh
 from retable.store.formats.layout import ResultsFolder
 from retable.store.ledger import Ledger
 

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from retable.cli.arguments.options import FLAT, Cluster, StudyFile, StudyOptions, option
+from retable.cli.arguments.request import Given, Request, refresh, requested
 from retable.cli.commands.remote import status_of
-from retable.cli.commands.request import Given, Request, refresh, requested
-from retable.cli.options import FLAT, Cluster, StudyFile, StudyOptions, option
 from retable.execution.progress import TrialProgress
 from retable.execution.retries import failure_class
 from retable.planning.plan import PlannedTrial

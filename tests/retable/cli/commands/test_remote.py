@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from retable.cli.commands.remote import _without, _words_of, is_remote
-from retable.cli.options import StudyOptions, TrainingOptions
+from retable.cli.arguments.options import StudyOptions, TrainingOptions
+from retable.cli.commands.remote import _tokens_of, _without, is_remote
 
 
 def test_options_are_left_out_with_their_values() -> None:
@@ -12,7 +12,7 @@ def test_options_are_left_out_with_their_values() -> None:
 
 
 def test_options_are_written_as_words_that_give_them_again() -> None:
-    assert _words_of(StudyOptions()) == ()
+    assert _tokens_of(StudyOptions()) == ()
     options = TrainingOptions(
         scale="toy",
         tables=("5", "9"),
@@ -23,7 +23,7 @@ def test_options_are_written_as_words_that_give_them_again() -> None:
         out=Path("here"),
     )
     words = ("--scale", "toy", "--tables", "5,9", "--seeds", "0,1", "--iterations", "7", "--data", "/d")
-    assert _words_of(options) == words
+    assert _tokens_of(options) == words
 
 
 def test_an_address_of_another_machine_is_a_file_or_a_job_server() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from retable.cli.commands.request import Request
+from retable.cli.actions.live.view import LiveView
+from retable.cli.arguments.request import Request
 from retable.cli.commands.status import show_status
-from retable.cli.live.view import LiveView
 from retable.execution import local
 from retable.execution.execution import Execution
 from retable.planning.plan import Plan, make_plan

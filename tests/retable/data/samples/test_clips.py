@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from retable.cli import training
+from retable.cli.actions import training
 from retable.cli.main import main_study
 from retable.data.decode.errors import DataError
 from retable.data.decode.pool import Readers

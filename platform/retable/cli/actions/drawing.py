@@ -90,7 +90,7 @@ def draw_study(
         asked = asked or bool(planned.cells) or planned.signature not in required
     if len(figures) > 1:
         folder = ResultsFolder(results).figures(f"{study.name}_{scale.name}")
-        told = _draw_together(figures, drawn, folder, f"[{scale.name} scale]", console)
+        told = _draw_joint_figures(figures, drawn, folder, f"[{scale.name} scale]", console)
         trials = {one.trial.signature: {"name": one.name, "iteration": one.iteration} for one in drawn}
         about = {"study": study.name, "scale": scale.name, "trials": trials, "figures": told}
         write_json(folder / MANIFEST, about)
@@ -133,7 +133,7 @@ def _draw(finished: TrainedTrial, results: Path, samples: int, console: Console)
     """Draw a trial's figures; last comes ``figures.json``, which says what they are.
 
     Returns:
-        What it can be compared by: its first film, and its curves. Sheets are large, and let go.
+        The figures to compare it by: its first film, and its curves. Sheets are large, and let go.
 
     Raises:
         NothingToDraw: none can be drawn.
@@ -166,14 +166,14 @@ def _draw(finished: TrainedTrial, results: Path, samples: int, console: Console)
     return kept
 
 
-def _draw_together(
+def _draw_joint_figures(
     figures: Mapping[str, Sequence[Figure]],
     drawn: Sequence[TrainedTrial],
     folder: Path,
     stamp: str,
     console: Console,
 ) -> list[dict[str, object]]:
-    """Draw the figures that all trials share, then those of each family over several of its trials."""
+    """Draw the figures of all trials, and then the figures of several trials of each family."""
     told = _written(comparison(figures), folder, stamp, console)
     for config in dict.fromkeys(type(one.trial.config) for one in drawn):
         own = [one for one in drawn if type(one.trial.config) is config]
@@ -189,7 +189,7 @@ def _draw_together(
 def _written(
     figures: Iterable[Figure], folder: Path, stamp: str, console: Console
 ) -> list[dict[str, object]]:
-    """Write figures until one of them can't be drawn, and print the reason. Returns their entries in the manifest.
+    """Write figures until one of them can't be drawn, and print the reason. Returns the figures' entries in the manifest.
 
     Raises:
         NothingToDraw: none can be drawn.

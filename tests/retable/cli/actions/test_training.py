@@ -8,8 +8,8 @@ from types import ModuleType
 import pytest
 from rich.console import Console
 
-from retable.cli import training
-from retable.cli.commands.request import Request
+from retable.cli.actions import training
+from retable.cli.arguments.request import Request
 from retable.execution.execution import Execution
 from retable.planning.plan import make_plan
 

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from retable.cli.commands.request import ABSENT, Request
+from retable.cli.arguments.request import ABSENT, Request
 from retable.data.datasets import locate
 from retable.io.console import progress_bar
 from retable.planning.plan import Plan

@@ -8,22 +8,22 @@ from retable.execution.retries import CAUSES, Cause, Retries
 from retable.planning.placement import Node
 
 
-def words(text: str) -> tuple[str, ...]:
+def comma_separated(text: str) -> tuple[str, ...]:
     """Words between commas."""
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def names(text: str) -> tuple[str, ...]:
     """Words between commas, at least one."""
-    if not (given := words(text)):
+    if not (given := comma_separated(text)):
         raise ValueError(f"must name at least one, such as 5,9, but got {text!r}")
     return given
 
 
 def failure_classes(text: str) -> frozenset[Cause]:
     """Classes of failures between commas; ``all`` for all of them."""
-    found = frozenset(cause for cause in CAUSES if cause in words(text) or text == "all")
-    if not found or (text != "all" and len(found) < len(words(text))):
+    found = frozenset(cause for cause in CAUSES if cause in comma_separated(text) or text == "all")
+    if not found or (text != "all" and len(found) < len(comma_separated(text))):
         raise ValueError(f"must be all or some of {','.join(CAUSES)}, but got {text!r}")
     return found
 
@@ -31,7 +31,7 @@ def failure_classes(text: str) -> frozenset[Cause]:
 def retries(text: str) -> Retries:
     """Limits such as ``lost=2,out_of_memory=1``; a class that is not named keeps its default."""
     given: dict[str, int] = {}
-    for word in words(text):
+    for word in comma_separated(text):
         name, _, count = word.partition("=")
         if name not in ("lost", "out_of_memory", "preempted") or not count.isdecimal():
             raise ValueError(f"must be such as lost=2,out_of_memory=1, but got {text!r}")
@@ -41,7 +41,7 @@ def retries(text: str) -> Retries:
 
 def seeds(text: str) -> tuple[int, ...]:
     """Different whole numbers between commas: a seed that counted twice would make differences look certain."""
-    given = words(text)
+    given = comma_separated(text)
     if not given or not all(word.isdecimal() for word in given) or len(set(map(int, given))) < len(given):
         raise ValueError(f"must be different whole numbers such as 0,1,2, but got {text!r}")
     return tuple(map(int, given))
@@ -63,7 +63,7 @@ def samples(text: str) -> int:
 
 def gigabytes(text: str) -> tuple[float, ...]:
     """Sizes in GB between commas."""
-    sizes = tuple(_number(word) for word in words(text))
+    sizes = tuple(_number(word) for word in comma_separated(text))
     if not sizes or min(sizes) <= 0:
         raise ValueError(f"must be sizes in GB such as 12 or 12,24,80, but got {text!r}")
     return sizes
@@ -79,7 +79,7 @@ def share(text: str) -> float:
 def nodes(text: str) -> tuple[Node, ...]:
     """Nodes and the GPUs of each, such as ``4x8`` for four nodes with eight GPUs each, between commas."""
     found: list[Node] = []
-    for word in words(text):
+    for word in comma_separated(text):
         count, _, gpus = word.partition("x")
         if not (count.isdecimal() and gpus.isdecimal() and int(count) and int(gpus)):
             raise ValueError(f"must be nodes x GPUs of each, such as 4x8 or 2x8,4x4, but got {text!r}")

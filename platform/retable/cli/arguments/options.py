@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Group, Parameter
 
-from retable.cli import values
+from retable.cli.arguments import values
 from retable.execution.retries import CAUSES, Retries
 
 FLAT = Parameter(name="*")

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from retable.cli.mistakes import explained
+from retable.cli.arguments.mistakes import explained
 from retable.errors import RetableError
 from retable.study.study import Study
 

@@ -1,4 +1,4 @@
-"""The live board of a run: cells and trials done, what runs and how far, what it scores, how long still, what it cost."""
+"""The live view of a run: cells and trials done, progress and scores of the running trials, time left and cost."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from retable.cli.live.time_left import Spent, time_left
+from retable.cli.actions.live.time_left import Spent, time_left
 from retable.execution.execution import Execution
 from retable.execution.progress import TrialProgress
 from retable.io.console import LINE_SECONDS
@@ -44,7 +44,7 @@ class _Bar:
 
     @property
     def place(self) -> str:
-        """Iterations done and in all; empty for a trial that trains nothing."""
+        """Iteration and number of iterations; empty for a trial that trains nothing."""
         return f"{self.progress.iteration}/{self.total}" if self.total else ""
 
     @property
@@ -107,7 +107,7 @@ class LiveView:
             with Live(get_renderable=self._table, console=self.console, refresh_per_second=1, transient=True):
                 yield
             return
-        with periodic(self._speak, LINE_SECONDS, "board"):
+        with periodic(self._speak, LINE_SECONDS, "live view"):
             yield
 
     def _refreshed(self) -> list[_Bar]:

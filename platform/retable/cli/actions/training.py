@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from retable.cli.commands.plan import show_searches
-from retable.cli.commands.request import Request, states_and_messages
-from retable.cli.commands.table import report
-from retable.cli.preparation import prepare
-from retable.cli.study_file import loaded_files
+from retable.cli.actions.preparation import prepare
+from retable.cli.actions.tables import report, show_searches
+from retable.cli.arguments.request import Request, states_and_messages
+from retable.cli.arguments.study_file import loaded_files
 from retable.evaluation.pretrained import PretrainedConfig, place_weights, read_weights
 from retable.execution.retries import failure_class
 from retable.io.files import make_folder
@@ -89,7 +88,7 @@ def _execute(request: Request, plan: Plan[Any], root: Path, console: Console) ->
     Returns:
         The state of each trial, and whether the run was stopped.
     """
-    from retable.cli.live.view import LiveView
+    from retable.cli.actions.live.view import LiveView
     from retable.execution.execution import Execution
     from retable.execution.sync import Storage
     from retable.tracking.observer import TrackingObserver
@@ -166,7 +165,7 @@ def _searching(request: Request, execution: "Execution", console: Console) -> It
             lambda message: console.print(Text(message, style="yellow")),
         )
         yield
-        console.print(Text(f"To look at the search: optuna-dashlive_view {storage.place}"))
+        console.print(Text(f"To look at the search: optuna-dashboard {storage.place}"))
 
 
 def _runner(request: Request) -> "Callable[[Execution], None]":

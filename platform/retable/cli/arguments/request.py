@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.text import Text
 
-from retable.cli.options import StudyOptions, TrainingOptions
+from retable.cli.arguments.options import StudyOptions, TrainingOptions
 from retable.data.datasets import here
 from retable.execution.retries import Retries
 from retable.io.console import progress_bar

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from retable.cli.arguments.study_file import PREFIX, StudyFileError, load_study, loaded_files
 from retable.cli.main import main
-from retable.cli.study_file import PREFIX, StudyFileError, load_study, loaded_files
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 TEXT = """\
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Estimate of a run's remaining time from its attempts so far: start-up and iterations are estimated apart."""
+"""Time that a run will still take, from the times of its attempts so far: start-up and iterations apart."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,1 +1,0 @@
-"""The live view of a run: progress, scores, cost and time left. Only `retable.cli.training` calls it."""
