@@ -64,10 +64,10 @@ def test_an_optuna_storage_that_cannot_be_used(
 ) -> None:
     (tmp_path / "optuna.db").write_bytes(b"garbage " * 100)
     options = ["--local", "--out", str(tmp_path), "--data", str(data)]
-    assert main_study(valley.STUDY, [*options, "--storage", storage.format(out=tmp_path)]) == 2
+    assert main_study(valley.STUDY, [*options, "--optuna-storage", storage.format(out=tmp_path)]) == 2
     text = printed(capsys)
     assert problem in text
-    assert "give --storage another URL, which is filled with all points" in text
+    assert "give --optuna-storage another URL, or bring the database to Optuna" in text
     assert "secret" not in text
 
 
@@ -82,7 +82,7 @@ def test_a_damaged_history_of_a_search(
         assert main_study(valley.STUDY, [*options[1:], *more] if more else options) == 2
         text = printed(capsys)
         assert "is damaged" in text
-        assert "move it away and run again: the same points are proposed" in text
+        assert "move it away and run again: the same points are suggested" in text
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_cluster_whose_token_is_not_here(
     monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
     assert main(arguments=["status", str(WALKING), "--cluster", "http://127.0.0.1:9"]) == 2
     text = printed(capsys)
-    assert "answers only to its token, but there is none in" in text
+    assert "asks for a token, but there is none in" in text
     assert "copy the head's ~/.ray/auth_token there" in text
 
 

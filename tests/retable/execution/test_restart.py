@@ -147,7 +147,7 @@ def test_nothing_is_moved_while_trials_are_being_trained(study: Request, plan: P
 
 @pytest.mark.parametrize(
     ("trial", "message"),
-    [("nonsense", "but 'nonsense' fits 0 of 4; --status lists them"), ("", "but '' fits 4 of 4")],
+    [("nonsense", "but 'nonsense' fits 0 of 4; `status` lists them"), ("", "but '' fits 4 of 4")],
 )
 def test_a_trial_that_is_not_one_of_the_studys_is_refused(study: Request, trial: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -70,7 +70,7 @@ def test_a_failure_shows_its_class_and_its_traceback_in_full(
     assert "attempt 1: failed: code at iteration 20" in said(full)
     assert "Traceback (most recent call last)" in said(full)
     assert "in _obey" in said(full)
-    with pytest.raises(ValueError, match=r"--trial must be .* but 'xyz' fits 0 of 4; --status lists them"):
+    with pytest.raises(ValueError, match=r"--trial must be .* but 'xyz' fits 0 of 4; `status` lists them"):
         show_status(request_, console(), "xyz")
 
 
