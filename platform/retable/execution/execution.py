@@ -135,9 +135,9 @@ class Execution:
     def split(self, planned: PlannedTrial, workers: int) -> int | None:
         """Parts that a worker group of that size cuts the trial's micro-batches into to fit its memory; None if it can't."""
         config = planned.trial.config
-        asked = "out_of_memory" in self.retries.requested and planned.signature not in self._first
+        requested = "out_of_memory" in self.retries.requested and planned.signature not in self._first
         record = self.ledger.trial(planned.signature)
-        return split_for(record, config.batch_size // config.accumulate, workers, afresh=asked)
+        return split_for(record, config.batch_size // config.accumulate, workers, afresh=requested)
 
     def refuse(
         self,
