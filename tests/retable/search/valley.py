@@ -24,6 +24,7 @@ from retable.cli.main import main_study
 from retable.execution import local
 from retable.execution.execution import Execution
 from retable.execution.retries import Cause, Retries
+from retable.io import sealed
 from retable.search import history
 from retable.search.controller import SearchController
 from retable.search.optuna import OptunaStorage
