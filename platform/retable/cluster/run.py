@@ -58,9 +58,9 @@ def run_plan(
         wait_minutes: minutes that a trial waits for a node on which it fits.
 
     Raises:
-        ImpossibleShapeError: such a worker group can never fit on the cluster; nothing was started.
-        ClusterError: no cluster answers at the address.
-        LedgerError: the ledger can't be written any more; running trials were asked to save and stop.
+        ImpossibleShapeError: the cluster can never hold such a worker group; nothing was started.
+        ClusterError: nothing answers at the address.
+        LedgerError: the ledger can't be written any more; what runs was asked to save and return.
     """
     scratch = ResultsFolder(execution.results.resolve()).ray
     name, own = execution.plan.study.name, address is None
@@ -136,7 +136,7 @@ def _cause(error: Exception) -> Cause:
 
 
 class PlanSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
-    """Passes starting trials to Tune, and records their ends.
+    """Hands Tune the trials that start, and notes how they end.
 
     Attributes:
         error: the expected error that ended the run, such as a ledger that can't be written; None if there was none.
@@ -149,7 +149,7 @@ class PlanSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
         self.error: RetableError | None = None
 
     def suggest(self, trial_id: str) -> Any:
-        """The config of the next trial; None if none can start now; FINISHED if none will start any more."""
+        """The next trial's config; None if none can start now; FINISHED if none will."""
         try:
             start = None if self.error is not None else self.dispatch.next()
         except RetableError as error:
@@ -165,14 +165,14 @@ class PlanSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Record the end of an attempt, from the files in its folder."""
+        """Record the attempt by what it left in its folder."""
         try:
             self._record(trial_id, error)
         except RetableError as why:
             self._fail(why)
 
     def _fail(self, error: RetableError) -> None:
-        """Keep the first expected error, and end the run. Tune itself would try again."""
+        """Keep the first expected error, and end the run: Tune itself tries again whatever failed."""
         if self.error is None:
             self.error = error
             self.execution.request_stop()

@@ -7,7 +7,7 @@ from retable.planning.placement import Node, WorkerGroup
 
 
 class ImpossibleShapeError(RetableError, ValueError):
-    """The requested worker group can never fit on the cluster."""
+    """The cluster can never hold the worker group that was asked for."""
 
 
 def worker_group_for(
@@ -37,13 +37,13 @@ def worker_group_for(
         return WorkerGroup(workers=workers or max(1, min(2, slots(nodes, one) or 2 * grows)))
     if not 0 < gpus <= 1:
         raise ImpossibleShapeError(
-            f"--gpus-per-worker must be at most 1, since a worker computes on one GPU, but got {gpus:g}",
-            remedy="--workers gives a trial more GPUs",
+            f"--gpus-per-worker must be at most 1, for a worker computes on one GPU, but got {gpus:g}",
+            remedy="--workers gives a trial more of them",
         )
     if gpus < 1 and (workers or 1) > 1:
         raise ImpossibleShapeError(
-            f"--gpus-per-worker {gpus:g} needs --workers 1, but got {workers}: workers of one trial can't communicate on "
-            "one GPU",
+            f"--gpus-per-worker {gpus:g} needs --workers 1, but got {workers}: a trial's workers can't talk to each other "
+            "on one GPU",
             remedy="leave one of the two options out",
         )
     share = _rounded_down(1 / int(1 / gpus + 1e-6))

@@ -1,4 +1,4 @@
-"""Data sets by name: where they lie on this machine. A path is never part of a trial's identity."""
+"""Folders of data sets by name on this machine. A path is never part of a trial's identity."""
 
 import os
 from collections.abc import Callable
@@ -18,9 +18,9 @@ def locate(name: str, given: Path | None = None, progress: Callable[[int, int], 
     """Root folder of a data set; the embedded ones are rendered on first use.
 
     Args:
-        name: ``embedded`` (videos), ``embedded_images``, or one that the user brings, such as ``ucf101``.
-        given: a folder that the user named; it goes before everything else.
-        progress: told (files rendered, files in all).
+        name: ``embedded`` (videos), ``embedded_images``, or one that the user provides, such as ``ucf101``.
+        given: a folder that the user named; it takes precedence.
+        progress: called with (files rendered, files in all).
 
     Raises:
         NoDataError: the folder is not there, or nobody said where the data set is.
@@ -59,7 +59,7 @@ def here(name: str, given: Path | None = None) -> Path | None:
 
 
 def _named(name: str, given: Path | None) -> Path | None:
-    """The folder that the user named, by option or by environment variable."""
+    """Folder that the user named by option or environment variable; None if there is none."""
     if given is None and _variable(name) in os.environ:
         given = Path(os.environ[_variable(name)])
     if given is not None and not given.is_dir():

@@ -1,7 +1,8 @@
-"""The program of a reader process: one JSON request a line in, one JSON answer a line out.
+"""Program of a reader process: reads one JSON request a line and writes one JSON answer a line.
 
-Files that nobody has looked at yet go through decoders written in C. They do so here, where a crash, a hang or a
-runaway allocation costs one process and one file (retable.data.decode.pool is the other side).
+Untrusted files go through decoders written in C. They do so in this process, where a crash, a hang or a
+runaway allocation costs one process and one file. `retable.data.decode.pool` starts it and sends the
+requests.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from retable.data.decode import image
-from retable.data.decode.frames import write_image_part, write_part
+from retable.data.decode.frames import write_image_frames, write_video_frames
 from retable.data.decode.lmdb import list_keys, read_bytes
 from retable.data.decode.regular import open_regular
 from retable.data.decode.video import Decoder, VideoProblem, declared_frames, probe
@@ -26,13 +27,13 @@ MEMORY = 8 << 30  # bytes of address space; a header can claim a billion pixels
 
 
 def hash_file(*, path: str, algorithm: str = "sha256") -> Mapping[str, object]:
-    """A file's digest, hex."""
+    """Digest of a file, in hex digits."""
     with open_regular(Path(path)) as file:
         return {"digest": hashlib.file_digest(file, algorithm).hexdigest()}
 
 
 def probe_file(*, path: str) -> Mapping[str, object]:
-    """Hash a file and see what it holds."""
+    """Hash a video file and probe it."""
     answer: dict[str, object] = {"sha256": hash_file(path=path)["digest"]}
     try:
         return answer | asdict(probe(Path(path)))
@@ -41,7 +42,7 @@ def probe_file(*, path: str) -> Mapping[str, object]:
 
 
 def probe_image(*, path: str) -> Mapping[str, object]:
-    """Hash an image's bytes and see what they hold."""
+    """Hash an image's bytes and probe them."""
     data = read_bytes(Path(path))
     answer: dict[str, object] = {"sha256": hashlib.sha256(data).hexdigest()}
     try:
@@ -52,7 +53,7 @@ def probe_image(*, path: str) -> Mapping[str, object]:
 
 
 def count_declared(*, path: str) -> Mapping[str, object]:
-    """What a file's header says of its length."""
+    """Number of frames that a file's header declares."""
     open_regular(Path(path)).close()
     return {"frames": declared_frames(Path(path))}
 
@@ -68,9 +69,9 @@ def decode_file(
     mask: str | None = None,
     smooth: int = 0,
 ) -> Mapping[str, object]:
-    """Decode, crop and resize a file into one part of a shard."""
+    """Decode, crop and resize a video into an Arrow file, which a shard takes over."""
     open_regular(Path(path)).close()
-    frames = write_part(
+    frames = write_video_frames(
         Path(path),
         Path(out),
         decoder=decoder,
@@ -84,12 +85,12 @@ def decode_file(
 
 
 def decode_image(*, path: str, out: str, size: int, square: bool) -> Mapping[str, object]:
-    """Decode, crop and resize an image into one part of a shard."""
-    return {"frames": write_image_part(Path(path), Path(out), size=size, square=square)}
+    """Decode, crop and resize an image into an Arrow file, which a shard takes over."""
+    return {"frames": write_image_frames(Path(path), Path(out), size=size, square=square)}
 
 
 def keys_of(*, path: str, after: str, most: int) -> Mapping[str, object]:
-    """Keys of an LMDB environment, a page of them."""
+    """One page of the keys of an LMDB environment."""
     return {"keys": list_keys(Path(path), after, most)}
 
 
@@ -120,7 +121,7 @@ TASKS: Mapping[str, Callable[..., Mapping[str, object]]] = {
 
 def main() -> None:
     """Answer requests until there are no more."""
-    # The decoders write to standard output when they feel like it: keep the real one for answers.
+    # Decoders may write to standard output at any time: keep the real one for answers.
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -132,11 +133,11 @@ def main() -> None:
         answers.flush()
         for line in sys.stdin:
             request = json.loads(line)
-            # Should the parent be gone when this hangs, nobody else would end it.
+            # If this hangs after the parent has died, nothing else would end it.
             signal.alarm(int(request.pop("seconds")) + 10)
             try:
                 answer = TASKS[request.pop("task")](**request)
-            except Exception as error:  # noqa: BLE001 - told to the parent, which decides
+            except Exception as error:  # noqa: BLE001 - reported to the parent, which decides
                 answer = {"error": f"{type(error).__name__}: {error}", "errno": getattr(error, "errno", None)}
             signal.alarm(0)
             answers.write(json.dumps(answer) + "\n")

@@ -20,7 +20,7 @@ GIT_SECONDS = 30
 
 
 class SourcesError(RetableError, ValueError):
-    """Source files can't be sent to a cluster."""
+    """A file, or all of them together, can't travel to a cluster."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ class Sources:
         """Path of a file relative to the root, for use after the transfer.
 
         Raises:
-            SourcesError: the file is not sent.
+            SourcesError: it does not travel.
         """
         file = file.resolve()
         if not file.is_relative_to(self.root):
             raise SourcesError(
-                f"{file} is not in the checkout {self.root}, and only the checkout travels to the cluster",
-                remedy="move the file there",
+                f"{file} is not in the checkout {self.root}, which is what travels to the cluster",
+                remedy="move it there",
             )
         path = file.relative_to(self.root)
         if path not in self.files():
@@ -82,10 +82,10 @@ class Sources:
         if total > MOST_MB * 2**20:
             largest = sorted(sizes, key=lambda path: -sizes[path])[:5]
             listed = "; ".join(f"{path} {sizes[path] / 2**20:.1f} MB" for path in largest)
-            raise SourcesError(
+            raise ValueError(
                 f"{self.root} has {total / 2**20:.0f} MB of files that would travel to the cluster, expected source "
-                f"code of at most {MOST_MB} MB. The largest: {listed}",
-                remedy="add those that are no source code to .gitignore, or move them away",
+                f"code of at most {MOST_MB} MB. The largest: {listed}. Add those that are no source code to .gitignore, or "
+                "move them away"
             )
 
 

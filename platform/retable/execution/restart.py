@@ -26,7 +26,7 @@ def restart(results: Path, ledger: Ledger, signature: str) -> Path:
             remedy="wait until they are, or stop that process",
         )
     attempt = len(ledger.attempts(signature))
-    ledger.reopen(signature, "begun anew on request")
+    ledger.reopen(signature, "restarted on request")
     folder = ResultsFolder(results).trial(signature).path
     aside = ResultsFolder(results).set_aside(signature, attempt)
     if folder.exists():

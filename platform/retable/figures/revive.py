@@ -77,7 +77,7 @@ def _of(hint: object, value: object, known: Sequence[type[TrialConfig]]) -> obje
         inner = [arg for arg in get_args(hint) if arg is not types.NoneType]
         return None if value is None else _of_any(inner, value, known)
     if isinstance(hint, type) and is_dataclass(hint) and isinstance(value, Mapping):
-        return _filled(_fitting(hint, value), value, known)
+        return _filled(_narrowest_class(hint, value), value, known)
     if isinstance(value, list):
         args = get_args(hint) or (object,)
         hints = args[:1] * len(value) if len(args) != len(value) or args[-1] is Ellipsis else args
@@ -86,7 +86,7 @@ def _of(hint: object, value: object, known: Sequence[type[TrialConfig]]) -> obje
 
 
 def _of_any(hints: Sequence[object], value: object, known: Sequence[type[TrialConfig]]) -> object:
-    """What the first of these types that fits makes of the value."""
+    """The value as the first of these types that fits it."""
     for hint in hints[:-1]:
         try:
             return _of(hint, value, known)
@@ -95,7 +95,7 @@ def _of_any(hints: Sequence[object], value: object, known: Sequence[type[TrialCo
     return _of(hints[-1], value, known)
 
 
-def _fitting(hint: type, value: Mapping[str, object]) -> type:
+def _narrowest_class(hint: type, value: Mapping[str, object]) -> type:
     """The class itself or the subclass of it that has all these fields and the fewest others."""
     fitting = [
         kind for kind in (hint, *_subclasses(hint)) if set(value) <= {field.name for field in fields(kind)}

@@ -14,30 +14,6 @@ from typing import Any
 
 from retable.errors import RetableError
 
-TEMPORARY = ".tmp"
-"""Suffix of an unfinished folder."""
-
-
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
-AGAIN = "make room and run the same command again"
-"""The remedy for a full disk."""
-
-
-class DiskFull(RetableError, OSError):
-    """A file did not fit on its disk. The old file is intact; the unfinished one is removed."""
-
-
-class NotWritableError(RetableError, OSError):
-    """A file or folder can't be made or changed."""
-
-
-class UnusableFileError(RetableError, ValueError):
-    """A file is damaged, of another version, or another's."""
-
-
-class MissingFileError(RetableError, FileNotFoundError):
-    """A required file does not exist."""
-
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -71,6 +47,30 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+TEMPORARY = ".tmp"
+"""How the name of something unfinished ends."""
+
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+AGAIN = "make room and run the same command again"
+
+
+class DiskFull(RetableError, OSError):
+    """There was no room for a file. What was there before is intact, what was begun is removed."""
+
+
+class NotWritableError(RetableError, OSError):
+    """A file or folder can't be made or changed where it should be."""
+
+
+class UnusableFileError(RetableError, ValueError):
+    """A file is damaged, of another version, or another's."""
+
+
+class MissingFileError(RetableError, FileNotFoundError):
+    """A file that should be there is not."""
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -111,18 +111,18 @@ def read_json(path: Path) -> dict[str, Any]:
         FileNotFoundError: there is no such file.
         UnusableFileError: it is damaged.
     """
-    remedy = "restore a copy of it"
+    mend = "put a copy of it back"
     try:
         found = json.loads(path.read_bytes())
     except ValueError as error:
-        raise UnusableFileError(f"{path} is damaged ({error})", remedy=remedy) from error
+        raise UnusableFileError(f"{path} is damaged ({error})", remedy=mend) from error
     if not isinstance(found, dict):
-        raise UnusableFileError(f"{path} must hold a JSON object, but holds {found!r:.40}", remedy=remedy)
+        raise UnusableFileError(f"{path} must hold named values, but holds {found!r:.40}", remedy=mend)
     return found
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and its parents so that they survive a power cut.
+    """Make a folder and its parents such that they survive a power cut.
 
     Raises:
         NotWritableError: it can't be made.

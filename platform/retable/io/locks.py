@@ -24,13 +24,13 @@ def locked(path: Path) -> Iterator[None]:
 
 @contextmanager
 def held(path: Path, problem: str, remedy: str) -> Iterator[None]:
-    """Hold the lock, or raise if another process holds it. Parent folders are made.
+    """Hold the lock, or say that another process has it. Parent folders are made.
 
     Args:
         problem, remedy: of the error.
 
     Raises:
-        LockHeldError: another process holds it.
+        LockHeldError: another process has it.
     """
     make_folder(path.parent)
     with path.open("a") as file:

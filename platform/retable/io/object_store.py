@@ -22,7 +22,7 @@ CHUNK = 1 << 22
 
 
 class ObjectStoreError(RetableError, ValueError):
-    """A URL can't hold results."""
+    """A URL under which results can't live."""
 
 
 class ObjectStore:
@@ -37,9 +37,8 @@ class ObjectStore:
         try:
             system, root = fs.FileSystem.from_uri(url)
         except (ValueError, OSError) as error:
-            raise ObjectStoreError(
-                f"{url} can't hold results: {error}",
-                remedy="give s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or file:///FOLDER",
+            raise ValueError(
+                f"{url} can't hold results: {error}; give s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or file:///FOLDER"
             ) from error
         self._system: Any = system
         self._root = str(root).rstrip("/")

@@ -12,9 +12,9 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def periodic(action: Callable[[], None], seconds: float, name: str) -> Iterator[None]:
-    """Call an action every so many seconds in a thread, until the block ends.
+    """Do something every so many seconds while the body runs, in a thread.
 
-    An expected error is logged, once for each message, and the action is called again at its next turn.
+    An expected error is logged in a sentence, once for each text, and the action is tried again at its next turn.
     """
     over = threading.Event()
 

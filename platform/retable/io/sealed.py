@@ -14,7 +14,7 @@ SEAL = "sha256"
 
 
 class DamagedFile(UnusableFileError):
-    """A file does not have the content that Retable wrote: it was cut, or changed by another program."""
+    """A file's content is not what Retable wrote: it was cut, or changed by somebody else."""
 
 
 def sealed(record: Mapping[str, object]) -> dict[str, object]:

@@ -24,7 +24,7 @@ MOVE_AWAY = (
 
 
 class LedgerError(RetableError, RuntimeError):
-    """The ledger's file cannot be used."""
+    """The ledger's file can't be used."""
 
 
 class Database:

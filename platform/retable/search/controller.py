@@ -144,11 +144,11 @@ class SearchController:
             self.storage.update(
                 tuned.name, tuned.search.space, tuned.objectives, tuned.reported(self._point_results(tuned))
             )
-            self._outdated = False
+            self._behind = False
         except OptunaStorageError as error:
-            if not self._outdated:
+            if not self._behind:
                 self.on_message(f"{error}.")
-            self._outdated = True
+            self._behind = True
 
 
 def search_lock(folder: Path) -> AbstractContextManager[None]:

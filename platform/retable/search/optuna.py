@@ -133,16 +133,13 @@ class OptunaStorage:
             arguments = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
             self._storage = optuna.storages.RDBStorage(url, engine_kwargs=arguments)
         except (SQLAlchemyError, RuntimeError, ImportError, optuna.exceptions.OptunaError) as error:
-            place = getattr(self, "place", "that --storage, which is no URL such as sqlite:///optuna.db")
-            remedy = "give --storage another URL, which is filled with all points"
-            if isinstance(error, ImportError):
-                remedy += (
-                    ", or install the database's driver (pip install 'retable[postgres]' for PostgreSQL)"
-                )
-            elif isinstance(error, RuntimeError):
-                remedy += f", or bring the database to Optuna {optuna.__version__} (optuna storage upgrade)"
+            place = getattr(
+                self, "place", "that --optuna-storage, which is no URL such as sqlite:///optuna.db"
+            )
             raise OptunaStorageError(
-                f"Optuna can't use {place}: {str(error).partition(chr(10))[0].rstrip('.')}", remedy=remedy
+                f"Optuna can't use {place}: {str(error).partition(chr(10))[0]}",
+                remedy="give --optuna-storage another URL, or bring the database to Optuna "
+                f"{optuna.__version__} (optuna storage upgrade)",
             ) from error
 
     def update(
@@ -174,8 +171,7 @@ class OptunaStorage:
                     self._update_trial(trial, one)
         except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
             raise OptunaStorageError(
-                f"Optuna's storage {self.place} did not take study {name}: {str(error).partition(chr(10))[0]}",
-                remedy="the search goes on, and the storage is updated later",
+                f"Optuna's storage {self.place} did not take study {name}: {error}"
             ) from error
 
     def _study(self, name: str, objectives: Mapping[str, Direction]) -> optuna.Study:

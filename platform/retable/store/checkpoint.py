@@ -310,6 +310,6 @@ def _quarantine(folder: Path, path: Path, why: Corrupt) -> str:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """What was left by a save or a pruning that was killed."""
+    """Leftovers of a save or a pruning that was killed."""
     for leftover in folder.glob(f".*{TEMPORARY}"):
         shutil.rmtree(leftover)

@@ -15,7 +15,7 @@ from retable.io.sealed import DamagedFile, parse_sealed, write_sealed
 from retable.store.formats.layout import TrialFolder
 from retable.store.formats.quarantine import quarantine
 
-REMEDY = "run its study again: the next attempt sets the fence anew"
+REMEDY = "run its study again: the next attempt writes a new fence"
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class Fence:
 def fence(folder: Path, attempt: int) -> None:
     """Let only this attempt and later ones write into a trial's folder. Calling it twice changes nothing.
 
-    A damaged fence is moved into the folder's quarantine and set anew.
+    A damaged fence is moved into the folder's quarantine and replaced.
 
     Args:
         folder: the trial's folder; made if it is missing.
@@ -106,7 +106,7 @@ def last_attempt(folder: Path) -> int:
     """The attempt that set a trial's fence, also where the ledger does not know it; 0 without a sound fence."""
     try:
         return Fence.read(folder).attempt
-    except DamagedFile:  # `fence` sets it anew
+    except DamagedFile:  # `fence` replaces it
         return 0
 
 

@@ -114,6 +114,6 @@ def find(records: Collection[TrialRecord], beginning: str) -> TrialRecord:
         raise OptionError(
             f"--trial must be the signature of one trial or its beginning, but {beginning!r} fits {len(found)} of "
             f"{len(records)}",
-            remedy="--status lists them",
+            remedy="`status` lists them",
         )
     return found[0]

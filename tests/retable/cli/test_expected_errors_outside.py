@@ -64,10 +64,10 @@ def test_an_optuna_storage_that_cannot_be_used(
 ) -> None:
     (tmp_path / "optuna.db").write_bytes(b"garbage " * 100)
     options = ["--local", "--out", str(tmp_path), "--data", str(data)]
-    assert main_study(valley.STUDY, [*options, "--storage", storage.format(out=tmp_path)]) == 2
+    assert main_study(valley.STUDY, [*options, "--optuna-storage", storage.format(out=tmp_path)]) == 2
     text = printed(capsys)
     assert problem in text
-    assert "give --storage another URL, which is filled with all points" in text
+    assert "give --optuna-storage another URL, or bring the database to Optuna" in text
     assert "secret" not in text
 
 
@@ -97,14 +97,14 @@ def test_a_cluster_that_is_not_there(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
     options = [argument.format(data=data, out=tmp_path / "results") for argument in arguments]
-    assert main([*options, "--address", "127.0.0.1:9"]) == 2
+    assert main(arguments=[*options, "--address", "127.0.0.1:9"]) == 2
     text = printed(capsys)
-    assert "nothing listens at 127.0.0.1:9: " in text
+    assert "nobody listens at 127.0.0.1:9: " in text
     assert "see that the cluster is up, and try again" in text
 
 
 def test_the_file_of_a_cluster_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["status", str(WALKING), "--cluster", "/nowhere.yaml"]) == 2
+    assert main(arguments=["status", str(WALKING), "--cluster", "/nowhere.yaml"]) == 2
     assert "but /nowhere.yaml is no such file; name one of them" in printed(capsys)
 
 
@@ -113,7 +113,7 @@ def test_a_cluster_whose_token_is_not_here(
 ) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "none"))
     monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
-    assert main(["status", str(WALKING), "--cluster", "http://127.0.0.1:9"]) == 2
+    assert main(arguments=["status", str(WALKING), "--cluster", "http://127.0.0.1:9"]) == 2
     text = printed(capsys)
     assert "asks for a token, but there is none in" in text
     assert "copy the head's ~/.ray/auth_token there" in text
@@ -127,7 +127,7 @@ def test_an_optional_package_that_is_missing(
     (tmp_path / "cat_lmdb").mkdir()
     (tmp_path / "cat_lmdb" / "data.mdb").write_bytes(b"")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "packages"))
-    assert main(["data", "check", str(tmp_path / "cat_lmdb")]) == 2
+    assert main(arguments=["data", "check", str(tmp_path / "cat_lmdb")]) == 2
     text = printed(capsys)
     assert "the package lmdb is not installed; run pip install 'retable[lmdb]' on every machine" in text
 

@@ -305,7 +305,7 @@ def killing(last):
     return told
 
 looking, decoding = map(int, sys.argv[3:])
-probes.REMEMBER_SECONDS = -1  # after each file, however coarse the clock
+probes.SAVE_SECONDS = -1  # after each file, however coarse the clock
 shards.SHARD = 60_000
 task = Preparation(source=Source("ucf101", Path(sys.argv[1])), out=Path(sys.argv[2]), spec=ClipSpec(size=24))
 task.inspect()

@@ -81,7 +81,7 @@ def test_what_a_new_run_begins_again(cause: str, taken_up: bool) -> None:
     assert Retries().take_up(record((cause, 1, 1))) is taken_up
     asked = failure_class(attempt(1, cause=cause))
     assert asked is not None
-    assert Retries(asked=frozenset({asked})).take_up(record((cause, 1, 1)))
+    assert Retries(requested=frozenset({asked})).take_up(record((cause, 1, 1)))
 
 
 def test_lost_workers_are_replaced_so_often_in_one_run() -> None:

@@ -144,7 +144,7 @@ def search(
     plan = search_plan(study, scale, "data", cells, winners=False)
     with ledger.Ledger(results / "ledger.db") as record:
         storage = OptunaStorage(f"sqlite:///{results / 'optuna.db'}")
-        run = Execution(plan, results, results, record, retries=Retries(asked=asked))
+        run = Execution(plan, results, results, record, retries=Retries(requested=asked))
         SearchController(run, cells, storage, scale.seeds, (told if told is not None else []).append)
         local.run_plan(run)
         storage.close()
@@ -181,9 +181,9 @@ def kill_at(moment: int) -> None:
         "set_trial_state_values",
     ):
         counted(optuna.storages.RDBStorage, name)
-    counted(history, "write_json")
+    for module in (history, sealed):  # suggestions; configs, results and fences
+        counted(module, "write_json")
     counted(checkpoint, "save")
-    counted(sealed, "write_json")  # descriptions, fences and results
 
 
 def killed_again_and_again(folder: Path, first: int, step: int) -> None:
@@ -197,6 +197,7 @@ def killed_again_and_again(folder: Path, first: int, step: int) -> None:
         _, status = os.waitpid(child, 0)
         sys.stdout.write(f"{moment}\n")
         if not os.WIFSIGNALED(status):
+            assert os.waitstatus_to_exitcode(status) == 0
             return
 
 

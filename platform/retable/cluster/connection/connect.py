@@ -6,19 +6,20 @@ import logging
 import os
 import socket
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import ray
+from ray import cloudpickle
 from ray._private.runtime_env.constants import RAY_JOB_CONFIG_JSON_ENV_VAR
 from ray.exceptions import AuthenticationError
 
-from retable.cluster.connection.errors import ClusterError
 from retable.cluster.connection.preflight import NodesDifferError, check_versions, missing_folders
 from retable.cluster.connection.settings import SETTINGS
-from retable.cluster.connection.token import protect, token_file
+from retable.cluster.connection.token import ClusterError, protect, token_file
 from retable.environment.sources import checkout
 from retable.errors import OptionError
 
@@ -92,6 +93,12 @@ def joined(address: str) -> Iterator[str]:
         _disconnect()
 
 
+def pickle_by_value(modules: Iterable[ModuleType]) -> None:
+    """Send the classes of these modules to workers with their code, as those of a script are: workers can't import them."""
+    for module in modules:
+        cloudpickle.register_pickle_by_value(module)
+
+
 def _disconnect() -> None:
     """Disconnect while no other thread releases Ray's objects.
 
@@ -144,9 +151,9 @@ def check_nodes(shared: Sequence[Path]) -> None:
     if shared and (absent := missing_folders(shared)):
         listed = "\n".join(f"  {node}: {path}" for node, path in absent.items())
         raise NodesDifferError(
-            f"these nodes lack a folder that workers need at the same path as here; nothing was started:\n{listed}",
-            remedy="put results (--out, or RETABLE_STORAGE of the cluster), data (--data) and the cache (RETABLE_CACHE) on a "
-            "file system that all nodes share",
+            f"these nodes lack a folder that workers need at the same path as here; nothing was started:\n{listed}\n"
+            "Put results (--out, or RETABLE_STORAGE of the cluster), data (--data) and the cache (RETABLE_CACHE) on a "
+            "file system that all nodes share"
         )
 
 
@@ -174,8 +181,8 @@ def _refuse_remote_address(address: str) -> None:
     if address.startswith("ray://"):
         raise OptionError(
             f"a driver can't train through Ray Client ({address}): its ledger and results would be on this machine, "
-            "where no worker sees them",
-            remedy="run the study on the cluster: `retable submit STUDY --cluster FILE`, or --address http://HEAD:8265",
+            "where no worker sees them. Run the study on the cluster: `retable submit STUDY --cluster FILE`, or "
+            "--address http://HEAD:8265"
         )
     if "://" in address or address.endswith((".yaml", ".yml")):
         raise OptionError(
@@ -189,7 +196,7 @@ def _refuse_remote_address(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
     except OSError as error:
         raise ClusterError(
-            f"nothing listens at {address}: {error}", remedy="see that the cluster is up, and try again"
+            f"nobody listens at {address}: {error}", remedy="see that the cluster is up, and try again"
         ) from error
     if not _a_node_runs_here():
         raise ClusterError(

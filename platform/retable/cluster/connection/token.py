@@ -7,8 +7,12 @@ from pathlib import Path
 from retable.errors import RetableError
 
 
+class ClusterError(RetableError, ConnectionError):
+    """A cluster can't be reached, or does not do what it is asked."""
+
+
 class NoTokenError(RetableError, ValueError):
-    """There is no token on this machine. The message says how to get it."""
+    """There is no token on this machine; the message says how to get it."""
 
 
 def token_file() -> Path:
@@ -33,9 +37,8 @@ def known_token(place: str) -> str:
         token = file.read_text(encoding="utf-8").strip()
     if not token:
         raise NoTokenError(
-            f"{place} asks for a token, but there is none in {file}",
-            remedy="copy the head's ~/.ray/auth_token there (scp USER@HEAD:.ray/auth_token FILE; chmod 600 FILE), or name "
-            "another file with RAY_AUTH_TOKEN_PATH",
+            f"{place} asks for a token, but there is none in {file}: copy the head's ~/.ray/auth_token there "
+            "(scp USER@HEAD:.ray/auth_token FILE; chmod 600 FILE), or name another file with RAY_AUTH_TOKEN_PATH"
         )
     return token
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.text import Text
 
-from retable.cluster.connection.errors import ClusterError
+from retable.cluster.connection.token import ClusterError
 from retable.cluster.jobs.head import LOOPBACK, head_of
 from retable.cluster.jobs.jobs import STOP_SECONDS, Job, Jobs, jobs_on
 from retable.cluster.jobs.transfer import ANSWER, unpack
@@ -66,7 +66,7 @@ class ClusterClient:
             id = jobs.submit(sources, remote_arguments, self.study if trains else "")
             job = jobs.wait(id, lambda job: job.state != "PENDING", START_SECONDS)
             if job.state == "FAILED":
-                raise ClusterError(_explained(job, jobs.log(id)))
+                raise ConnectionError(_explained(job, jobs.log(id)))
         self.console.print(
             Text(f"Job {id} {job.state.lower()} on {self.place}; it does not need this machine any more.")
         )
@@ -148,8 +148,8 @@ class ClusterClient:
         self._warn()
         with jobs_on(head_of(self.place)) as jobs, self.console.status("Asking the head"):
             job, log = jobs.answer(sources, remote_arguments)
-        _, marker, text = log.partition(f"{ANSWER}\n")
-        if not marker:
+        _, begun, text = log.partition(f"{ANSWER}\n")
+        if not begun:
             raise ClusterError(_explained(job, log))
         on_answer(text)
         return job.code or 0
@@ -157,9 +157,8 @@ class ClusterClient:
     def _newest(self, jobs: Jobs) -> Job:
         known = jobs.of(self.study)
         if not known:
-            raise OptionError(
-                f"no job of {self.study} was submitted to {self.place} since the cluster was started",
-                remedy="`retable submit` starts one",
+            raise ValueError(
+                f"no job of {self.study} was submitted to {self.place} since the cluster was started"
             )
         return known[0]
 

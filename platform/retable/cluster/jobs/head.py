@@ -13,8 +13,7 @@ from typing import Any
 
 import yaml
 
-from retable.cluster.connection.errors import ClusterError
-from retable.cluster.connection.token import known_token
+from retable.cluster.connection.token import ClusterError, known_token
 from retable.errors import OptionError
 
 DASHBOARD = 8265
@@ -124,11 +123,10 @@ def reach(head: Head) -> Iterator[JobServer]:
             token = _read_token(ssh)
             if token is None:
                 errors.seek(0)
-                raise ClusterError(
+                raise ConnectionError(
                     f"SSH does not reach {head.host}, the head of {head.name}: "
-                    f"{errors.read().strip() or 'it ended without a message'}",
-                    remedy="this command must work without asking for anything: "
-                    f"{shlex.join(_manual_command(head))}",
+                    f"{errors.read().strip() or 'it ended without a message'}\n"
+                    f"This command must work without asking for anything: {shlex.join(_manual_command(head))}"
                 )
             yield JobServer(f"http://127.0.0.1:{port}", token or known_token(f"the cluster of {head.name}"))
         finally:

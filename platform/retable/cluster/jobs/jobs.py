@@ -16,9 +16,8 @@ from pathlib import Path
 from ray.exceptions import AuthenticationError
 from ray.job_submission import JobDetails, JobSubmissionClient
 
-from retable.cluster.connection.errors import ClusterError
 from retable.cluster.connection.settings import SETTINGS
-from retable.cluster.connection.token import NoTokenError
+from retable.cluster.connection.token import ClusterError
 from retable.cluster.jobs.head import Head, reach
 from retable.environment.provenance import COMMIT, provenance
 from retable.environment.sources import Sources
@@ -86,7 +85,7 @@ class Jobs:
 
         Args:
             sources: source files to send.
-            arguments: arguments of the job's entry point, `retable.cli.on_head`.
+            arguments: arguments of the job's entry point, `retable.cli.job`.
             study: name of the study that the job trains; empty for a short job.
 
         Raises:
@@ -110,10 +109,9 @@ class Jobs:
                     if "No available agent" not in str(error):
                         raise
                     if time.monotonic() > end:
-                        raise ClusterError(
+                        raise RuntimeError(
                             "the head runs no agent that starts jobs; another Ray on that machine may use the agent's "
-                            "port (52365)",
-                            remedy="see dashboard_agent.log in the head's /tmp/ray/session_latest/logs",
+                            "port (52365): see dashboard_agent.log in the head's /tmp/ray/session_latest/logs"
                         ) from error
                     time.sleep(LOOK_SECONDS)
 
@@ -166,7 +164,7 @@ class Jobs:
 
 def entrypoint(arguments: Sequence[str]) -> str:
     """The shell command of a job. The nodes' start scripts put the project's Python first in the path of Ray's processes."""
-    return f"exec python -m retable.cli.on_head {shlex.join(arguments)}"
+    return f"exec python -m retable.cli.job {shlex.join(arguments)}"
 
 
 def variables(sources: Sources) -> dict[str, str]:
@@ -186,7 +184,7 @@ def jobs_on(head: Head) -> Iterator[Jobs]:
     """The jobs of a head, for the length of the block.
 
     Raises:
-        ClusterError: the head can't be reached, or a request fails.
+        ClusterError: it can't be reached, or does not do what is asked.
         NoTokenError: there is no token, or it is another cluster's.
     """
     for name in ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk"):
@@ -195,10 +193,9 @@ def jobs_on(head: Head) -> Iterator[Jobs]:
         try:
             yield Jobs(JobSubmissionClient(server.url, headers={"Authorization": f"Bearer {server.token}"}))
         except AuthenticationError as error:
-            raise NoTokenError(
-                f"{head.name} refuses the token: it is another cluster's, or that cluster was restarted "
-                f"({str(error).splitlines()[0]})",
-                remedy="copy the head's ~/.ray/auth_token here again",
+            raise ValueError(
+                f"{head.name} refuses the token: it is another cluster's, or that cluster was restarted; copy the "
+                f"head's ~/.ray/auth_token here again ({str(error).splitlines()[0]})"
             ) from error
         except ClusterError as error:
             raise ClusterError(f"{head.name}: {error.problem}", remedy=error.remedy) from error

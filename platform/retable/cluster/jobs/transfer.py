@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from retable.cluster.connection.errors import ClusterError
+from retable.cluster.connection.token import ClusterError
 from retable.io.files import write_bytes
 
 ANSWER = "On the head of the cluster:"
@@ -49,13 +49,11 @@ def unpack(text: str, folder: Path) -> tuple[str, list[Path]]:
         content = base64.b64decode(record["base64"], validate=True)
         if name.is_absolute() or ".." in name.parts or not name.parts:
             raise ClusterError(
-                f"the cluster sent a file with the name {name}, which leads out of {folder}",
+                f"a file that the cluster sent is called {name}, which leads out of {folder}",
                 remedy="nothing of it was written; ask only clusters that you trust",
             )
         if hashlib.sha256(content).hexdigest() != record["sha256"]:
-            raise ClusterError(
-                f"{name} was changed in transit from the cluster", remedy="run the same command again"
-            )
+            raise ClusterError(f"{name} was changed on its way from the cluster", remedy="ask again")
         write_bytes(folder / name, content)
         written.append(folder / name)
         theirs = record["folder"]

@@ -17,7 +17,7 @@ import ray
 from ray.core.generated import autoscaler_pb2
 
 import retable.cluster  # noqa: F401  (its settings, before Ray is connected to)
-from retable.cluster.connection.errors import ClusterError
+from retable.cluster.connection.token import ClusterError
 
 AWS, GCP = "http://169.254.169.254", "http://metadata.google.internal"
 """Addresses of the clouds' metadata servers."""

@@ -1,0 +1,1 @@
+"""Detection of damage in media files. Called by `data.decode` in reader processes."""

@@ -1,19 +1,20 @@
-"""Whether a media file is all there, by its container's own word. Costs a few reads and no decoding."""
+"""Truncation of media files, by the sizes that their containers declare, without decoding."""
 
 from pathlib import Path
 from typing import IO
 
 SEGMENT = b"\x18\x53\x80\x67"
-"""The name of Matroska's outermost element, which holds everything."""
+"""Identifier of Matroska's outermost element, which holds all others."""
 
 PACKETS = ((188, 0), (192, 4))
-"""Bytes of a packet of an MPEG transport stream (.ts, .m2ts), and where in it the byte 0x47 stands."""
+"""Bytes of a packet of an MPEG transport stream (.ts, .m2ts), and the position of the byte 0x47 in it."""
 
 
 def cut_short(path: Path, *, early: bool = False) -> bool:
-    """Whether an mp4, AVI, Matroska or WebM file is shorter than it declares, or a transport stream ends within a packet.
+    """True if a media file is cut short.
 
-    Of all but mp4 and AVI it was not known at first; `early` leaves it so.
+    An mp4, AVI, Matroska or WebM file is shorter than declared, or a transport stream ends within a packet.
+    With `early`, only mp4 and AVI are examined, as the first version did.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -53,12 +54,12 @@ def _mp4_is_short(file: IO[bytes], size: int) -> bool:
 
 
 def _matroska_is_short(head: bytes, size: int) -> bool:
-    """Whether the file ends before its segment; a segment of unknown size (live recordings) tells nothing."""
+    """True if the file ends before its segment; False for a segment of unknown size (live recordings)."""
     place = head.find(SEGMENT)
     if place < 0 or place + 12 > len(head):
         return False
     first = head[place + 4]
-    length = 9 - first.bit_length()  # the number of leading zero bits says how many bytes the size has
+    length = 9 - first.bit_length()  # the number of leading zero bits gives the length of the size in bytes
     if not 1 <= length <= 8:
         return False
     number = int.from_bytes(head[place + 4 : place + 4 + length], "big") & ((1 << 7 * length) - 1)

@@ -1,9 +1,10 @@
-"""Whether H.264 pictures end where their data ends.
+"""Detection of H.264 pictures that do not end where their data ends.
 
-A damaged slice that is coded arithmetically decodes to other macroblocks without an error: FFmpeg stops at the last one of
-the picture and does not look whether the slice says so too. This makes it look: it decodes the file once more as if its
-pictures were one row of macroblocks taller. A sound slice still ends after its own last macroblock, and exactly the row
-that is not there is missing; a damaged one goes on into that row, or ends before it.
+A damaged slice that is coded arithmetically decodes to other macroblocks without an error: FFmpeg stops at
+the last macroblock of the picture and does not check that the slice ends there. To check it, this module
+decodes the file again as if its pictures were one row of macroblocks taller. A sound slice still ends after
+its own last macroblock, so that exactly the added row is missing; a damaged one continues into that row, or
+ends before it.
 """
 
 import re
@@ -15,14 +16,14 @@ import av.logging
 from retable.data.damage.h264_taller import Taller, UnknownStreamError
 
 CONCEALED = re.compile(r"concealing (\d+) DC, (\d+) AC, (\d+) MV errors in . frame")
-"""What FFmpeg logs of a picture in which macroblocks are missing."""
+"""Message of FFmpeg about a picture in which macroblocks are missing."""
 
 
 def misplaced_ends(path: Path) -> int:
-    """How many pictures of a file do not end where their data ends; 0 also if that can't be known.
+    """Number of pictures that do not end where their data ends; 0 also if that can't be determined.
 
-    It can be known of H.264 whose pictures are whole frames and whose parameters have no scaling lists. The log is one
-    for the whole process: for a reader, which does one thing at a time.
+    It can be determined for H.264 whose pictures are whole frames and whose parameters have no scaling lists.
+    FFmpeg's log is shared by the whole process: call this in a reader, which does one thing at a time.
     """
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
@@ -41,7 +42,7 @@ def misplaced_ends(path: Path) -> int:
 
 
 def _taller(taller: Taller, extra: bytes, packets: list[bytes]) -> tuple[bytes, list[bytes]]:
-    """The header of a stream and its packets with pictures, as if these were taller."""
+    """Header of a stream and its packets with pictures, rewritten for taller pictures."""
     boxed = extra[:1] == b"\x01"  # mp4 and Matroska put lengths before NAL units, others start codes
     header = taller.header(extra) if boxed else taller.marked(extra)
     pictures: list[bytes] = []
@@ -56,7 +57,7 @@ def _taller(taller: Taller, extra: bytes, packets: list[bytes]) -> tuple[bytes, 
 
 
 def _log(header: bytes, packets: list[bytes]) -> list[str]:
-    """The lines that FFmpeg logs while it decodes."""
+    """Lines that FFmpeg logs while it decodes."""
     decoder = av.CodecContext.create("h264", "r")
     decoder.extradata = header
     decoder.thread_count = 1
@@ -68,7 +69,7 @@ def _log(header: bytes, packets: list[bytes]) -> list[str]:
             for packet in [*map(av.Packet, packets), None]:
                 try:
                     decoder.decode(packet)
-                except av.FFmpegError:  # its picture is none of the sound ones
+                except av.FFmpegError:  # its picture does not count as sound
                     continue
     finally:
         av.logging.set_level(level)

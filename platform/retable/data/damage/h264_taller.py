@@ -1,29 +1,32 @@
-"""H.264 parameters rewritten: pictures of one row of macroblocks more (ITU-T H.264, 7.3.2.1.1 and annex B)."""
+"""Rewriting of H.264 parameters for pictures with one more row of macroblocks.
+
+Source: ITU-T H.264, 7.3.2.1.1 and annex B.
+"""
 
 import re
 
 PARAMETERS = 7
-"""The type of a NAL unit that is a sequence parameter set."""
+"""Type of NAL units that are sequence parameter sets."""
 
 SLICES = (1, 2, 5)
-"""The types of units that hold pictures."""
+"""Types of NAL units that hold pictures."""
 
 CHROMA = frozenset((44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244))
-"""Profiles that state a chroma format."""
+"""Profiles with a chroma format in their parameters."""
 
 START = re.compile(rb"\x00\x00\x01")
 
 
 class UnknownStreamError(ValueError):
-    """A stream whose parameters are not rewritten."""
+    """A stream whose parameters can't be rewritten."""
 
 
 class Taller:
-    """Makes pictures one row taller.
+    """Rewriter of streams: their pictures become one row taller.
 
     Attributes:
-        columns: their width in macroblocks once parameters were seen, else 0.
-        slices: number of slices that went by.
+        columns: width of the pictures in macroblocks, 0 before the first parameters.
+        slices: number of slices seen so far.
     """
 
     def __init__(self) -> None:
@@ -31,7 +34,7 @@ class Taller:
         self.slices = 0
 
     def header(self, extra: bytes) -> bytes:
-        """The configuration of an mp4's or Matroska's track (avcC) with other parameters."""
+        """Rewritten configuration (avcC) of a track in mp4 or Matroska."""
         out, place = bytearray(extra[:6]), 6
         for _ in range(extra[5] & 31):
             size = int.from_bytes(extra[place : place + 2], "big")
@@ -41,7 +44,7 @@ class Taller:
         return bytes(out) + extra[place:]
 
     def boxed(self, data: bytes, length: int) -> bytes:
-        """A packet whose NAL units follow their lengths, which have so many bytes."""
+        """Rewritten packet whose NAL units follow their lengths, each of `length` bytes."""
         out, place = bytearray(), 0
         while place + length <= len(data):
             size = int.from_bytes(data[place : place + length], "big")
@@ -51,7 +54,7 @@ class Taller:
         return bytes(out)
 
     def marked(self, data: bytes) -> bytes:
-        """A packet whose NAL units follow start codes."""
+        """Rewritten packet whose NAL units follow start codes."""
         starts = [match.end() for match in START.finditer(data)]
         if not starts:
             return data
@@ -60,7 +63,7 @@ class Taller:
         return data[: starts[0] - 3] + b"".join(b"\x00\x00\x01" + unit for unit in units)
 
     def unit(self, unit: bytes) -> bytes:
-        """A NAL unit; parameters are rewritten, all else stays.
+        """NAL unit; rewritten if it holds parameters, else unchanged.
 
         Raises:
             UnknownStreamError: the parameters have scaling lists or fields, or can't be understood.
@@ -81,7 +84,7 @@ class Taller:
         return unit[:1] + re.sub(rb"\x00\x00(?=[\x00-\x03])", b"\x00\x00\x03", content)
 
     def _height(self, bits: "_Bits") -> tuple[int, int, int]:
-        """Where the height begins and ends, and what it is: rows less one."""
+        """Start and end of the height's bits, and its value: rows minus one."""
         profile = bits.number(8)
         bits.number(16)  # constraints and level
         bits.unsigned()  # the parameters' number
@@ -114,14 +117,14 @@ class Taller:
 
 
 class _Bits:
-    """Bits read from the front."""
+    """Reader of bits, from the front."""
 
     def __init__(self, data: bytes) -> None:
         self.text = "".join(f"{byte:08b}" for byte in data)
         self.place = 0
 
     def number(self, size: int) -> int:
-        """A number of so many bits."""
+        """Number of `size` bits."""
         taken = self.text[self.place : self.place + size]
         if len(taken) < size:
             raise IndexError("no more bits")
@@ -129,7 +132,7 @@ class _Bits:
         return int(taken, 2)
 
     def unsigned(self) -> int:
-        """An Exp-Golomb number. Signed ones are as long."""
+        """Exp-Golomb number. Signed ones have the same length."""
         zeros = 0
         while not self.number(1):
             zeros += 1
@@ -137,6 +140,6 @@ class _Bits:
 
 
 def _unsigned(value: int) -> str:
-    """A number as Exp-Golomb bits."""
+    """Exp-Golomb bits of a number."""
     text = f"{value + 1:b}"
     return "0" * (len(text) - 1) + text

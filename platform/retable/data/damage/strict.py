@@ -1,4 +1,4 @@
-"""FFmpeg's own word for what it trips over: what its decoders and demuxers log as an error."""
+"""Strict decoding with FFmpeg: its error detection, and the errors that decoders and demuxers log."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,17 +6,18 @@ from contextlib import contextmanager
 import av.logging
 
 DETECT = "crccheck+bitstream+buffer+explode+aggressive"
-"""FFmpeg's ``err_detect``: look closely, and raise instead of concealing."""
+"""Value of FFmpeg's ``err_detect``: thorough checks, errors instead of concealment."""
 
 OTHERS = ("swscaler", "aac", "mp3", "mp3float", "ac3", "eac3", "opus", "vorbis", "flac", "mov_text", "subrip")
-"""Who logs errors that are not about pictures: converters, sound and subtitles, which are probed when a file is opened."""
+"""Components whose errors are not about pictures: converters, and decoders of sound and subtitles."""
 
 
 @contextmanager
 def errors_logged() -> Iterator[list[str]]:
-    """The errors that FFmpeg logs about pictures within the block, one line each; filled when the block ends.
+    """Collect the errors that FFmpeg logs about pictures within the block.
 
-    The log is one for the whole process: for a reader, which does one thing at a time.
+    The list is filled when the block ends. FFmpeg's log is shared by the whole process: call this in a
+    reader, which does one thing at a time.
     """
     before = av.logging.get_level()
     av.logging.set_level(av.logging.ERROR)

@@ -1,7 +1,7 @@
-"""Bits of a picture's samples: how many the file keeps, how many of them mean something, and which value is transparent.
+"""Bit depth of pictures: stored bits, significant bits and the transparent value.
 
-Pillow tells neither PNG's bit depth nor its significant bits (sBIT), and leaves the transparent value (tRNS) in the
-file's own bits when it makes 8 of others.
+Pillow reports neither PNG's bit depth nor its significant bits (sBIT), and leaves the transparent value
+(tRNS) in the file's own bit depth when it converts the pixels to 8 bits.
 """
 
 from collections.abc import Iterator
@@ -12,21 +12,21 @@ from PIL import Image
 
 PNG = b"\x89PNG\r\n\x1a\n"
 GREY, COLOUR = 0, 2
-"""PNG's colour types that may have one transparent value."""
+"""PNG's colour types that may have a transparent value."""
 
 BITS_PER_SAMPLE, MAX_SAMPLE_VALUE = 258, 281
-"""TIFF's tags."""
+"""Tags of TIFF."""
 
 
 @dataclass(frozen=True)
 class Depth:
-    """Bits of a picture.
+    """Bit depth of a picture.
 
     Attributes:
-        sample: that the file keeps of each sample.
-        significant: of these, the number that mean something; at most `sample`.
-        transparent: the transparent value of grey with 16 bits; None if there is none.
-        scale: what transparent values of grey are multiplied by, to be of 8 bits; 0 if Pillow does so.
+        sample: bits stored for each sample.
+        significant: number of significant bits; at most `sample`.
+        transparent: the transparent value of 16-bit grey; None if there is none.
+        scale: factor that converts a transparent value of grey to 8 bits; 0 if Pillow converts it.
     """
 
     sample: int = 8
@@ -36,7 +36,7 @@ class Depth:
 
     @classmethod
     def of(cls, image: Image.Image, data: bytes) -> Self:
-        """The depth of a picture that Pillow has opened from these bytes."""
+        """Depth of a picture that Pillow has opened from these bytes."""
         if data.startswith(PNG):
             return cls._of_png(image, data)
         if image.format == "TIFF" and image.mode.startswith("I;16"):
@@ -63,7 +63,7 @@ class Depth:
         return cls(sample, significant, scale=scale)
 
     def transparent_in_8_bits(self, clear: object) -> int | tuple[int, ...] | None:
-        """A transparent value as the picture's 8 bits have it; None where Pillow's own will do."""
+        """Transparent value in the 8 bits of the converted picture; None where Pillow's own is right."""
         if isinstance(clear, int) and self.scale:
             return clear * self.scale
         if isinstance(clear, tuple) and self.sample == 16:
@@ -83,7 +83,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _first(value: object, otherwise: int) -> int:
-    """A TIFF tag's number, or its first."""
+    """Number of a TIFF tag, or the first of its numbers."""
     if isinstance(value, tuple) and value:
         value = value[0]
     return value if isinstance(value, int) else otherwise

@@ -1,4 +1,4 @@
-"""What the data rooms raise."""
+"""The error of the data rooms."""
 
 from retable.errors import RetableError
 

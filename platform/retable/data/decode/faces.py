@@ -1,8 +1,8 @@
-"""The square around a face in every frame of a video, from the mask video that FaceForensics has for it.
+"""Face squares: the square around a face in every frame of a video, from FaceForensics' mask video.
 
-TGANv2's text says only that the face is found with the mask video (§5.1). Box and square are those of the authors'
-code; that squares are kept inside the frame, that frames without a face take the nearest one's, and that squares can
-be smoothed, are ours. Integers only: the same squares on every machine.
+TGANv2's text says only that the face is found with the mask video (§5.1). Box and square are those of the
+authors' code. Three rules are ours: squares are kept inside the frame, frames without a face take the square
+of the nearest frame, and squares can be smoothed. Integers only: the same squares on every machine.
 """
 
 from collections.abc import Iterable
@@ -13,23 +13,23 @@ from numpy.typing import NDArray
 
 from retable.data.decode.video import Frames, VideoProblem
 
-THRESHOLD = 5  # of 765: how far the mean of a row or a column is from white where there is a face
+THRESHOLD = 5  # of 765: least distance from white, in the mean of a row or column, where there is a face
 
 
 class Square(NamedTuple):
-    """In pixels."""
+    """A square of a frame, in pixels."""
 
     left: int
     top: int
     side: int
 
     def cut(self, frame: Frames) -> Frames:
-        """What it covers of a frame (H, W, 3)."""
+        """Pixels of a frame (H, W, 3) inside the square."""
         return frame[self.top : self.top + self.side, self.left : self.left + self.side]
 
 
 class Box(NamedTuple):
-    """In pixels; `right` and `bottom` are the first beyond it."""
+    """A bounding box in pixels; `right` and `bottom` are exclusive."""
 
     left: int
     top: int
@@ -38,11 +38,11 @@ class Box(NamedTuple):
 
 
 def face_squares(masks: Iterable[Frames], smooth: int = 0) -> list[Square]:
-    """The square of every frame.
+    """Face square of every frame.
 
     Args:
         masks: the mask video, in chunks (T, H, W, 3): white where there is no face.
-        smooth: frames before and after one over which its square is averaged.
+        smooth: number of frames before and after each over which its square is averaged.
 
     Raises:
         VideoProblem: no frame of the mask shows a face.
@@ -57,7 +57,7 @@ def face_squares(masks: Iterable[Frames], smooth: int = 0) -> list[Square]:
 
 
 def face_box(mask: Frames) -> Box | None:
-    """Where a frame of a mask (H, W, 3) shows a face; None if it shows none."""
+    """Bounding box of the face in a frame of a mask (H, W, 3); None if it shows none."""
     from_white = (255 - mask).sum(axis=2, dtype=np.int64)
     height, width = from_white.shape
     columns = np.flatnonzero(from_white.sum(axis=0) > THRESHOLD * height)
@@ -68,7 +68,7 @@ def face_box(mask: Frames) -> Box | None:
 
 
 def inside(twice_x: int, twice_y: int, side: int, width: int, height: int) -> Square:
-    """The square with that centre (twice its coordinates) and side, moved into the frame, and shrunk if it must."""
+    """Square with this centre (given twice) and side, moved into the frame, and shrunk if it is larger."""
     side = min(side, width, height)
     left = min(max((twice_x - side) // 2, 0), width - side)
     top = min(max((twice_y - side) // 2, 0), height - side)
@@ -76,12 +76,12 @@ def inside(twice_x: int, twice_y: int, side: int, width: int, height: int) -> Sq
 
 
 def _extended(box: Box) -> tuple[int, int, int]:
-    """Twice the centre, and the side once the shorter one is extended to the longer."""
+    """Twice the centre of a box, and its longer side."""
     return box.left + box.right, box.top + box.bottom, max(box.right - box.left, box.bottom - box.top)
 
 
 def _filled(boxes: list[Box | None]) -> list[Box]:
-    """Frames without a box take that of the nearest frame with one, the earlier of two."""
+    """Boxes of all frames: one without a box takes that of the nearest frame with one, the earlier of two."""
     known = {number: box for number, box in enumerate(boxes) if box is not None}
     if not known:
         raise VideoProblem("no face", "no frame of the mask video shows a face")
@@ -93,7 +93,7 @@ def _filled(boxes: list[Box | None]) -> list[Box]:
 
 
 def _averaged(values: NDArray[np.int64], around: int) -> NDArray[np.int64]:
-    """Means over the rows from `around` before to `around` after each, as many as there are, rounded half up."""
+    """Means over each row and up to `around` rows before and after it, rounded half up."""
     sums = np.concatenate([np.zeros_like(values[:1]), values.cumsum(axis=0)])
     number = np.arange(len(values))
     first, end = np.maximum(number - around, 0), np.minimum(number + around + 1, len(values))

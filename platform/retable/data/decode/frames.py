@@ -1,4 +1,4 @@
-"""One video, decoded: what a reader process writes and a shard is put together from."""
+"""Decoded frames of one file, which a reader process writes and a shard is assembled from."""
 
 import zlib
 from collections.abc import Iterable, Iterator
@@ -14,11 +14,11 @@ from retable.data.decode.lmdb import read_bytes
 from retable.data.decode.video import Decoder, Frames, chunks
 
 
-def write_image_part(path: Path, out: Path, *, size: int, square: bool) -> int:
+def write_image_frames(path: Path, out: Path, *, size: int, square: bool) -> int:
     """Decode, crop and resize an image into an Arrow file with one row.
 
     Args:
-        path: the file, or a value's path.
+        path: the image file, or the path of a value in an LMDB environment.
         out: the Arrow file, as `retable.data.decode.frames.write_rows` writes it.
         size: width and height, in pixels.
         square: whether to crop the centre square before resizing.
@@ -34,10 +34,10 @@ def write_image_part(path: Path, out: Path, *, size: int, square: bool) -> int:
 
 
 def resized(pixels: Pixels, size: int, *, square: bool) -> Pixels:
-    """An image (H, W, 3) as (size, size, 3), by Pillow's Lanczos filter (retable.data.decode.spec.IMAGE_RESIZE).
+    """Resize an image (H, W, 3) to (size, size, 3) by Pillow's Lanczos filter.
 
-    The filter widens with the reduction, that is, it is antialiased, and works in fixed point: the same bytes on
-    every machine.
+    The filter (`retable.data.decode.spec.IMAGE_RESIZE`) is antialiased and works in fixed point: the same
+    bytes on every machine.
     """
     if square:
         pixels = centre_square(pixels[None])[0]
@@ -45,7 +45,7 @@ def resized(pixels: Pixels, size: int, *, square: bool) -> Pixels:
     return np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
 
 
-def write_part(
+def write_video_frames(
     path: Path,
     out: Path,
     *,
@@ -61,12 +61,12 @@ def write_part(
     Args:
         path: the video.
         out: the Arrow file: ``frame``, the bytes of a uint8 (3, height, width), and its ``crc32``.
-        decoder: who reads it.
+        decoder: the decoder that reads it.
         width: of the frames written, in pixels.
         height: of the frames written, in pixels.
         square: whether to crop the centre square before resizing.
         mask: a mask video, to crop the face's square instead.
-        smooth: frames before and after one over which its face's square is averaged.
+        smooth: number of frames before and after each over which its face's square is averaged.
 
     Returns:
         The number of frames.
@@ -80,22 +80,24 @@ def write_part(
 
 
 def write_rows(out: Path, pixels: Frames) -> int:
-    """Write frames, uint8 (T, 3, H, W), as one record batch of an Arrow file; returns how many there are."""
+    """Write frames, uint8 (T, 3, H, W), as one record batch of an Arrow file, and return their number."""
     row = pixels[0].size
     frames = pa.FixedSizeBinaryArray.from_buffers(pa.binary(row), len(pixels), [None, pa.py_buffer(pixels)])
-    batch = pa.record_batch([frames, pa.array(map(zlib.crc32, pixels), pa.uint32())], schema=part_schema(row))
+    batch = pa.record_batch(
+        [frames, pa.array(map(zlib.crc32, pixels), pa.uint32())], schema=frames_schema(row)
+    )
     with pa.OSFile(str(out), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
         writer.write_batch(batch)
     return len(pixels)
 
 
-def part_schema(row: int) -> pa.Schema:
-    """The columns of a part, and of a shard; `row` is a frame's bytes."""
+def frames_schema(row: int) -> pa.Schema:
+    """Columns of decoded frames in an Arrow file; `row` is the bytes of a frame."""
     return pa.schema([("frame", pa.binary(row)), ("crc32", pa.uint32())])
 
 
 def centre_square(frames: Frames) -> Frames:
-    """The centre squares of frames (T, H, W, 3)."""
+    """Centre squares of frames (T, H, W, 3)."""
     height, width = frames.shape[1:3]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
@@ -103,29 +105,28 @@ def centre_square(frames: Frames) -> Frames:
 
 
 def resize(frame: Frames, width: int, height: int) -> Frames:
-    """A frame (H, W, 3) in another size, by Pillow's bicubic filter (retable.data.decode.spec.RESIZE).
+    """Resize a frame (H, W, 3) by Pillow's bicubic filter (`retable.data.decode.spec.RESIZE`).
 
-    The filter (a = -0.5) widens with the reduction, that is, it is antialiased, and works in fixed point: the
-    same bytes on every machine.
+    The filter (a = -0.5) is antialiased and works in fixed point: the same bytes on every machine.
     """
     image = Image.fromarray(np.ascontiguousarray(frame))
     return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
 
 
 def _cropped(path: Path, decoder: Decoder, square: bool) -> Iterator[Frames]:
-    """Chunks of frames (T, H, W, 3)."""
+    """Frames of a video in chunks (T, H, W, 3), cropped if `square`."""
     for chunk in chunks(path, decoder):
         yield centre_square(chunk) if square else chunk
 
 
 def _faces(path: Path, decoder: Decoder, mask: Path, smooth: int) -> Iterator[Iterable[Frames]]:
-    """Chunks of faces (H, H, 3), each of its own size. PyAV counts a file's frames, so PyAV reads the mask."""
+    """Faces (H, H, 3) in chunks, each of its own size. PyAV reads the mask, as it counted its frames."""
     squares = iter(face_squares(chunks(mask, "pyav"), smooth))
     for chunk in chunks(path, decoder):
         yield [square.cut(frame) for frame, square in zip(chunk, squares, strict=False)]
 
 
 def _resized(frames: Iterable[Frames], width: int, height: int) -> Frames:
-    """T frames (H, W, 3) -> (T, 3, height, width)."""
+    """Resize T frames (H, W, 3) to (T, 3, height, width)."""
     small = np.stack([resize(frame, width, height) for frame in frames])
     return np.ascontiguousarray(small.transpose(0, 3, 1, 2))

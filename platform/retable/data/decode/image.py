@@ -1,8 +1,8 @@
-"""An image file's bytes -> uint8 pixels, with Pillow.
+"""Decoding of image files to uint8 pixels, with Pillow.
 
-Whatever the file holds becomes 8-bit RGB: palettes are looked up, grey is repeated, CMYK is converted without a
-profile, 16 bits keep the upper 8 of those that are significant, and what is transparent lies on white. The picture is
-turned as its EXIF says.
+Every picture becomes 8-bit RGB: palettes are looked up, grey is repeated, CMYK is converted without a
+profile, 16 bits keep the upper 8 of the significant ones, and transparent pixels are put on white. The
+picture is rotated by its EXIF orientation.
 """
 
 import io
@@ -20,10 +20,10 @@ from retable.data.decode.depth import Depth
 SUFFIXES = frozenset(
     (".avif", ".bmp", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 )
-"""What image files end in."""
+"""Suffixes of image files."""
 
 VERSION = 2
-"""Counted up when the same bytes give other pixels or other problems."""
+"""Increased when the same bytes give other pixels or other problems."""
 
 TURNS: Mapping[object, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -34,19 +34,20 @@ TURNS: Mapping[object, Image.Transpose] = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What brings a picture upright, by its EXIF orientation."""
+"""Transposition that turns a picture upright, by its EXIF orientation."""
 
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
-"""Pillow's modes of grey with 16 bits."""
+"""Pillow's modes of 16-bit grey."""
 
 Pixels = NDArray[np.uint8]
 
 
 class ImageProblem(Exception):
-    """Bytes that can't be used as an image: `kind` in a word or two, the message in more.
+    """Bytes that can't be used as an image.
 
     Attributes:
-        revision: 1 if `VERSION` 1 used them; else 0.
+        kind: the problem in a word or two; the message has the details.
+        revision: 1 if `VERSION` 1 accepted them; else 0.
     """
 
     def __init__(self, kind: str, message: str, revision: int = 0) -> None:
@@ -57,10 +58,10 @@ class ImageProblem(Exception):
 
 @dataclass(frozen=True)
 class ImageProbe:
-    """What a file holds: width and height in pixels as shown (after rotation).
+    """Content of an image file: width and height in pixels as shown (after rotation).
 
     Attributes:
-        revision: 1 if the pixels are others than those that `VERSION` 1 read; 0 for all else.
+        revision: 1 if the pixels differ from those that `VERSION` 1 read; else 0.
     """
 
     width: int
@@ -75,8 +76,8 @@ def probe(data: bytes) -> ImageProbe:
     """Decode a file's bytes once, and check its checksums where the format has them.
 
     Raises:
-        ImageProblem: it is empty, cut short, no image, damaged, too large (Pillow's limit against decompression
-            bombs, 89 million pixels), or of a kind whose values have no known range.
+        ImageProblem: it is empty, cut short, no image, damaged, too large (Pillow's limit against
+            decompression bombs, 89 million pixels), or of a kind whose values have no known range.
     """
     with _opened(data) as image:
         image.verify()
@@ -89,13 +90,13 @@ def probe(data: bytes) -> ImageProbe:
 
 
 def read(data: bytes) -> Pixels:
-    """The picture that a file's bytes hold: uint8 (H, W, 3) RGB. Raises as `probe` does, but for checksums."""
+    """Picture in a file's bytes: uint8 (H, W, 3) RGB. Raises as `probe` does, except for checksums."""
     return _picture(data).pixels
 
 
 @dataclass(frozen=True)
 class _Picture:
-    """Pixels; whether they are others than plain conversion gives; and what is to be known of them."""
+    """A decoded picture: pixels, True if plain conversion gives others, and a note for people."""
 
     pixels: Pixels
     revised: bool = False
@@ -126,15 +127,17 @@ def _picture(data: bytes) -> _Picture:
 
 
 def _brightest(image: Image.Image) -> int:
-    """The largest value of a colour, whatever its alpha."""
+    """Largest value of a colour channel, without alpha."""
     bands = [band for name, band in zip(image.getbands(), image.split(), strict=True) if name != "A"]
     return max(int(np.asarray(band).max(initial=0)) for band in bands)
 
 
 def _deep(values: NDArray[np.uint16], depth: Depth) -> _Picture:
-    """Grey of 16 bits (H, W) as grey of 8 bits."""
+    """Convert 16-bit grey (H, W) to 8 bits."""
     most = int(values.max(initial=0))
-    bits = depth.significant if most < 1 << depth.significant else 16  # all are in use: they begin at the top
+    bits = (
+        depth.significant if most < 1 << depth.significant else 16
+    )  # higher bits are in use: the values begin at the top
     plain = (values >> 8).astype(np.uint8)
     grey = (values >> (bits - 8)).astype(np.uint8)
     if depth.transparent is not None:
@@ -153,7 +156,7 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
         raise ImageProblem("empty", "the file has 0 bytes")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about metadata; the pixels are what counts
+            warnings.simplefilter("ignore")  # about metadata; only the pixels count
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data)) as image:
                 yield image
@@ -165,13 +168,16 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
         raise ImageProblem(
             "too large", str(error) or "it needs more memory than a reader may take"
         ) from error
-    except Exception as error:  # whatever a decoder trips over is the file's fault, and has any type
+    except Exception as error:  # decoders raise any type; each means a bad file
         kind = "truncated" if "truncated" in str(error).lower() else "damaged"
         raise ImageProblem(kind, f"{type(error).__name__}: {error}") from error
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """The picture turned as its EXIF says; not `ImageOps.exif_transpose`, which fails where it can't write the rest again."""
+    """Picture rotated by its EXIF orientation.
+
+    `ImageOps.exif_transpose` fails where it can't rewrite the other tags.
+    """
     turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
     return image if turn is None else image.transpose(turn)
 

@@ -1,7 +1,8 @@
-"""Images in LMDB environments, LSUN's layout: a folder with ``data.mdb`` in it, whose values are encoded images.
+"""LMDB environments of images, LSUN's layout.
 
-A value has a path like a file's, ``folder/data.mdb/key``, with the key percent-encoded. Only reader processes open
-environments: a damaged one can kill its reader (the file is mapped into memory), and not the run.
+An environment is a folder with ``data.mdb`` in it, whose values are encoded images. A value has a path like a
+file's, ``folder/data.mdb/key``, with the key percent-encoded. Only reader processes open environments: the
+file is mapped into memory, so a damaged one can kill the process that opens it.
 """
 
 import resource
@@ -15,36 +16,36 @@ from retable.data.decode.errors import DataError
 from retable.data.decode.regular import open_regular
 
 DATA = "data.mdb"
-MEND = "copy it anew, or take its folder out of the data set"
+MEND = "copy it again, or take its folder out of the data set"
 
 
 class Cursor(Protocol):
-    """What is used of ``lmdb.Cursor``."""
+    """Used methods of ``lmdb.Cursor``."""
 
     def set_range(self, key: bytes) -> bool: ...
     def iternext(self, keys: bool, values: bool) -> Iterator[bytes]: ...
 
 
 class Transaction(Protocol):
-    """What is used of ``lmdb.Transaction``."""
+    """Used methods of ``lmdb.Transaction``."""
 
     def get(self, key: bytes) -> bytes | None: ...
     def cursor(self) -> Cursor: ...
 
 
 class Environment(Protocol):
-    """What is used of ``lmdb.Environment``."""
+    """Used methods of ``lmdb.Environment``."""
 
     def begin(self) -> Transaction: ...
 
 
 def on_disk(path: Path) -> Path:
-    """The file that holds what a path names: an environment's for a value's path, else the path itself."""
+    """File on disk for a path: the environment's data file for the path of a value, else the path itself."""
     return path.parent if path.parent.name == DATA else path
 
 
 def read_bytes(path: Path) -> bytes:
-    """A file's bytes, or a value's.
+    """Bytes of a file or of a value.
 
     Raises:
         FileNotFoundError: there is no such file or key.
@@ -60,7 +61,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def list_keys(folder: Path, after: str, most: int) -> list[str]:
-    """Percent-encoded keys of an environment in their order, from the first one beyond `after` (all if empty)."""
+    """First `most` percent-encoded keys of an environment after the key `after`; empty for all."""
     cursor = _transaction(folder).cursor()
     last = unquote_to_bytes(after)
     if after and not cursor.set_range(last):
@@ -76,13 +77,13 @@ def list_keys(folder: Path, after: str, most: int) -> list[str]:
 
 @cache
 def _transaction(folder: Path) -> Transaction:
-    """The one transaction of this process over an environment that nobody writes."""
+    """Read transaction of this process on an environment, opened once."""
     try:
         import lmdb
     except ModuleNotFoundError as error:
         raise DataError(
-            f"{folder} is an LMDB environment, and the package lmdb is not installed; "
-            "run pip install 'retable[lmdb]' on every machine that reads it, or export it to image files"
+            f"{folder} is an LMDB environment, and the package lmdb is not installed",
+            remedy="run pip install 'retable[lmdb]' on every machine that reads it, or export it to image files",
         ) from error
     _allow((folder / DATA).stat().st_size)
     try:
@@ -92,12 +93,12 @@ def _transaction(folder: Path) -> Transaction:
         return environment.begin()
     except lmdb.Error as error:
         raise DataError(
-            f"{folder} must be an LMDB environment, but lmdb can't open it ({error}); {MEND}"
+            f"{folder} must be an LMDB environment, but lmdb can't open it ({error})", remedy=MEND
         ) from error
 
 
 def _allow(size: int) -> None:
-    """Let this process map so many bytes more: its limit is meant for what files claim to hold."""
+    """Raise this process's limit of address space by so many bytes: the limit is meant for decoded files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     if soft != resource.RLIM_INFINITY:
         resource.setrlimit(

@@ -1,4 +1,4 @@
-"""Reader processes that may die or hang without taking the run along (retable.data.worker is what they run)."""
+"""Pool of reader processes, which may die or hang without ending the run. They run `retable.data.worker`."""
 
 import json
 import os
@@ -20,20 +20,22 @@ from retable.data.decode.errors import DataError
 
 Request = Mapping[str, str | int]
 Progress = Callable[[int, int], None]
-"""Told how many are done, and of how many."""
+"""Called with (files done, files in all)."""
 
 READER = (sys.executable, "-P", "-m", "retable.data.worker")
-STARTING = 300.0  # seconds that a reader may take to import its decoders on a busy machine
+STARTING = 300.0  # seconds that a reader may take to start on a busy machine
 
 
 @dataclass(frozen=True)
 class Readers:
-    """How files are read: by how many processes, and how long one may take over one file.
+    """Pool of reader processes and their limits.
 
     Attributes:
+        processes: number of processes.
         seconds: time limit for one file. A reader that takes longer is killed.
-        attempts: readers that a file may cost before it counts as bad: a busy machine is no fault of the file.
-        command: the reader program (tests put in one that misbehaves).
+        attempts: number of readers that a file may kill before it counts as bad; on a busy machine one may
+            die by chance.
+        command: the reader program; tests replace it.
     """
 
     processes: int = 2
@@ -42,13 +44,13 @@ class Readers:
     command: Sequence[str] = READER
 
     def answers(self, requests: Sequence[Request]) -> Generator[tuple[int, Mapping[str, object]]]:
-        """Answers as they come, each with the number of its request.
+        """Answers in the order of completion, each with the number of its request.
 
-        An answer without the key ``error`` is the reader's own. ``{"error": …}`` says that the task failed, and
-        ``{"error": …, "lost": True}`` that the reader died or hung over it.
+        An answer without the key ``error`` is the reader's own. ``{"error": …}`` means that the task failed,
+        and ``{"error": …, "lost": True}`` that the reader died or hung.
 
         Raises:
-            DataError: reader processes don't even start.
+            DataError: reader processes can't be started.
         """
         waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
         done: queue.SimpleQueue[tuple[int, Mapping[str, object]] | Exception] = queue.SimpleQueue()
@@ -94,7 +96,7 @@ class Readers:
 
 
 class SteadyReader:
-    """A reader that is there for every request: when its process dies or hangs, another takes its place."""
+    """A reader process that is restarted when it dies or hangs."""
 
     def __init__(self, readers: Readers, stopping: threading.Event | None = None) -> None:
         self._readers = readers
@@ -102,10 +104,10 @@ class SteadyReader:
         self._process: _Reader | None = None
 
     def ask(self, request: Request) -> Mapping[str, object]:
-        """The answer to a request, as `Readers.answers` gives it. The first one starts the process.
+        """Answer to a request, as from `Readers.answers`. The first request starts the process.
 
         Raises:
-            DataError: reader processes don't even start.
+            DataError: reader processes can't be started.
         """
         answer: Mapping[str, object] = {}
         for _ in range(self._readers.attempts):
@@ -117,14 +119,14 @@ class SteadyReader:
         return answer
 
     def close(self) -> None:
-        """End the process; a later request starts another."""
+        """End the process; a later request starts another one."""
         if self._process is not None:
             self._process.close()
             self._process = None
 
 
 class _Reader:
-    """One reader process, asked one thing at a time."""
+    """One reader process, which answers one request at a time."""
 
     def __init__(self, command: Sequence[str], stopping: threading.Event) -> None:
         self._stopping = stopping
@@ -141,7 +143,10 @@ class _Reader:
         )
         if self._line(STARTING) != "ready" and not stopping.is_set():
             self.close()
-            raise DataError(f"the reader process {' '.join(command)} does not start: {self._last_words}")
+            raise DataError(
+                f"the reader process {' '.join(command)} does not start: {self._last_words}",
+                remedy="run `retable doctor`, which names what is missing",
+            )
 
     def ask(self, request: Request, seconds: float) -> Mapping[str, object]:
         assert self._process.stdin is not None
@@ -172,7 +177,7 @@ class _Reader:
         self._errors.close()
 
     def _line(self, seconds: float) -> str | None:
-        """The next line, "" at the end of the stream, None when the time is up or nobody waits any more."""
+        """Next line of the answer; "" at the end of the stream, None if the time is up or the pool stops."""
         assert self._process.stdout is not None
         descriptor = self._process.stdout.fileno()
         poll = select.poll()  # select.select refuses descriptors above 1023, and a Ray worker has them

@@ -1,4 +1,4 @@
-"""Regular files and nothing else: whoever opens a pipe waits for ever, and a device may never end."""
+"""Opening of regular files only: a pipe blocks its reader for ever, and a device may never end."""
 
 import io
 import os
@@ -11,10 +11,10 @@ class NotRegularError(OSError):
 
 
 def open_regular(path: Path) -> io.BufferedReader:
-    """Open a regular file for reading, through links, without waiting for what is none.
+    """Open a regular file for reading, through links; never blocks.
 
     Raises:
-        NotRegularError: it is none.
+        NotRegularError: the path is not a regular file.
         OSError: it can't be opened.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -26,7 +26,7 @@ def open_regular(path: Path) -> io.BufferedReader:
 
 
 def kind_of(mode: int) -> str:
-    """What a path that is no regular file is, by its ``st_mode``."""
+    """Name of the kind of a path that is not a regular file, by its ``st_mode``."""
     kinds = {
         stat.S_IFDIR: "a folder",
         stat.S_IFIFO: "a pipe",

@@ -1,4 +1,4 @@
-"""What a clip is: plain data, so that it can be a field of a trial's config. No torch here."""
+"""Specifications of clips and images, as plain data: they are fields of trial configs. No torch here."""
 
 import hashlib
 import json
@@ -14,17 +14,18 @@ IMAGE_RESIZE = "pillow lanczos, antialiased, 8 bit"
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSpec:
-    """How an image is made from a file.
+    """Specification of an image, which is made from a file.
 
-    The pixels are resized with Pillow's Lanczos filter (`IMAGE_RESIZE`, part of the fingerprint), which CelebA-HQ and LSUN
-    are resized with for image GANs; a picture that has the size already keeps its pixels.
+    The pixels are resized with Pillow's Lanczos filter (`IMAGE_RESIZE`, part of the fingerprint), the usual
+    one for CelebA-HQ and LSUN in work on image GANs. A picture that already has the size keeps its pixels.
 
     Attributes:
-        size: height and width of an image, in pixels. Files whose shorter side is shorter are too small.
+        size: height and width of an image, in pixels. Files with a smaller shorter side are too small.
         flip: mirror half of the training images horizontally.
-        crop: ``square`` crops the centre square before resizing; ``none`` resizes the whole picture, whatever its
-            shape.
-        classes: names of the classes whose images are taken; empty for all. Labels stay those of the whole data set.
+        crop: ``square`` crops the centre square before resizing; ``none`` resizes the whole picture, whatever
+            its shape.
+        classes: names of the classes whose images are taken; empty for all. Labels stay those of the whole
+            data set.
     """
 
     size: int
@@ -52,17 +53,17 @@ class ImageSpec:
 
     @property
     def class_names(self) -> str:
-        """The classes in a word, for labels."""
+        """Short text of the classes, for labels."""
         return "+".join(self.classes) or "all"
 
     @property
     def stored(self) -> tuple[int, int]:
-        """Width and height of what is kept decoded."""
+        """Width and height of the stored image, in pixels."""
         return self.size, self.size
 
     @property
     def frame_bytes(self) -> int:
-        """Bytes of that."""
+        """Bytes of a stored image."""
         return 3 * self.size * self.size
 
 
@@ -74,14 +75,14 @@ FACES = (
 
 @dataclass(frozen=True, kw_only=True)
 class ClipSpec:
-    """How a clip is cut from a video.
+    """Specification of a clip, which is cut from a video.
 
     Attributes:
         frames: consecutive frames in a clip.
         size: height and width of a clip, in pixels.
-        crop: ``reference`` resizes a frame to round(size × 4/3) × size, whatever its shape, and crops a square at
-            a random x, as the TGANv2 code does (192 px: x in 4..60 of a 256 × 192 frame). ``paper`` crops the
-            centre square first and then resizes it, as its text says (240 × 240, then 192).
+        crop: ``reference`` resizes a frame to round(size × 4/3) × size, whatever its shape, and crops a
+            square at a random x, as the TGANv2 code does (192 px: x in 4..60 of a 256 × 192 frame). ``paper``
+            crops the centre square first and then resizes it, as its text says (240 × 240, then 192).
         flip: mirror half of the clips horizontally.
     """
 
@@ -109,7 +110,7 @@ class ClipSpec:
 
     @property
     def frame_bytes(self) -> int:
-        """Bytes of such a frame."""
+        """Bytes of a stored frame."""
         return 3 * self.stored[0] * self.stored[1]
 
     @property
@@ -119,14 +120,14 @@ class ClipSpec:
 
     @property
     def lefts(self) -> range:
-        """Left edges that a random crop draws from: the reference keeps 1/16 of the slack off either side."""
+        """Left edges of random crops: the reference leaves out 1/16 of the slack at either side."""
         margin = self.slack // 16
         return range(margin, self.slack - margin + 1)
 
     def starts(self, frames: int) -> int:
-        """Number of first frames that a random clip draws from, for a video of so many frames.
+        """Number of first frames that a random clip of a video with so many frames may have.
 
-        The reference never draws the last one that would fit (and would fail on a video with no other).
+        The reference never draws the last possible one (and fails on a video with no other).
         """
         fitting = frames - self.frames + 1
         return max(fitting - 1, 1) if self.crop == "reference" else fitting
@@ -134,13 +135,14 @@ class ClipSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class FaceSpec(ClipSpec):
-    """How a clip of a face is cut from a data set whose videos have mask videos (FaceForensics).
+    """Specification of a clip of a face, for videos with mask videos (FaceForensics).
 
-    As ``paper``, but for the square: it is the face's (retable.data.decode.faces), frame by frame. TGANv2 neither mirrors
-    nor shifts these clips.
+    As ``paper``, but with the square of the face (`retable.data.decode.faces`) in each frame. TGANv2 neither
+    mirrors nor shifts these clips.
 
     Attributes:
-        smooth: frames before and after one over which its square is averaged. 0 trembles as the reference does.
+        smooth: number of frames before and after each over which its square is averaged. 0 jitters as the
+            reference does.
     """
 
     size: int = 256
@@ -160,7 +162,7 @@ Spec = ClipSpec | ImageSpec
 
 
 def resize_of(spec: Spec) -> str:
-    """The filter that its pixels are resized with."""
+    """Name of the resize filter of a spec."""
     return IMAGE_RESIZE if isinstance(spec, ImageSpec) else RESIZE
 
 
@@ -168,9 +170,9 @@ def fingerprint(catalog_fingerprint: str, spec: Spec, without: Collection[str] =
     """Identity of the clips or images themselves, for protocols: 16 hex digits of SHA-256.
 
     Args:
-        catalog_fingerprint: what is in the data set.
-        spec: how they are made from it. The filter that resizes (`resize_of`) is part of the identity.
-        without: sha256 of files that the catalog counts as good and that could not be decoded here.
+        catalog_fingerprint: identity of the data set.
+        spec: the specification of clips or images. The resize filter (`resize_of`) is part of the identity.
+        without: SHA-256 of files that are good by the catalog but could not be decoded here.
     """
     identity = {
         "catalog": catalog_fingerprint,

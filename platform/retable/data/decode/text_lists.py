@@ -1,4 +1,4 @@
-"""Lists that users bring, line by line: UCF101's, lists of checksums, and FaceForensics' JSON."""
+"""Parser of the user's text lists: UCF101's lists, lists of checksums and FaceForensics' JSON."""
 
 import os
 from collections.abc import Iterator
@@ -9,12 +9,12 @@ from retable.data.decode.errors import DataError
 from retable.data.decode.regular import open_regular
 
 LARGEST = 1 << 28
-"""Bytes: a list of two million files fits twice."""
+"""Most bytes of a list; enough for about four million files."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a list that is not blank, without the blanks around it. `number` counts from 1."""
+    """A line of a list that is not blank, stripped. `number` counts from 1."""
 
     path: Path
     number: int
@@ -22,20 +22,20 @@ class Line:
 
     @property
     def where(self) -> str:
-        """Its place, for messages."""
+        """Location of the line, for messages."""
         return f"{self.path} line {self.number}"
 
     def fault(self, says: str, remedy: str) -> DataError:
-        """The error that this line is."""
-        return DataError(f"{self.where} {says}: {self.text[:80]!r}; {remedy}")
+        """Error about this line."""
+        return DataError(f"{self.where} {says}: {self.text[:80]!r}", remedy=remedy)
 
 
 def read_text(path: Path) -> str:
-    """The text of a list: UTF-8, with or without a byte order mark.
+    """Text of a list in UTF-8, with or without a byte order mark.
 
     Raises:
         FileNotFoundError: there is no such file.
-        DataError: it is no regular file, is too large, or is not in UTF-8; says in which line, and what to do.
+        DataError: it is not a regular file, is too large, or is not in UTF-8; names the line.
     """
     data = read_regular(path)
     try:
@@ -44,19 +44,20 @@ def read_text(path: Path) -> str:
         number = data.count(b"\n", 0, error.start) + 1
         kind = _encoding(data)
         raise DataError(
-            f"{path} line {number} must be UTF-8, but has the byte 0x{data[error.start]:02x}: the file looks like "
-            f"{kind}; convert it, such as with iconv -f {kind} -t UTF-8"
+            f"{path} line {number} must be UTF-8, but has the byte 0x{data[error.start]:02x}: the file looks like {kind}",
+            remedy=f"convert it, such as with iconv -f {kind} -t UTF-8",
         ) from None
     if (place := text.find("\0")) >= 0 and _encoding(data).startswith("UTF-16"):
         raise DataError(
             f"{path} line {text.count(chr(10), 0, place) + 1} must be UTF-8, but has NUL bytes: the file looks like "
-            f"{_encoding(data)}; convert it, such as with iconv -f {_encoding(data)} -t UTF-8"
+            f"{_encoding(data)}",
+            remedy=f"convert it, such as with iconv -f {_encoding(data)} -t UTF-8",
         )
     return text
 
 
 def read_lines(path: Path) -> Iterator[Line]:
-    """The lines of a list that are not blank; ends of Unix, Windows and old Macs. Raises as `read_text` does."""
+    """Lines of a list that are not blank, with any line ends. Raises as `read_text` does."""
     text = read_text(path).replace("\r\n", "\n").replace("\r", "\n")
     for number, line in enumerate(text.split("\n"), 1):
         if stripped := line.strip():
@@ -64,28 +65,30 @@ def read_lines(path: Path) -> Iterator[Line]:
 
 
 def read_regular(path: Path) -> bytes:
-    """The bytes of a regular file; never waits for a pipe or a device.
+    """Bytes of a regular file; never blocks on a pipe or a device.
 
     Raises:
         FileNotFoundError: there is no such file.
-        DataError: it is none, can't be opened, or is larger than `LARGEST`.
+        DataError: it is not a regular file, can't be opened, or is larger than `LARGEST`.
     """
     try:
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             if size > LARGEST:
-                raise DataError(f"{path} must be a list, but has {size:,} bytes; put a list in its place")
+                raise DataError(
+                    f"{path} must be a list, but has {size:,} bytes", remedy="put a list in its place"
+                )
             return file.read(LARGEST)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise DataError(
-            f"{path} can't be read ({error.strerror or error}); mend it or put a copy in its place"
+            f"{path} can't be read ({error.strerror or error})", remedy="mend it or put a copy in its place"
         ) from error
 
 
 def _encoding(data: bytes) -> str:
-    """A guess, for a message."""
+    """Guess at the encoding, for a message."""
     start = data[:2]
     if start == b"\xff\xfe" or (len(start) == 2 and start[1] == 0):
         return "UTF-16LE"

@@ -1,4 +1,4 @@
-"""How a video's frames are turned and mirrored before they are shown: its display matrix, as phones and editors write it."""
+"""Display matrices of videos: rotation and mirroring before display, as phones and editors write them."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ Frames = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class DisplayMatrix:
-    """Where a pixel (x, y), y downwards, is shown: at (a x + c y, b x + d y), but for a shift."""
+    """Map of a pixel (x, y), y downwards, to its displayed position (a x + c y, b x + d y), up to a shift."""
 
     a: int = 1
     b: int = 0
@@ -24,12 +24,12 @@ UPRIGHT = DisplayMatrix()
 
 
 def display_matrix(frame: av.VideoFrame) -> DisplayMatrix:
-    """The display matrix of a frame; `UPRIGHT` if it has none. Turns by other than right angles go to the nearest one."""
+    """Display matrix of a frame, rounded to the nearest right angle; `UPRIGHT` if it has none."""
     data = frame.side_data.get(Type.DISPLAYMATRIX)
     if data is None:
         return UPRIGHT
     a, b, _, c, d = (int(number) for number in np.frombuffer(data, np.int32)[:5])
-    if not a * d - b * c:  # degenerate: players show it as it is
+    if not a * d - b * c:  # degenerate: players ignore it
         return UPRIGHT
     if abs(a) + abs(d) >= abs(b) + abs(c):
         return DisplayMatrix(-1 if a < 0 else 1, 0, 0, -1 if d < 0 else 1)
@@ -37,12 +37,12 @@ def display_matrix(frame: av.VideoFrame) -> DisplayMatrix:
 
 
 def is_mirrored(matrix: DisplayMatrix) -> bool:
-    """Whether it shows the picture's mirror image, turned or not."""
+    """True if the matrix mirrors the picture, rotated or not."""
     return matrix.a * matrix.d - matrix.b * matrix.c < 0
 
 
 def shown(pixels: Frames, matrix: DisplayMatrix) -> Frames:
-    """A frame (H, W, 3) as it is shown: a view of the same pixels, of (W, H, 3) after a quarter turn."""
+    """Frame (H, W, 3) as displayed: a view of the same pixels, (W, H, 3) after a quarter turn."""
     if not matrix.a:  # x and y change places
         pixels = pixels.transpose(1, 0, 2)
     across, down = (matrix.a, matrix.d) if matrix.a else (matrix.c, matrix.b)

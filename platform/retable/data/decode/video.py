@@ -1,8 +1,9 @@
-"""A video file -> uint8 frames.
+"""Decoding of video files to uint8 frames.
 
-decord is the bulk decoder. PyAV reads the files in which the two differ in any frame: decord gives a trimmed file (edit
-list) the wrong length and repeats frames past its end, loses the first group of pictures of an MPEG transport stream,
-and takes a mirrored picture for a turned one, all without a word. On others they were seen to agree to the bit.
+decord is the bulk decoder. PyAV reads the files in which the two differ in any frame. Without an error,
+decord gives a trimmed file (edit list) the wrong length and repeats frames past its end, loses the first
+group of pictures of an MPEG transport stream, and rotates a mirrored picture. On all other files that were
+tried the two agree to the bit.
 """
 
 import zlib
@@ -28,10 +29,11 @@ CHUNK = 64  # frames decoded at a time: bounds memory for long videos
 
 
 class VideoProblem(Exception):
-    """A file that can't be used as a video: `kind` in a word or two, the message in more.
+    """A file that can't be used as a video.
 
     Attributes:
-        revision: 1 if it could be used when decoding was not strict, and was trained on; else 0.
+        kind: the problem in a word or two; the message has the details.
+        revision: 1 if it was accepted, and trained on, before decoding was strict; else 0.
     """
 
     def __init__(self, kind: str, message: str) -> None:
@@ -42,11 +44,11 @@ class VideoProblem(Exception):
 
 @dataclass(frozen=True)
 class Probe:
-    """What a file holds: frames, and their width and height in pixels as shown (after rotation).
+    """Content of a video file: number of frames, width and height in pixels as displayed (after rotation).
 
     Attributes:
-        note: why PyAV has to read it, and that its header declares another number of frames.
-        revision: 1 if the frames are others than those that were read when only shapes were compared; else 0.
+        note: the reason why PyAV has to read it, and the header's number of frames if that is another one.
+        revision: 1 if the frames differ from those that were read when only shapes were compared; else 0.
     """
 
     frames: int
@@ -58,11 +60,12 @@ class Probe:
 
 
 def probe(path: Path) -> Probe:
-    """Decode the whole file once with PyAV, strictly, and compare each frame with what decord makes of it.
+    """Decode the whole file once with PyAV, strictly, and compare each frame with decord's.
 
     Raises:
-        VideoProblem: it is empty, cut short, no video, of several sizes, or damaged: the decoder raised or logged an
-            error, or marked a packet or a frame as corrupt, or pictures do not end where their data ends.
+        VideoProblem: it is empty, cut short, not a video, of several sizes, or damaged: the decoder raised or
+            logged an error, or marked a packet or a frame as corrupt, or pictures do not end where their data
+            ends.
     """
     try:
         return _probed(path)
@@ -89,7 +92,7 @@ def _probed(path: Path) -> Probe:
                 mirrored = mirrored or is_mirrored(display_matrix(frame))
         except VideoProblem:
             raise
-        except Exception as error:  # whatever the decoder trips over is the file's fault
+        except Exception as error:  # the decoder raises any type; each means a bad file
             kind = "damaged" if sums else "not a video"
             raise VideoProblem(kind, f"{type(error).__name__} after {len(sums)} frames") from error
     if not sums:
@@ -109,17 +112,17 @@ def _probed(path: Path) -> Probe:
 
 
 def _was_accepted(path: Path) -> bool:
-    """Whether a file that has a problem had none when decoding was not strict."""
+    """True if a file that has a problem was accepted before decoding was strict."""
     if cut_short(path, early=True):
         return False
     try:
         return sum(1 for _ in _decoded(path, strict=False)) > 0
-    except Exception:  # noqa: BLE001 - whatever it is, it was a problem then too
+    except Exception:  # noqa: BLE001 - any error was a problem then too
         return False
 
 
 def declared_frames(path: Path) -> int:
-    """Frames by the word of the file's header, which costs no decoding; 0 if it says nothing."""
+    """Number of frames by the file's header, without decoding; 0 if it is not stated."""
     with av.open(str(path)) as container:
         if not container.streams.video:
             return 0
@@ -131,7 +134,7 @@ def declared_frames(path: Path) -> int:
 
 
 def _miscounted(path: Path, frames: int) -> str | None:
-    """That a file's header states another number of frames than were decoded, or None."""
+    """Note that a file's header declares another number of frames than were decoded, or None."""
     with av.open(str(path)) as container:
         stated = container.streams.video[0].frames
     return (
@@ -142,7 +145,7 @@ def _miscounted(path: Path, frames: int) -> str | None:
 
 
 def chunks(path: Path, decoder: Decoder = "decord") -> Iterator[Frames]:
-    """The file's frames in order, uint8 (n, H, W, 3) RGB, at most `CHUNK` at a time."""
+    """Frames of a file in order, uint8 (n, H, W, 3) RGB, at most `CHUNK` at a time."""
     return _decord_chunks(path) if decoder == "decord" else _pyav_chunks(path)
 
 
@@ -169,7 +172,7 @@ def _pyav_chunks(path: Path) -> Iterator[Frames]:
 
 
 def _decoded(path: Path, *, strict: bool = True) -> Iterator[tuple[av.VideoFrame, Frames]]:
-    """PyAV's frames, and their pixels (H, W, 3) as shown. If strict, an error of the decoder is raised, not concealed."""
+    """Frames of PyAV with their pixels (H, W, 3) as displayed. If strict, errors are not concealed."""
     with av.open(str(path)) as container:
         if not container.streams.video:
             raise VideoProblem("not a video", "the file has no video stream")
@@ -185,9 +188,9 @@ def _decoded(path: Path, *, strict: bool = True) -> Iterator[tuple[av.VideoFrame
 
 
 def _disagreement(path: Path, sums: Sequence[int], width: int, height: int) -> tuple[str | None, bool]:
-    """Why PyAV should read this file, or None; and whether decord sees as many frames of that size.
+    """Reason for reading a file with PyAV, or None; and True if decord reads as many frames of that size.
 
-    A file that only decord can't read is no problem either.
+    A file that only decord can't read is accepted too.
     """
     shape = (len(sums), height, width, 3)
     same_shape = False

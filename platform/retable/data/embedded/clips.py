@@ -1,4 +1,4 @@
-"""The default data set: rendered and encoded on first use, and read like any other folder in UCF101's layout."""
+"""The embedded videos, the default data set: rendered and encoded on first use, in UCF101's layout."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,14 +20,15 @@ def ensure_embedded(
 ) -> Path:
     """Root folder of the embedded data set, rendered first if this cache does not have it.
 
-    Ten classes of H.264 clips, of 24 to 60 frames, 64 to 96 pixels high. A fifth of the groups that clips come from
-    (at least one a class) make up the test list. The same versions of PyAV and its encoder write the same bytes.
+    Ten classes of H.264 clips, of 24 to 60 frames, 64 to 96 pixels high. A fifth of the groups that clips
+    come from (at least one a class) make up the test list. The same versions of PyAV and its encoder write
+    the same bytes.
 
     Args:
         cache: cache folder; the user's own by default.
         clips_per_class: 60 for the whole set; a test needs fewer, at least 2.
-        progress: told about rendered clips.
-        readers: the processes that render.
+        progress: called after each rendered clip.
+        readers: the reader processes, which render.
 
     Raises:
         DataError: a clip could not be rendered.
@@ -57,7 +58,8 @@ def rendered_before(cache: Path | None = None, clips_per_class: int = 60) -> Pat
 def write_clip(path: Path, name: str, group: int, clip: int) -> None:
     """Draw a clip and encode it as H.264.
 
-    A fixed quantiser and one thread: rate control computes with floats, and threads see different neighbours.
+    A fixed quantiser and one thread give the same bytes everywhere: rate control computes with floats, and
+    threads see different neighbours.
     """
     import av  # only reader processes encode
 
@@ -78,7 +80,7 @@ def _root(cache: Path | None, clips_per_class: int) -> Path:
 
 
 def _clips(clips_per_class: int) -> Iterator[tuple[str, int, int, str]]:
-    """Class, group, number in the group, and split, of every clip. No group is in both splits."""
+    """Class, group, number in the group and split of every clip. No group is in both splits."""
     groups = max(2, clips_per_class // 4)
     testing = max(1, groups // 5)
     for name in CLASSES:

@@ -1,4 +1,4 @@
-"""The default image data set: rendered on first use, and read like any other folder of image files with lists."""
+"""The embedded images, the default image data set: rendered on first use, with UCF101's lists."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from retable.io.files import sync
 
 VERSION = 1  # of the drawings; a new one gets a folder of its own
 SIZE, PER_CLASS = 256, 60
-TESTED = 5  # one image in so many is tested
+TESTED = 5  # one of this many images is tested
 
 
 def ensure_embedded_images(
@@ -25,15 +25,15 @@ def ensure_embedded_images(
 ) -> Path:
     """Root folder of the embedded images, rendered first if this cache does not have them.
 
-    Ten classes (solids by their shape), as PNG and JPEG files in turns, square and not. A fifth of each class (at
-    least one) makes up the test list. The same version of Pillow writes the same bytes.
+    Ten classes (solids by their shape), as PNG and JPEG files in turns, square and not. A fifth of each class
+    (at least one) makes up the test list. The same version of Pillow writes the same bytes.
 
     Args:
         cache: cache folder; the user's own by default.
-        images_per_class: 60 for the whole set; a test needs fewer, at least 2. More are the same and further ones.
+        images_per_class: 60 for the whole set; a test needs fewer, at least 2. A larger number adds images.
         size: the shorter side, in pixels. The pictures are the same at every size.
-        progress: told about rendered images.
-        readers: the processes that render.
+        progress: called after each rendered image.
+        readers: the reader processes, which render.
 
     Raises:
         DataError: an image could not be rendered.
@@ -58,7 +58,7 @@ def images_rendered_before(
 
 
 def write_picture(path: Path, name: str, number: int, size: int) -> None:
-    """Draw an image and write it as its suffix says."""
+    """Draw an image and write it in the format of its suffix."""
     picture = Image.fromarray(draw(name, number, size))
     if path.suffix == ".jpg":
         picture.save(path, quality=95, subsampling="4:4:4")

@@ -1,7 +1,7 @@
-"""The surfaces of the embedded images: what is painted on a solid, a floor and a wall.
+"""Patterns and surfaces of the embedded images: the paint of solids, floors and walls.
 
-A pattern gives each point the share of a second paint, in 0..1. Array arithmetic is + - × ÷ and rounding in float32,
-which every machine rounds alike.
+A pattern gives each point the share of a second paint, in 0..1. Array arithmetic is + - × ÷ and rounding in
+float32, which every machine rounds in the same way.
 """
 
 from collections.abc import Callable
@@ -23,11 +23,11 @@ class Noise:
 
     @classmethod
     def drawn(cls, random: np.random.Generator) -> "Noise":
-        """A noise of its own."""
+        """Draw a new noise."""
         return cls(random.uniform(size=(GRID, GRID, GRID)).astype(np.float32))
 
     def __call__(self, x: Floats, y: Floats, z: Floats | None = None) -> Floats:
-        """Values at points, joined linearly (eased) between whole coordinates; in the plane z = 0 without z."""
+        """Values at points, interpolated (eased) between whole coordinates; in the plane z = 0 without z."""
         cells = [_cell(x), _cell(y)] + ([] if z is None else [_cell(z)])
         table = self.table.ravel()
         total = np.zeros_like(x)
@@ -41,7 +41,7 @@ class Noise:
         return total
 
     def fractal(self, x: Floats, y: Floats, z: Floats | None = None) -> Floats:
-        """Three octaves, in 0..1."""
+        """Fractal noise of three octaves, in 0..1."""
         total = np.zeros_like(x)
         for scale, share in ((1, 0.57), (2.03, 0.28), (4.1, 0.15)):
             at = np.float32(scale)
@@ -49,13 +49,13 @@ class Noise:
         return total
 
     def tone(self, *cell: Floats) -> Floats:
-        """A random value for each cell, given by whole numbers."""
+        """Random value of each cell, given by whole numbers."""
         index = tuple(c.astype(np.int64) % GRID for c in cell)
         return np.asarray(self.table[(*index, *([7] * (3 - len(index))))], np.float32)
 
 
 def _cell(x: Floats) -> tuple[NDArray[np.int32], Floats]:
-    """The whole number below each value, and the eased way to the next one."""
+    """Whole number below each value, and the eased fraction to the next one."""
     low = np.floor(x)
     part = x - low
     return low.astype(np.int32), part * part * (3 - 2 * part)
@@ -67,11 +67,11 @@ def _wave(x: Floats) -> Floats:
 
 
 def _step(x: Floats, width: float) -> Floats:
-    """0 below, 1 above 0, with a transition of that width."""
+    """Step from 0 to 1 at 0, with a transition of this width."""
     return np.asarray(np.clip(x / np.float32(width) + np.float32(0.5), 0, 1), np.float32)
 
 
-def plain(p: Floats, noise: Noise) -> Floats:
+def single_paint(p: Floats, noise: Noise) -> Floats:
     """One paint."""
     return np.zeros_like(p[0])
 
@@ -82,7 +82,7 @@ def stripes(p: Floats, noise: Noise) -> Floats:
 
 
 def checks(p: Floats, noise: Noise) -> Floats:
-    """Cubes in turns."""
+    """Alternating cubes."""
     product = np.float32(1)
     for axis in range(3):
         product = product * np.clip(
@@ -110,18 +110,26 @@ def swirl(p: Floats, noise: Noise) -> Floats:
     return _step(noise.fractal(*(p * np.float32(3.1))) - np.float32(0.5), 0.16)
 
 
-PATTERNS: tuple[Callable[[Floats, Noise], Floats], ...] = (plain, stripes, checks, spots, marble, swirl)
+PATTERNS: tuple[Callable[[Floats, Noise], Floats], ...] = (
+    single_paint,
+    stripes,
+    checks,
+    spots,
+    marble,
+    swirl,
+)
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What a floor or a wall is made of: pieces in rows, with joints between them, of two paints in all.
+    """Surface of a floor or a wall: tiles in rows, with joints between them, in two paints.
 
     Attributes:
-        length, height: of a piece; 0 for a surface without pieces.
-        shift: how far each row is moved against the last one, in pieces; a random way if negative.
-        contrast: how much pieces differ.
-        grain: how fine the noise on it is, and `stretch` how much finer along v than along u.
+        length, height: size of a tile; 0 for a surface without tiles.
+        shift: offset of each row against the last one, in tiles; random if negative.
+        contrast: difference between tiles.
+        grain: fineness of the noise; along v it is `stretch` times finer than along u.
+        joint: width of the joints.
     """
 
     length: float = 0.0
@@ -133,7 +141,7 @@ class Ground:
     joint: float = 0.03
 
     def __call__(self, u: Floats, v: Floats, noise: Noise) -> tuple[Floats, Floats]:
-        """Share of the second paint, and how bright the surface is, at the places (u, v)."""
+        """Share of the second paint, and brightness of the surface, at points (u, v)."""
         u, v = u + 16, v + 16
         rough = noise.fractal(u * np.float32(self.grain), v * np.float32(self.grain * self.stretch))
         if not self.length:

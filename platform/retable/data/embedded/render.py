@@ -1,4 +1,4 @@
-"""Data sets that are drawn: rendered by reader processes on first use, in UCF101's layout, there whole or not at all."""
+"""Rendering of the embedded data sets by reader processes, in UCF101's layout, whole or not at all."""
 
 import shutil
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class Drawing:
     Attributes:
         path: ``Class/v.mp4``.
         split: ``train`` or ``test``.
-        request: what its reader is asked, but for the path.
+        request: the request to a reader, without the path.
     """
 
     path: str
@@ -44,15 +44,17 @@ def ensure_rendered(
     readers: Readers | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """The folder, rendered first if it is not there whole. Processes that ask at once do the work once.
+    """Folder of a rendered data set, rendered first unless it is complete.
+
+    Processes that call this at once do the work once.
 
     Args:
         root: the data set's folder.
         files: the folder in it for class folders, such as ``videos``.
         classes: in the order of their labels.
         drawings: all files.
-        readers: the processes that render.
-        progress: told about rendered files.
+        readers: the reader processes, which render.
+        progress: called after each rendered file.
 
     Raises:
         DataError: a file could not be rendered.
@@ -74,7 +76,7 @@ def ensure_rendered(
 
 
 def is_complete(root: Path) -> bool:
-    """Whether all files are there, at the sizes that they had."""
+    """True if all files exist with their recorded sizes."""
     if not (root / COMPLETE).is_file():
         return False
     try:

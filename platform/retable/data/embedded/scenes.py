@@ -1,10 +1,11 @@
-"""The clips of the embedded data set, drawn.
+"""Drawing of the embedded clips.
 
-A class is what is seen × how it moves. The two things seen that share a motion also share their outline: one frame
-leaves two or three motions open, and the flow of pixels leaves two things open, so that only both together tell the
-class. Everything else varies between clips, and most of it between the groups that they come from, as in UCF101.
+A class is a pair of a thing and its motion. The two things that share a motion also share their outline: one
+frame is consistent with two or three motions, and optical flow is consistent with two things, so that only
+both together give the class. Everything else varies between clips, and most of it between their groups, as in
+UCF101.
 
-Array arithmetic is + - × ÷ and square root in float32, which every machine rounds alike.
+Array arithmetic is + - × ÷ and square root in float32, which every machine rounds in the same way.
 """
 
 import math
@@ -28,9 +29,9 @@ COLOURS = {  # two paints for each thing
     "Ball": ((222, 40, 40), (250, 245, 240)),
     "Target": ((250, 215, 50), (35, 75, 215)),
     "Gift": ((35, 160, 70), (255, 130, 205)),
-    "LiveView": ((250, 140, 20), (40, 25, 70)),
+    "Board": ((250, 140, 20), (40, 25, 70)),
 }
-DISCS, SQUARES = ("Ball", "Target"), ("Gift", "LiveView")
+DISCS, SQUARES = ("Ball", "Target"), ("Gift", "Board")
 MOTIONS = {DISCS: ("Bounce", "Orbit", "Slide"), SQUARES: ("Pulse", "Spin")}
 CLASSES = tuple(
     sorted(
@@ -41,7 +42,7 @@ CLASSES = tuple(
 
 @dataclass(frozen=True)
 class Pose:
-    """Where a thing is: offset from its base and scale, in frame heights, and angle in radians."""
+    """Pose of a thing: offset from its base in frame heights, scale, and angle in radians."""
 
     x: float = 0.0
     y: float = 0.0
@@ -49,7 +50,7 @@ class Pose:
     angle: float = 0.0
 
 
-# How a thing moves: cycles since some start, and an amplitude from 0 to 1 -> pose.
+# Motions: (cycles since the start, amplitude from 0 to 1) -> pose.
 MOVES: dict[str, Callable[[float, float], Pose]] = {
     "Bounce": lambda c, a: Pose(y=(0.19 + 0.06 * a) * (1 - 2 * abs(math.sin(math.pi * c)))),
     "Orbit": lambda c, a: Pose(
@@ -60,7 +61,7 @@ MOVES: dict[str, Callable[[float, float], Pose]] = {
     "Spin": lambda c, a: Pose(angle=math.pi * c),
 }
 
-# Half a thing's size, in frame heights: one frame of a pulse looks like one of a small or a large thing that spins.
+# Half a thing's size, in frame heights. One frame of a pulse looks like a small or a large thing that spins.
 RADII = {
     "Bounce": (0.26, 0.32),
     "Orbit": (0.26, 0.32),
@@ -79,7 +80,7 @@ class Scene:
 
 
 def draw(name: str, group: int, clip: int) -> Scene:
-    """The clip of a class, a pure function of its name and numbers."""
+    """Draw the clip of a class: a pure function of its name and numbers."""
     thing = next(thing for thing in COLOURS if name.startswith(thing))
     motion = name.removeprefix(thing)
     kind = CLASSES.index(name)
@@ -114,7 +115,7 @@ def draw(name: str, group: int, clip: int) -> Scene:
 
 
 def _backdrop(random: np.random.Generator) -> NDArray[np.float32]:
-    """A texture (96, 96, 3) that repeats: two octaves of noise between two dull colours."""
+    """Periodic texture (96, 96, 3): two octaves of noise between two dull colours."""
     noise = 0.65 * _octave(random, 8) + 0.35 * _octave(random, 24)
     grey = random.uniform(60, 120)
     dark, bright = (np.float32(grey + shift + random.uniform(-22, 22, 3)) for shift in (-40, 40))
@@ -122,7 +123,7 @@ def _backdrop(random: np.random.Generator) -> NDArray[np.float32]:
 
 
 def _octave(random: np.random.Generator, cells: int, size: int = 96) -> Plane:
-    """Noise in 0..1 on a grid of so many cells that repeats, joined linearly."""
+    """Periodic noise in 0..1 on a grid of so many cells, interpolated linearly."""
     grid = random.uniform(size=(cells, cells)).astype(np.float32)
     for _ in range(2):
         place = np.arange(size, dtype=np.float32) * np.float32(cells / size)
@@ -135,7 +136,7 @@ def _octave(random: np.random.Generator, cells: int, size: int = 96) -> Plane:
 def _window(
     backdrop: NDArray[np.float32], height: int, width: int, top: float, left: float
 ) -> NDArray[np.float32]:
-    """The part of a repeating texture that is seen from there, joined linearly between its pixels."""
+    """Window of a periodic texture, interpolated linearly between its pixels."""
     rows, columns = math.floor(top) + np.arange(height + 1), math.floor(left) + np.arange(width + 1)
     seen = backdrop[rows % len(backdrop)][:, columns % len(backdrop)]
     down, right = np.float32(top - math.floor(top)), np.float32(left - math.floor(left))
@@ -144,7 +145,7 @@ def _window(
 
 
 def _coordinates(height: int, width: int, x: float, y: float, angle: float) -> tuple[Plane, Plane]:
-    """Each pixel's place along a thing's own axes, in pixels from its centre."""
+    """Coordinates of each pixel along a thing's own axes, in pixels from its centre."""
     down = (np.arange(height) - height * (0.5 + y)).astype(np.float32)[:, None]
     right = (np.arange(width) - width / 2 - height * x).astype(np.float32)[None, :]
     cos, sin = np.float32(math.cos(angle)), np.float32(math.sin(angle))
@@ -152,7 +153,7 @@ def _coordinates(height: int, width: int, x: float, y: float, angle: float) -> t
 
 
 def _thing(thing: str, u: Plane, v: Plane, r: np.float32) -> tuple[Plane, Plane]:
-    """Share of the second paint, and how much of the backdrop is covered, both (H, W) in 0..1."""
+    """Share of the second paint, and coverage of the backdrop, both (H, W) in 0..1."""
     if thing in DISCS:
         distance = np.sqrt(u * u + v * v)
         cover = _inside(r - distance)
@@ -169,12 +170,12 @@ def _thing(thing: str, u: Plane, v: Plane, r: np.float32) -> tuple[Plane, Plane]
 
 
 def _inside(depth: Plane) -> Plane:
-    """1 inside, 0 outside, a pixel of transition."""
+    """Mask with 1 inside and 0 outside, and a transition of one pixel."""
     return np.asarray(np.clip(depth + np.float32(0.5), 0, 1), np.float32)
 
 
 def _alternating(*distances: Plane) -> Plane:
-    """0 or 1, changing wherever one of the distances changes its sign, with two pixels of transition."""
+    """Mask of 0 and 1 that changes where a distance changes its sign, with a transition of two pixels."""
     product = np.ones_like(distances[0])
     for distance in distances:
         product *= np.clip(distance, -1, 1)

@@ -1,9 +1,10 @@
-"""The solids of the embedded images, as distances.
+"""Solids of the embedded images, as distance functions.
 
-A solid is a function of points (3, N) in its own axes, y up, that gives each one's distance to its surface (N,),
-negative inside and never too long outside: a ray may step that far. All lie within a unit ball around the origin.
+A solid is a function of points (3, N) in its own axes, y up, that gives each one's distance to its surface
+(N,), negative inside and never too long outside: a ray may step that far. All lie within a unit ball around
+the origin.
 
-Array arithmetic is + - × ÷ and square root in float32, which every machine rounds alike.
+Array arithmetic is + - × ÷ and square root in float32, which every machine rounds in the same way.
 """
 
 import math
@@ -17,7 +18,7 @@ Solid = Callable[[Floats], Floats]
 
 
 def length(*parts: Floats) -> Floats:
-    """Length of vectors given by their components."""
+    """Lengths of vectors, given by their components."""
     total = parts[0] * parts[0]
     for part in parts[1:]:
         total = total + part * part
@@ -40,7 +41,7 @@ def _bar(p: Floats, axis: int, half: float, radius: float) -> Floats:
 
 
 def _both(a: Floats, b: Floats) -> Floats:
-    """What is in an outline (distance a) and in a slab (distance b) at right angles to it."""
+    """Intersection of an outline (distance a) and a slab (distance b) at right angles to it."""
     outside = length(np.maximum(a, 0), np.maximum(b, 0))
     return np.minimum(np.maximum(a, b), 0) + outside
 
@@ -57,7 +58,7 @@ def _torus(p: Floats, axis: int, radius: float, thickness: float) -> Floats:
 
 
 def _joined(a: Floats, b: Floats, width: float) -> Floats:
-    """Union with a fillet of that width."""
+    """Union with a fillet of this width."""
     overlap = np.maximum(np.float32(width) - np.abs(a - b), 0)
     return np.asarray(np.minimum(a, b) - overlap * overlap / np.float32(4 * width), np.float32)
 

@@ -1,9 +1,10 @@
-"""The pictures of the embedded images, drawn: a solid that stands on a floor before a wall, lit by one lamp.
+"""Drawing of the embedded images: a solid that stands on a floor before a wall, lit by one lamp.
 
-The class is the solid's shape and nothing else. Paints, patterns, pose, floor, wall, light and camera are drawn
-alike for all classes. The picture of a name and a number is the same at every size, but for its sharpness.
+The class is the shape of the solid alone. Paints, patterns, pose, floor, wall, light and camera have the same
+distribution in all classes. The picture of a name and a number is the same at every size, except for its
+sharpness.
 
-Array arithmetic is + - × ÷ and square root in float32, which every machine rounds alike.
+Array arithmetic is + - × ÷ and square root in float32, which every machine rounds in the same way.
 """
 
 import math
@@ -31,7 +32,7 @@ FRONTAL = {
     "Mug": 0.9,
     "Ring": 0.9,
     "Star": 0.8,
-}  # turned no further (radians): from the side they could be others
+}  # largest turn in radians: from the side they look like others
 STEPS, CLOSE = 64, 2e-3  # of a ray
 
 PAINTS = (
@@ -57,11 +58,11 @@ class _Surface:
 
 @dataclass(frozen=True)
 class _Scene:
-    """Vectors are columns (3, 1) or (3, N) in the world's axes: y up, the wall at negative z.
+    """A scene. Vectors are columns (3, 1) or (3, N) in world axes: y up, the wall at negative z.
 
     Attributes:
         turn: rows are the solid's own axes.
-        centre: where its origin is.
+        centre: position of its origin.
         frame: the camera's axes (right, up, forward) as rows.
     """
 
@@ -81,7 +82,7 @@ class _Scene:
     ambient: np.float32
 
     def light(self, u: Floats, v: Floats) -> Floats:
-        """Linear light (3, N) that the camera sees at places (u, v): shorter sides right of and above the middle."""
+        """Linear light (3, N) at points (u, v), in shorter sides of the picture from its middle, v up."""
         right, up, forward = self.frame[:, :, None]
         rays = _unit(forward * np.float32(FOCAL) + right * u + up * v)
         colour, far = self._background(rays)
@@ -94,7 +95,7 @@ class _Scene:
         return colour
 
     def _background(self, rays: Floats) -> tuple[Floats, Floats]:
-        """Light from the floor or the wall (3, N), and how far away it is (N,)."""
+        """Light from the floor or the wall (3, N), and its distance (N,)."""
         down = np.where(rays[1] < -1e-4, rays[1], np.float32(-1e-4))
         to_floor, to_wall = -self.eye[1] / down, (self.depth - self.eye[2]) / rays[2]
         low = to_floor < to_wall
@@ -142,7 +143,7 @@ class _Scene:
 
 
 def draw(name: str, number: int, size: int) -> NDArray[np.uint8]:
-    """The picture of a class and a number, a pure function of both: uint8 (H, W, 3) RGB, the shorter side `size`."""
+    """Draw the picture of a class and a number: uint8 (H, W, 3) RGB, whose shorter side is `size`."""
     random = stream(0, "embedded image", CLASSES.index(name), number)
     wide, high = ASPECTS[int(random.integers(len(ASPECTS)))]
     width, height = (size * side // min(wide, high) for side in (wide, high))
@@ -152,7 +153,7 @@ def draw(name: str, number: int, size: int) -> NDArray[np.uint8]:
     u = ((columns + 0.5 - width / 2) / size).astype(np.float32)
     v = ((height / 2 - rows - 0.5) / size).astype(np.float32)
     light = scene.light(u, v)
-    # Where neighbours differ, four rays a pixel in the place of one.
+    # Where neighbours differ, four rays a pixel instead of one.
     edges = np.flatnonzero(_edges(_coded(light).reshape(3, height, width)))
     finer = np.zeros((3, edges.size), np.float32)
     for right, up in ((-0.125, -0.375), (0.375, -0.125), (0.125, 0.375), (-0.375, 0.125)):
@@ -207,20 +208,20 @@ def _ground(random: np.random.Generator) -> _Surface:
 
 
 def _paint(colour: tuple[int, int, int], random: np.random.Generator) -> Floats:
-    """A paint, a little off, as linear light (3, 1)."""
+    """Paint with a small random offset, as linear light (3, 1)."""
     coded = np.clip((np.array(colour) + random.uniform(-14, 14, 3)) / 255, 0, 1)
     return _column(coded * coded)
 
 
 def _rotation(random: np.random.Generator, most: float, tilt: float) -> Floats:
-    """The axes of a solid that is turned about the vertical, after it was tilted, by at most so many radians."""
+    """Axes of a solid that is tilted, then turned about the vertical, each by at most so many radians."""
     a, b = random.uniform(-most, most), random.uniform(-tilt, tilt)
     (ca, sa), (cb, sb) = ((math.cos(x), math.sin(x)) for x in (a, b))
     return np.array([[ca, 0, -sa], [sa * sb, cb, ca * sb], [sa * cb, -sb, ca * cb]], np.float32)
 
 
 def _lowest(solid: Solid, turn: Floats) -> float:
-    """How far a turned solid reaches down from its origin, a negative number."""
+    """Lowest height of a turned solid relative to its origin, a negative number."""
     line = np.linspace(-1, 1, 33, dtype=np.float32)
     grid = np.stack([part.ravel() for part in np.meshgrid(line, line, line)])
     inside = solid(grid)
@@ -231,7 +232,7 @@ def _lowest(solid: Solid, turn: Floats) -> float:
 def _march(
     solid: Solid, start: Floats, rays: Floats, near: Floats, far: Floats
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """How far along its ray each first meets the solid (N,), and whether it does before `far`."""
+    """Distance along each ray to the solid (N,), and True where it is less than `far`."""
     distance = near.copy()
     going = np.arange(near.size)
     for _ in range(STEPS):
@@ -244,7 +245,7 @@ def _march(
 
 
 def _shadow(solid: Solid, points: Floats, lamp: Floats, near: Floats) -> Floats:
-    """How much of the lamp is seen from points (N,), 0..1: the nearer a ray comes to the solid, the less."""
+    """Visible share of the lamp at points (N,), 0..1: the nearer a ray comes to the solid, the less."""
     distance, lit = near + np.float32(0.03), np.ones_like(near)
     going = np.arange(near.size)
     for _ in range(28):
@@ -259,7 +260,7 @@ def _shadow(solid: Solid, points: Floats, lamp: Floats, near: Floats) -> Floats:
 
 
 def _normal(solid: Solid, p: Floats) -> Floats:
-    """The direction in which the distance grows fastest, by differences to four corners of a small tetrahedron."""
+    """Surface normals: gradient of the distance, by differences to the corners of a small tetrahedron."""
     total = np.zeros_like(p)
     for corner in ((1, -1, -1), (-1, -1, 1), (-1, 1, -1), (1, 1, 1)):
         towards = _column(np.array(corner, float))
@@ -268,7 +269,7 @@ def _normal(solid: Solid, p: Floats) -> Floats:
 
 
 def _through_ball(start: Floats, rays: Floats) -> tuple[Floats, Floats]:
-    """Where rays enter and leave the unit ball (a little widened); they miss it where the two are equal."""
+    """Distances at which rays enter and leave the unit ball (slightly enlarged); equal where they miss it."""
     along = -_dot(start, rays)
     inside = np.float32(1.1) - _dot(start, start) + along * along
     half = np.sqrt(np.maximum(inside, 0))
@@ -276,7 +277,7 @@ def _through_ball(start: Floats, rays: Floats) -> tuple[Floats, Floats]:
 
 
 def _edges(picture: Floats) -> NDArray[np.bool_]:
-    """Pixels (H, W) that differ from a neighbour in some channel."""
+    """Mask of pixels (H, W) that differ from a neighbour in some channel."""
     found = np.zeros(picture.shape[1:], np.bool_)
     for axis in (0, 1):
         differs = np.abs(np.diff(picture, axis=axis + 1)).max(axis=0) > 0.07
@@ -287,7 +288,7 @@ def _edges(picture: Floats) -> NDArray[np.bool_]:
 
 
 def _coded(light: Floats) -> Floats:
-    """Linear light -> 0..1 as it is stored: gamma 2, whose root is rounded alike everywhere."""
+    """Encode linear light as 0..1: gamma 2, whose root every machine rounds in the same way."""
     return np.sqrt(np.clip(light, 0, 1))
 
 
@@ -296,7 +297,7 @@ def _mixed(paints: tuple[Floats, Floats], share: Floats) -> Floats:
 
 
 def _turned(turn: Floats, v: Floats) -> Floats:
-    """Vectors (3, N) in the axes that the rows of `turn` are. No BLAS: it rounds as it pleases."""
+    """Vectors (3, N) in the axes given by the rows of `turn`. No BLAS, whose rounding varies."""
     return np.stack([row[0] * v[0] + row[1] * v[1] + row[2] * v[2] for row in turn])
 
 

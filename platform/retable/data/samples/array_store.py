@@ -1,8 +1,9 @@
-"""Arrays of one shape on disk, by number: memory-mapped Arrow shards, and a manifest, written last, of whose they are.
+"""Store of numbered arrays of one shape: memory-mapped Arrow shards, and a manifest that is written last.
 
-Every shard is written whole by whichever process is at it, so that several share the work and a killed one goes on with
-what is missing. What the arrays were made from is a key that stands in each file: what was made from something else is
-neither read nor taken for done. How long a shard took lies in a file beside it, for shards are the same whoever wrote them.
+Each shard is written whole by one process, so that several processes share the work, and a restart writes
+only the missing shards. Each file holds the key of its origin: a shard with another key is neither read nor
+counted as done. The seconds that a shard took are in a file beside it, because its bytes are the same
+whichever process wrote them.
 """
 
 import json
@@ -24,20 +25,21 @@ MANIFEST = "manifest.json"
 AGAIN = "delete the folder, and it is made again"
 VERSION = 1
 ROWS, BYTES = 512, 1 << 28
-"""Most arrays of a shard, and its most bytes: what a killed process loses, and what one holds in memory beside a batch."""
+"""Most arrays and bytes of a shard: the work that a killed process loses, and its memory beside a batch."""
 
 Array = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArrayStore:
-    """A folder of arrays, numbered from 0, that is there or is to be made.
+    """A folder of arrays, numbered from 0, complete or still to be written.
 
     Attributes:
+        folder: the folder.
         count: number of arrays.
-        shape: of each.
-        dtype: of their values: ``float16`` or ``float32``.
-        key: what they are made from, as JSON has it: hashes, never paths.
+        shape: shape of each array.
+        dtype: type of their values: ``float16`` or ``float32``.
+        key: origin of the arrays, as JSON: hashes, never paths.
     """
 
     folder: Path
@@ -53,20 +55,20 @@ class ArrayStore:
 
     @property
     def each(self) -> int:
-        """Arrays in a shard; the last one may have fewer."""
+        """Number of arrays in a shard; the last one may have fewer."""
         return max(1, min(ROWS, BYTES // self.array_bytes))
 
     @property
     def shards(self) -> int:
-        """How many shards hold them all."""
+        """Number of shards."""
         return -(-self.count // self.each)
 
     def rows(self, shard: int) -> range:
-        """The numbers of a shard's arrays."""
+        """Numbers of a shard's arrays."""
         return range(shard * self.each, min((shard + 1) * self.each, self.count))
 
     def missing(self) -> list[int]:
-        """The shards that are still to be written; those made from something else, or in unknown time, are among them."""
+        """Shards still to be written, also those of another origin or without their seconds."""
         return [
             shard
             for shard in range(self.shards)
@@ -74,29 +76,30 @@ class ArrayStore:
         ]
 
     def gone(self) -> list[int]:
-        """The shards whose files are not there."""
+        """Shards whose files don't exist."""
         return [shard for shard in range(self.shards) if not self._path(shard).exists()]
 
     def require_room(self, shards: Sequence[int]) -> None:
-        """See that the disk holds these shards, before hours are spent on them.
+        """Check that the disk has room for these shards.
 
         Raises:
-            DiskFull: it does not.
+            DiskFull: it has not.
         """
         make_folder(self.folder)
         with room_for(sum(len(self.rows(shard)) for shard in shards) * self.array_bytes, self.folder):
             pass
 
     def write(self, shard: int, batches: Iterable[Array]) -> None:
-        """Write a shard, whole or not at all, and note the seconds that it took. Of its batches one is held at a time.
+        """Write a shard, whole or not at all, and the seconds that it took. One batch is held at a time.
 
         Args:
-            batches: its arrays in their order, each (n, *shape) of any floating type; rounded to the store's. Making them
-                counts as writing.
+            shard: number of the shard.
+            batches: its arrays in order, each (n, *shape) of any floating type; rounded to the store's type.
+                The seconds include their computation.
 
         Raises:
-            ValueError: they are not that shard's, or not finite.
-            DiskFull: there is no room.
+            ValueError: they don't match the shard, or are not finite.
+            DiskFull: the disk has no room.
         """
         start = time.monotonic()
         rounded = self._rounded(shard, batches)
@@ -115,13 +118,13 @@ class ArrayStore:
         ):
             with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
                 writer.write_batch(pa.record_batch(columns, schema=schema))
-            # Before the shard has its name, so that none is there without its seconds.
+            # Before the shard gets its name, so that no shard exists without its seconds.
             write_json(self._note(shard), {"seconds": time.monotonic() - start})
 
     def seconds(self) -> float:
-        """What all shards took: the wall seconds of each in the process that wrote it, added up.
+        """Wall seconds of all shards together, each measured in the process that wrote it.
 
-        What a process spent on a shard that it did not finish is not in it.
+        Time spent on shards that were not finished is not included.
 
         Raises:
             FileNotFoundError: a shard was not written.
@@ -131,55 +134,57 @@ class ArrayStore:
         )
 
     def finish(self) -> None:
-        """Write the manifest, once all shards are there.
+        """Write the manifest of a complete store.
 
         Raises:
-            DataError: some are not.
+            DataError: shards are missing.
         """
         if missing := [shard for shard in range(self.shards) if not self._is_ours(shard)]:
             raise DataError(
-                f"{len(missing)} of {self.shards} shards in {self.folder} are still to be written"
+                f"{len(missing)} of {self.shards} shards in {self.folder} are still to be written",
+                remedy="write them first",
             )
         write_bytes(self.folder / MANIFEST, seal(self._content()))
 
     def open(self) -> "StoredArrays":
-        """The arrays, for reading.
+        """Open the arrays for reading.
 
         Raises:
-            DataError: they are not all there, are damaged, or were made from something else.
+            DataError: they are not complete, are damaged, or are of another origin.
         """
         path = self.folder / MANIFEST
         try:
             found = unseal(path.read_bytes())
         except FileNotFoundError:
             raise DataError(
-                f"{self.folder} holds no finished set of arrays: {path} is missing; {AGAIN}"
+                f"{self.folder} holds no finished set of arrays: {path} is missing", remedy=AGAIN
             ) from None
         except ValueError as error:
-            raise DataError(f"{path} is damaged ({error}); {AGAIN}") from error
+            raise DataError(f"{path} is damaged ({error})", remedy=AGAIN) from error
         expected = json.loads(json.dumps(self._content()))
         if found != expected:
             raise DataError(
-                f"{self.folder} must hold {_told(expected, found)}, but holds {_told(found, expected)}: it was made from "
-                f"something else; {AGAIN}"
+                f"{self.folder} must hold {_differences(expected, found)}, but holds "
+                f"{_differences(found, expected)}: it was made from something else",
+                remedy=AGAIN,
             )
         return StoredArrays(self)
 
     def _rounded(self, shard: int, batches: Iterable[Array]) -> Array:
-        """A shard's arrays, (rows, *shape), in the store's type."""
+        """Arrays of a shard, (rows, *shape), in the store's type."""
         arrays = np.empty((len(self.rows(shard)), *self.shape), self.dtype)
         filled = 0
         for batch in batches:
             if batch.shape[1:] != self.shape or filled + len(batch) > len(arrays):
-                raise _misfit(shard, arrays, filled + len(batch), batch.shape[1:])
-            part = arrays[filled : filled + len(batch)]
+                raise _shape_error(shard, arrays, filled + len(batch), batch.shape[1:])
+            rows = arrays[filled : filled + len(batch)]
             with np.errstate(over="ignore"):  # infinities are refused below
-                part[...] = batch
-            if not np.isfinite(part).all():
+                rows[...] = batch
+            if not np.isfinite(rows).all():
                 raise ValueError(f"shard {shard} must have finite values in {self.dtype}, but some are not")
             filled += len(batch)
         if filled < len(arrays):
-            raise _misfit(shard, arrays, filled, self.shape)
+            raise _shape_error(shard, arrays, filled, self.shape)
         return arrays
 
     def _content(self) -> dict[str, object]:
@@ -201,13 +206,13 @@ class ArrayStore:
 
 
 def shards_written(folder: Path) -> str:
-    """How many shards of a store are there, such as ``3 of 8 shards``; empty before the first."""
+    """Progress of a store, such as ``3 of 8 shards``; empty before the first."""
     names = [path.stem for path in folder.glob("*-of-*.arrow")]
     return f"{len(names)} of {int(names[0].partition('-of-')[2])} shards" if names else ""
 
 
 class StoredArrays:
-    """The arrays of a finished store. A shard is mapped when the first of its arrays is asked for."""
+    """Arrays of a finished store. A shard is mapped at the first access to one of its arrays."""
 
     def __init__(self, store: ArrayStore) -> None:
         self.store = store
@@ -218,10 +223,10 @@ class StoredArrays:
         return self.store.count
 
     def __getitem__(self, number: int) -> Array:
-        """That array, read-only, straight from the mapped file.
+        """One array, read-only, straight from the mapped file.
 
         Raises:
-            DataError: the bytes on the disk are no longer those that were written.
+            DataError: its bytes on disk have changed since they were written.
         """
         shard, row = divmod(number, self.store.each)
         if shard not in self._mapped:
@@ -229,18 +234,20 @@ class StoredArrays:
         arrays, sums = self._mapped[shard]
         array: Array = arrays[row]
         if zlib.crc32(array.data) != sums[row]:
-            raise DataError(f"array {number} in {self.store.folder} is damaged on the disk; {AGAIN}")
+            raise DataError(f"array {number} in {self.store.folder} is damaged on the disk", remedy=AGAIN)
         return array
 
     def stacked(self, numbers: Sequence[int]) -> Array:
-        """Those arrays, (N, *shape), copied."""
+        """Copy of several arrays, (N, *shape)."""
         return np.stack([self[number] for number in numbers])
 
     def _map(self, shard: int) -> tuple[Array, NDArray[np.uint32]]:
         store = self.store
         batch = _batch(store._path(shard))
         if batch.schema.metadata != {b"key": store._sealed(shard)}:
-            raise DataError(f"{store._path(shard)} was made from something else while it was in use")
+            raise DataError(
+                f"{store._path(shard)} was made from something else while it was in use", remedy=AGAIN
+            )
         # Not Arrow's own to_numpy: it imports pandas.
         array_bytes, sum_bytes = (column.buffers()[-1] for column in batch.columns)
         rows = len(store.rows(shard))
@@ -249,18 +256,20 @@ class StoredArrays:
 
 
 def _batch(path: Path) -> pa.RecordBatch:
-    """A shard's only record batch. The file is closed again: its pages stay mapped for as long as they are in use."""
+    """The only record batch of a shard. The file is closed; its pages stay mapped while they are in use."""
     try:
         with pa.memory_map(str(path)) as file:
             return pa.ipc.open_file(file).get_batch(0)
     except pa.ArrowInvalid as error:
-        raise DataError(f"the shard {path} is damaged ({error}); delete it, and it is made again") from error
+        raise DataError(
+            f"the shard {path} is damaged ({error})", remedy="delete it, and it is made again"
+        ) from error
 
 
-def _misfit(shard: int, arrays: Array, rows: int, shape: tuple[int, ...]) -> ValueError:
+def _shape_error(shard: int, arrays: Array, rows: int, shape: tuple[int, ...]) -> ValueError:
     return ValueError(f"shard {shard} must have arrays of {arrays.shape}, but got {(rows, *shape)}")
 
 
-def _told(one: Mapping[str, object], other: Mapping[str, object]) -> str:
-    """What of the one is not the same in the other."""
+def _differences(one: Mapping[str, object], other: Mapping[str, object]) -> str:
+    """Entries of one mapping that differ in the other, as text."""
     return ", ".join(f"{name} {value}" for name, value in one.items() if other.get(name) != value) or "less"

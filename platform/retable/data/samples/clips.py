@@ -1,4 +1,4 @@
-"""Clips of a data set's videos. Which clip a sample is depends on nothing but (seed, iteration, sample index)."""
+"""Clips of a data set's videos. A sample depends on nothing but (seed, iteration, sample index)."""
 
 from pathlib import Path
 
@@ -14,13 +14,13 @@ from retable.trial.random import stream
 
 
 class Clips(Split[ClipSpec]):
-    """Clips of one split, cut from memory-mapped shards that are made on first use.
+    """Clips of one split, cut from memory-mapped shards that are written on first use.
 
     Args:
         root: a data set, as `retable.data.scan.catalog.scan` takes it.
-        spec: how clips are cut.
+        spec: specification of the clips.
         cache: cache folder for scans and shards; the user's own by default.
-        split, seed, readers, progress: as of `Split`, which says what is raised.
+        split, seed, readers, progress: as in `Split`, which lists the errors.
     """
 
     def __init__(
@@ -38,10 +38,10 @@ class Clips(Split[ClipSpec]):
         super().__init__(root, catalog, spec, split, seed, cache, readers=readers, progress=progress)
 
     def sample(self, iteration: int, index: int) -> tuple[Pixels, int]:
-        """The training clip of that iteration and global sample index: uint8 (T, 3, size, size) and its label.
+        """Training clip of an iteration and global sample index: uint8 (T, 3, size, size) and its label.
 
-        The video is uniform over the split, the first frame and the left edge as `ClipSpec` says, and half of the
-        clips are mirrored.
+        The video is uniform over the split, first frame and left edge are drawn by `ClipSpec`, and half of
+        the clips are mirrored if the spec says so.
         """
         draw = stream(self.seed, "clip", iteration, index)
         video = int(draw.integers(len(self)))
@@ -51,7 +51,7 @@ class Clips(Split[ClipSpec]):
         return self._cut(video, start, left, flip)
 
     def evaluation(self, index: int) -> tuple[Pixels, int]:
-        """The one test clip of video `index`: middle frames, centre crop, never mirrored."""
+        """Test clip of video `index`: middle frames, centre crop, never mirrored."""
         start = (self._files[index].frames - self.spec.frames) // 2
         return self._cut(index, start, self.spec.slack // 2, flip=False)
 
@@ -62,10 +62,10 @@ class Clips(Split[ClipSpec]):
 
 
 def prepare(root: Path, spec: ClipSpec, progress: Progress | None = None) -> str:
-    """Decode what clips of that spec are cut from, train and test, unless it has been decoded before.
+    """Decode the frames that clips of this spec are cut from, train and test, unless they exist already.
 
     Returns:
-        Which videos are skipped and why; empty if none is.
+        A notice of skipped videos with the reasons; empty if there is none.
 
     Raises:
         DataError: the data set can't be trained on.
@@ -75,10 +75,10 @@ def prepare(root: Path, spec: ClipSpec, progress: Progress | None = None) -> str
 
 
 def to_model(clips: Tensor) -> Tensor:
-    """uint8 (N, T, C, H, W) -> float32 (N, C, T, H, W), (u - 128) / 128, in [-1, 0.9921875]."""
+    """Convert uint8 (N, T, C, H, W) to float32 (N, C, T, H, W), (u - 128) / 128, in [-1, 0.9921875]."""
     return (clips.transpose(1, 2).contiguous().float() - 128) / 128
 
 
 def to_uint8(clips: Tensor) -> Tensor:
-    """float (N, C, T, H, W) -> uint8 (N, T, C, H, W): the inverse of `to_model`, rounded and clipped to 0..255."""
+    """Convert float (N, C, T, H, W) to uint8 (N, T, C, H, W): inverse of `to_model`, rounded and clipped."""
     return (clips.float() * 128 + 128).round().clamp(0, 255).to(torch.uint8).transpose(1, 2).contiguous()

@@ -1,4 +1,4 @@
-"""Images of a data set. Which image a sample is depends on nothing but (seed, iteration, sample index)."""
+"""Images of a data set. A sample depends on nothing but (seed, iteration, sample index)."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ from retable.trial.random import stream
 
 
 class Images(Split[ImageSpec]):
-    """Images of one split, from memory-mapped shards that are made on first use.
+    """Images of one split, from memory-mapped shards that are written on first use.
 
     Args:
         root: a data set of images, as `retable.data.scan.catalog.scan` takes it.
-        spec: how images are made from files.
+        spec: specification of the images.
         cache: cache folder for scans and shards; the user's own by default.
-        split, seed, readers, progress: as of `Split`, which says what is raised.
+        split, seed, readers, progress: as in `Split`, which lists the errors.
 
     Raises:
         DataError: also if the data set has none of the classes that the spec takes.
@@ -36,24 +36,27 @@ class Images(Split[ImageSpec]):
         readers: Readers | None = None,
         progress: Progress | None = None,
     ) -> None:
-        catalog = scan(root, cache=cache, readers=readers, progress=progress).fitting(spec)
+        catalog = scan(root, cache=cache, readers=readers, progress=progress).requiring_images(spec)
         super().__init__(root, catalog, spec, split, seed, cache, readers=readers, progress=progress)
         wanted = {catalog.classes.index(name) for name in spec.classes or catalog.classes}
         self._files = tuple(file for file in self._files if (file.label or 0) in wanted)
         if not self._files:
-            raise DataError(f"{root} has no {split} images of the classes {', '.join(spec.classes)}")
+            raise DataError(
+                f"{root} has no {split} images of the classes {', '.join(spec.classes)}",
+                remedy="add some, or name other classes",
+            )
 
     def sample(self, iteration: int, index: int) -> tuple[Pixels, int]:
-        """The training image of that iteration and global sample index: uint8 (3, size, size) and its label.
+        """Training image of an iteration and global sample index: uint8 (3, size, size) and its label.
 
-        Which one is uniform over the split, and half of the images are mirrored if the spec says so.
+        It is uniform over the split, and half of the images are mirrored if the spec says so.
         """
         number, flip = self.drawn(iteration, index)
         pixels, label = self.evaluation(number)
         return (mirrored(pixels) if flip else pixels), label
 
     def drawn(self, iteration: int, index: int) -> tuple[int, bool]:
-        """The number of the image that `sample` gives there, and whether it is mirrored."""
+        """Number of the image that `sample` draws, and True if it is mirrored."""
         draw = stream(self.seed, "image", iteration, index)
         number = int(draw.integers(len(self)))
         return number, bool(draw.integers(2)) and self.spec.flip
@@ -65,10 +68,10 @@ class Images(Split[ImageSpec]):
 
 
 def prepare(root: Path, spec: ImageSpec, progress: Progress | None = None) -> str:
-    """Decode what images of that spec are made from, train and test, unless it has been decoded before.
+    """Decode the images of this spec, train and test, unless they exist already.
 
     Returns:
-        Which files are skipped and why; empty if none is.
+        A notice of skipped files with the reasons; empty if there is none.
 
     Raises:
         DataError: the data set can't be trained on.
@@ -78,5 +81,5 @@ def prepare(root: Path, spec: ImageSpec, progress: Progress | None = None) -> st
 
 
 def mirrored(pixels: Pixels) -> Pixels:
-    """An image (3, H, W), or several, mirrored horizontally."""
+    """Mirror an image (3, H, W), or several, horizontally."""
     return np.ascontiguousarray(pixels[..., ::-1])

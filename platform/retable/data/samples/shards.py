@@ -1,7 +1,8 @@
-"""Decoded frames on disk: Arrow files of uint8 frames at the size that clips are cropped from, memory-mapped.
+"""Shards of decoded frames: memory-mapped Arrow files of uint8 frames at the stored size.
 
-A shard has one record batch a video and one row a frame; an image is a video of one frame. The name of its folder says what it holds (hashes of the
-videos, size, filter): a changed data set is decoded anew, and an unchanged one never is.
+A shard has one record batch a video and one row a frame; an image is a video of one frame. The name of its
+folder is a hash of its content (hashes of the videos, size, filter): a changed data set is decoded again, an
+unchanged one never.
 """
 
 import errno
@@ -20,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 
 from retable.data.decode.errors import DataError
-from retable.data.decode.frames import part_schema
+from retable.data.decode.frames import frames_schema
 from retable.data.decode.pool import Progress, Readers, Request
 from retable.data.decode.spec import FACES, FaceSpec, ImageSpec, Spec, resize_of
 from retable.data.decode.video import Frames
@@ -29,20 +30,18 @@ from retable.io.cache import cache_folder
 from retable.io.files import replacing, room_for
 from retable.io.locks import locked
 
-SHARD = 1 << 30  # bytes after which a shard takes no further video: few enough open files for all of UCF101
-STALE = (
-    1800.0  # seconds without a new part after which a build must have been killed, and its rests are removed
-)
+SHARD = 1 << 30  # bytes after which a shard takes no further video: all of UCF101 needs few open files
+STALE = 1800.0  # seconds without a new file after which a build counts as killed, and its files are removed
 
 
 @dataclass(frozen=True)
 class Shards:
-    """Decoded videos, by the sha256 of their files.
+    """Decoded videos, by the SHA-256 of their files.
 
     Attributes:
         size: width and height of the frames.
-        batches: the shard and the number of the record batch that hold a video.
-        quarantined: why a file could not be decoded although the scan had found nothing wrong with it, by hash.
+        batches: shard and number of the record batch of each video.
+        quarantined: reason why a file could not be decoded although the scan found no problem, by hash.
     """
 
     size: tuple[int, int]
@@ -53,7 +52,7 @@ class Shards:
         """Consecutive frames of a video: uint8 (T, 3, H, W), read-only, straight from the mapped file.
 
         Raises:
-            DataError: the bytes on the disk are no longer those that were written.
+            DataError: the bytes on disk have changed since they were written.
         """
         reader, number = self.batches[sha256]
         # Not Arrow's own to_numpy: it imports pandas.
@@ -66,8 +65,8 @@ class Shards:
         sums = np.frombuffer(sum_bytes, np.uint32, frames, start * 4)
         if any(zlib.crc32(frame.data) != expected for frame, expected in zip(pixels, sums, strict=True)):
             raise DataError(
-                f"decoded frames of the file {sha256[:12]} are damaged on the disk; delete the folder `shards` of "
-                "the cache, and they are decoded again"
+                f"decoded frames of the file {sha256[:12]} are damaged on the disk",
+                remedy="delete the folder `shards` of the cache, and they are decoded again",
             )
         return pixels
 
@@ -81,31 +80,31 @@ def open_shards(
     readers: Readers | None = None,
     progress: Progress | None = None,
 ) -> Shards:
-    """The decoded videos; what has not been decoded yet is decoded first.
+    """Open the shards of these videos; missing ones are decoded first.
 
-    Processes that ask for the same shards at once do the work once, and an interrupted build goes on where it was.
+    Processes that open the same shards at once do the work once, and an interrupted build is resumed.
 
     Args:
-        videos: usable ones, in the catalog's order.
-        folder: what their paths are relative to.
-        spec: which size frames have before they are cropped.
+        videos: usable videos, in the catalog's order.
+        folder: the folder that their paths are relative to.
+        spec: specification with the size of stored frames.
         cache: cache folder; the user's own by default.
-        readers: the processes that decode.
-        progress: told about decoded videos.
+        readers: the reader processes.
+        progress: called after each decoded video.
 
     Raises:
         DiskFull: the shards do not fit on the disk.
-        DataError: a shard is damaged, or the videos to be decoded are gone or have no masks to find faces with.
+        DataError: a shard is damaged, or the videos to be decoded are missing or have no mask videos.
     """
-    parts = _layout(videos, spec, cache)
-    if _missing(parts):
-        home = next(iter(parts)).parent
+    shards = _layout(videos, spec, cache)
+    if _missing(shards):
+        home = next(iter(shards)).parent
         with locked(home.with_suffix(".lock")):
-            if missing := _missing(parts):
+            if missing := _missing(shards):
                 _build(missing, folder, spec, readers or Readers(), progress)
     batches: dict[str, tuple[pa.RecordBatchFileReader, int]] = {}
     quarantined: dict[str, str] = {}
-    for name in parts:
+    for name in shards:
         reader = _open(name)
         content = json.loads(reader.schema.metadata[b"videos"])
         batches |= {sha256: (reader, number) for number, sha256 in enumerate(content["decoded"])}
@@ -114,15 +113,15 @@ def open_shards(
 
 
 def bytes_to_decode(videos: Sequence[Video], spec: Spec, cache: Path | None = None) -> int:
-    """Bytes that `open_shards` would still have to write."""
+    """Number of bytes that `open_shards` still has to write."""
     missing = _missing(_layout(videos, spec, cache)).values()
-    return sum(video.frames for part in missing for video in part) * spec.frame_bytes
+    return sum(video.frames for content in missing for video in content) * spec.frame_bytes
 
 
 def _layout(videos: Sequence[Video], spec: Spec, cache: Path | None) -> dict[Path, list[Video]]:
-    """Which shard holds which videos."""
+    """Videos of each shard, by the path of the shard."""
     unique = tuple({video.sha256: video for video in videos}.values())
-    parts = list(_parts(unique, spec))
+    shards = list(_partitions(unique, spec))
     identity: dict[str, object] = {
         "videos": [v.sha256 for v in unique],
         "size": spec.stored,
@@ -133,32 +132,34 @@ def _layout(videos: Sequence[Video], spec: Spec, cache: Path | None) -> dict[Pat
         identity |= {"faces": FACES, "smooth": spec.smooth}
     key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
     home = cache_folder(cache) / "shards" / key
-    return {home / f"{number:05}-of-{len(parts):05}.arrow": part for number, part in enumerate(parts)}
+    return {home / f"{number:05}-of-{len(shards):05}.arrow": own for number, own in enumerate(shards)}
 
 
-def _missing(parts: Mapping[Path, Sequence[Video]]) -> dict[Path, Sequence[Video]]:
-    return {name: part for name, part in parts.items() if not name.is_file()}
+def _missing(shards: Mapping[Path, Sequence[Video]]) -> dict[Path, Sequence[Video]]:
+    return {name: videos for name, videos in shards.items() if not name.is_file()}
 
 
-def _parts(videos: Sequence[Video], spec: Spec) -> Iterator[list[Video]]:
-    """The videos, shard by shard: a function of the videos alone."""
-    part: list[Video] = []
+def _partitions(videos: Sequence[Video], spec: Spec) -> Iterator[list[Video]]:
+    """Videos of each shard in turn: a function of the videos alone."""
+    partition: list[Video] = []
     frames = 0
     for video in videos:
-        part.append(video)
+        partition.append(video)
         frames += video.frames
         if frames * spec.frame_bytes >= SHARD:
-            yield part
-            part, frames = [], 0
-    if part:
-        yield part
+            yield partition
+            partition, frames = [], 0
+    if partition:
+        yield partition
 
 
 def _open(path: Path) -> pa.RecordBatchFileReader:
     try:
         return pa.ipc.open_file(pa.memory_map(str(path)))
     except pa.ArrowInvalid as error:
-        raise DataError(f"the shard {path} is damaged ({error}); delete it, and it is made again") from error
+        raise DataError(
+            f"the shard {path} is damaged ({error})", remedy="delete it, and it is made again"
+        ) from error
 
 
 def _build(
@@ -168,17 +169,18 @@ def _build(
     readers: Readers,
     progress: Progress | None,
 ) -> None:
-    """Decode every video into a part of its own, and put a shard's parts together as soon as it has them all."""
+    """Decode each video into a file of its own, and join the files of a shard as soon as all are there."""
     if not folder.is_dir():
         width, height = spec.stored
         raise DataError(
             f"frames of {width}×{height} (crop {spec.crop}) have not been decoded, and the files are no longer in "
-            f"{folder}; run `retable data prepare` with --size {spec.size} where they are"
+            f"{folder}",
+            remedy=f"run `retable data prepare` with --size {spec.size} where they are",
         )
     home = next(iter(missing)).parent
     home.mkdir(parents=True, exist_ok=True)
     _sweep(home)
-    videos = [video for part in missing.values() for video in part]
+    videos = [video for content in missing.values() for video in content]
     needed = sum(video.frames for video in videos) * spec.frame_bytes
     with (
         room_for(needed + min(needed, SHARD), home),
@@ -186,8 +188,8 @@ def _build(
         tempfile.TemporaryDirectory(prefix="building-", dir=home, ignore_cleanup_errors=True) as scratch,
     ):
         requests = [_request(video, folder, Path(scratch), spec) for video in videos]
-        shard_of = {video.sha256: name for name, part in missing.items() for video in part}
-        left = {name: len(part) for name, part in missing.items()}
+        shard_of = {video.sha256: name for name, content in missing.items() for video in content}
+        left = {name: len(content) for name, content in missing.items()}
         quarantined: dict[str, str] = {}
         for done, (number, answer) in enumerate(readers.answers(requests), 1):
             video = videos[number]
@@ -196,14 +198,14 @@ def _build(
             name = shard_of[video.sha256]
             left[name] -= 1
             if not left[name]:
-                _join(name, missing[name], Path(scratch), quarantined, part_schema(spec.frame_bytes))
+                _join(name, missing[name], Path(scratch), quarantined, frames_schema(spec.frame_bytes))
             if progress:
                 progress(done, len(videos))
     _sweep(home)
 
 
 def _sweep(home: Path) -> None:
-    """Remove the rests of killed builds. Where locks don't work, another build may be alive beside this one."""
+    """Remove old files of killed builds. Where locks don't work, another build may be running."""
     for rest in home.glob("building-*"):
         if time.time() - rest.stat().st_mtime > STALE:
             shutil.rmtree(rest, ignore_errors=True)
@@ -231,13 +233,14 @@ def _request(video: Video, folder: Path, scratch: Path, spec: Spec) -> Request:
         return request
     if video.mask is None:
         raise DataError(
-            f"faces are found with mask videos, and {video.path} has none; use a ClipSpec for this set"
+            f"faces are found with mask videos, and {video.path} has none",
+            remedy="use a ClipSpec for this set",
         )
     return {**request, "mask": str(folder / video.mask), "smooth": spec.smooth}
 
 
 def _failure(video: Video, answer: Mapping[str, object]) -> str | None:
-    """Why a video is put into quarantine. A full disk is no fault of the video.
+    """Reason for the quarantine of a video, or None. A full disk is no reason.
 
     Raises:
         OSError: the disk is full.
@@ -264,6 +267,6 @@ def _join(
         pa.ipc.new_file(sink, schema) as writer,
     ):
         for sha256 in content["decoded"]:
-            with pa.memory_map(str(scratch / sha256)) as part:
-                writer.write_batch(pa.ipc.open_file(part).get_batch(0))
+            with pa.memory_map(str(scratch / sha256)) as decoded:
+                writer.write_batch(pa.ipc.open_file(decoded).get_batch(0))
             os.unlink(scratch / sha256)

@@ -1,4 +1,4 @@
-"""How long training waits for its data: the seconds that this process has spent on making batches."""
+"""Samples of one split as batches, and the seconds that this process has waited for batches."""
 
 import time
 from abc import ABC, abstractmethod
@@ -24,25 +24,26 @@ S = TypeVar("S", bound=Spec)
 
 
 class Split(ABC, Generic[S]):
-    """Samples of one split. Which one a sample is depends on nothing but (seed, iteration, sample index).
+    """Samples of one split. A sample depends on nothing but (seed, iteration, sample index).
 
     Args:
         root: the data set.
-        catalog: what is in it, judged by what the spec needs.
-        spec: how samples are made from files.
+        catalog: its catalog, checked against the spec.
+        spec: specification of the samples.
         split: ``train`` or ``test``.
         seed: the trial's training seed.
         cache: cache folder for shards; the user's own by default.
-        readers: the processes that read files which nobody has read yet.
-        progress: told about files that are being read.
+        readers: the reader processes.
+        progress: called after each file that is decoded.
 
     Attributes:
         root: as given.
         spec: as given.
         seed: as given.
         classes: names by label.
-        fingerprint: identity of the samples: content and split of the data set, spec and resize filter, 16 hex digits.
-        notice: which files are skipped and why, in a sentence; empty if none is.
+        fingerprint: identity of the samples: content and split of the data set, spec and resize filter, 16
+            hex digits.
+        notice: skipped files with the reasons, in a sentence; empty if there is none.
 
     Raises:
         DataError: the data set can't be used, or more than 1% of it or a whole class can't.
@@ -71,7 +72,7 @@ class Split(ABC, Generic[S]):
         usable = catalog.without(self._shards.quarantined).usable(split)
         self._files = usable.videos
         self.root, self.spec, self.seed = root, spec, seed
-        self.classes, self.notice = catalog.classes, usable.notice
+        self.classes, self.notice = catalog.classes, usable.skipped_text
         self.fingerprint = fingerprint(catalog.fingerprint, spec, self._shards.quarantined)
 
     def __len__(self) -> int:
@@ -80,22 +81,22 @@ class Split(ABC, Generic[S]):
 
     @property
     def labels(self) -> tuple[int, ...]:
-        """The label of each file, from 0 in the order of `classes`."""
+        """Label of each file, from 0 in the order of `classes`."""
         return tuple(file.label or 0 for file in self._files)
 
     def with_seed(self, seed: int) -> Self:
-        """The same files, drawn with another seed. Nothing is opened again."""
+        """Copy with another seed. Nothing is opened again."""
         other = copy(self)
         other.seed = seed
         return other
 
     @abstractmethod
     def sample(self, iteration: int, index: int) -> tuple[Pixels, int]:
-        """The training sample of that iteration and global sample index, and its label."""
+        """Training sample of an iteration and global sample index, and its label."""
 
     @abstractmethod
     def evaluation(self, index: int) -> tuple[Pixels, int]:
-        """The one test sample of file `index`, never mirrored, and its label."""
+        """Test sample of file `index`, never mirrored, and its label."""
 
     def batch(self, iteration: int, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Training samples: uint8, stacked along a first axis, and int64 labels (N,)."""
@@ -103,7 +104,7 @@ class Split(ABC, Generic[S]):
             return _stacked([self.sample(iteration, index) for index in indices])
 
     def evaluation_batch(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Test samples of the files of these numbers, shaped as `batch` does."""
+        """Test samples of these files, in the shape of `batch`."""
         return _stacked([self.evaluation(index) for index in indices])
 
 
@@ -113,20 +114,20 @@ def _stacked(samples: Sequence[tuple[Pixels, int]]) -> tuple[Tensor, Tensor]:
 
 
 def spread(count: int, of: int) -> list[int]:
-    """Numbers of `count` samples, evenly spaced among so many; all where there are fewer."""
+    """Numbers of `count` samples, evenly spaced among `of`; all if there are fewer."""
     count = min(count, of)
     return [number * of // count for number in range(count)]
 
 
 @dataclass
 class Wait:
-    """Seconds waited so far; whoever asks takes the difference between two looks."""
+    """Total of seconds waited so far; subtract two readings for the time between them."""
 
     seconds: float = 0.0
 
     @contextmanager
     def counted(self) -> Iterator[None]:
-        """Count the block, also where it fails."""
+        """Add the seconds of the block, also if it raises."""
         start = time.monotonic()
         try:
             yield
@@ -135,4 +136,4 @@ class Wait:
 
 
 BATCHES = Wait()
-"""Training batches of this process. They are made where they are used, so making them is waiting for them."""
+"""Seconds waited for training batches in this process. Making a batch counts, as it is made on demand."""

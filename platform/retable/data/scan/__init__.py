@@ -1,0 +1,1 @@
+"""Catalogs of data sets: layouts, lists, problems, fingerprints. Called within `data` and by rooms above."""

@@ -1,4 +1,4 @@
-"""What is in a data set: which files its lists name, which of them can be used, and a fingerprint of it all."""
+"""Catalog of a data set: its listed files, the problems of each, and a fingerprint of the content."""
 
 import hashlib
 import json
@@ -13,28 +13,28 @@ from retable.data.decode.spec import ImageSpec
 from retable.data.scan.faceforensics import is_faceforensics, read_faceforensics
 from retable.data.scan.image_folders import by_content, is_image_set, read_images
 from retable.data.scan.prepared import read_prepared
-from retable.data.scan.probe import Found, find
+from retable.data.scan.probe import ProbeResult, probe_files
 from retable.data.scan.ucf101 import LISTS, Kind, Layout, Listed, read_layout
 from retable.io.cache import cache_folder
 
 TOLERATED = 0.01  # share of a data set that may be unusable
 NOWHERE = ("bad path", "not a file")
-"""Problems of a path, whatever its class."""
+"""Problems of a path, which count before an unknown label."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Video(Found):
-    """A listed file and what was found in it: a video, or an image, which counts as a video of one frame.
+class Video(ProbeResult):
+    """A listed file with its probe result: a video, or an image, which counts as a video of one frame.
 
     Further problems: ``bad mask``, ``unknown label``, ``too short`` (frames) and ``too small`` (an image).
 
     Attributes:
         path: ``Class/v.mp4``.
         split: ``train`` or ``test``.
-        label: its class's number, from 0; None if that is unknown.
+        label: number of its class, from 0; None if that is unknown.
         mask: its mask video; None if the set has none.
         where: the list and the line that name it; empty if no list does.
-        sha256: identity of the pixels: `Found.content`, of both files if there is a mask.
+        sha256: identity of the pixels: `ProbeResult.content`, of both files if there is a mask.
     """
 
     path: str
@@ -46,15 +46,15 @@ class Video(Found):
 
 @dataclass(frozen=True)
 class Usable:
-    """The videos of a split that training may use, in an order that only their content decides, and the rest."""
+    """Videos of a split that training may use, ordered by label and content, and the skipped rest."""
 
     videos: tuple[Video, ...]
     skipped: tuple[Video, ...]
     kind: Kind = "video"
 
     @property
-    def notice(self) -> str:
-        """What was skipped, in a sentence; empty if nothing was."""
+    def skipped_text(self) -> str:
+        """Number of skipped files by problem, in a sentence; empty if there is none."""
         if not self.skipped:
             return ""
         reasons = ", ".join(f"{n} {problem}" for problem, n in _problems(self.skipped).items())
@@ -64,17 +64,17 @@ class Usable:
 
 @dataclass(frozen=True)
 class Catalog:
-    """A data set's classes and listed videos.
+    """Classes and listed videos of a data set.
 
     Attributes:
-        root: its folder, as it was given.
-        folder: where its class folders lie.
-        classes: by label.
-        kind: what its files are.
-        size: pixels that an image's shorter side had to have; 1 if any will do.
-        splits: where its splits come from, for people; empty if nobody knows any more.
-        lost: classes that no file is of.
-        prepared: the root again if `retable data prepare` made it: its decoded frames lie there.
+        root: its folder, as given.
+        folder: the folder of its class folders.
+        classes: names by label.
+        kind: the kind of its files.
+        size: smallest allowed shorter side of an image, in pixels; 1 for any.
+        splits: origin of its splits, for people; empty if unknown.
+        lost: classes without a file.
+        prepared: the root again if `retable data prepare` made it and its decoded frames are there.
     """
 
     root: Path
@@ -91,7 +91,7 @@ class Catalog:
     def fingerprint(self) -> str:
         """Identity of the content, 16 hex digits of SHA-256 over classes, splits, labels and file hashes.
 
-        Names, order, times and places of files do not enter; a missing file counts as an empty hash.
+        Names, order, times and folders of files are left out; a missing file counts as an empty hash.
         """
         content = {
             "classes": self.classes,
@@ -103,9 +103,9 @@ class Catalog:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def refusal(self) -> str | None:
-        """Why this data set must not be trained on, or None.
+        """Reason why this data set must not be trained on, or None.
 
-        More than 1% of it or a whole class of a split can't be used: results would no longer be of this data set.
+        It is refused if more than 1% of it, or a whole class of a split, can't be used.
         """
         bad = [video for video in self.videos if video.problem]
         size = f" --size {self.size}" if self.size > 1 else ""
@@ -132,13 +132,13 @@ class Catalog:
         return None
 
     def requiring(self, frames: int) -> "Catalog":
-        """This catalog with the videos that have fewer frames counted as too short."""
+        """Copy in which videos with fewer frames count as too short."""
         if self.kind == "image":
             return self
         return replace(self, videos=tuple(_long_enough(video, frames) for video in self.videos))
 
     def of(self, kind: Kind) -> "Catalog":
-        """This catalog.
+        """The catalog itself, checked to hold files of this kind.
 
         Raises:
             DataError: its files are of another kind.
@@ -147,8 +147,8 @@ class Catalog:
             raise DataError(f"{self.root} must be a data set of {kind}s, but holds {self.kind}s")
         return self
 
-    def fitting(self, spec: ImageSpec) -> "Catalog":
-        """This catalog with the images that are smaller than the spec's counted as too small.
+    def requiring_images(self, spec: ImageSpec) -> "Catalog":
+        """Copy in which images that are smaller than the spec's size count as too small.
 
         Raises:
             DataError: its files are of another kind, or it has none of the classes that the spec takes.
@@ -162,7 +162,7 @@ class Catalog:
         return replace(catalog, size=spec.size, videos=images)
 
     def usable(self, split: str) -> Usable:
-        """The split's usable videos, ordered by label and content, and those to be skipped.
+        """Usable videos of a split, ordered by label and content, and the skipped ones.
 
         Raises:
             DataError: more than 1% of the set or a whole class is unusable, or the split lists nothing.
@@ -172,14 +172,14 @@ class Catalog:
         listed = [video for video in self.videos if video.split == split]
         if not listed:
             raise DataError(
-                f"{self.root} has no {split!r} {self.kind}s among its {len(self.videos)}; its splits are 'train' and "
-                "'test': give more, or list them (docs/data.md)"
+                f"{self.root} has no {split!r} {self.kind}s among its {len(self.videos)}",
+                remedy="its splits are 'train' and 'test': give more, or list them (docs/data.md)",
             )
         good = sorted((v for v in listed if not v.problem), key=lambda v: (v.label or 0, v.sha256, v.path))
         return Usable(tuple(good), tuple(v for v in listed if v.problem), self.kind)
 
     def without(self, unreadable: Mapping[str, str]) -> "Catalog":
-        """This catalog with the files of these hashes counted as unreadable, for the reasons given."""
+        """Copy in which the files with these hashes count as unreadable, with these reasons."""
         videos = tuple(
             replace(v, problem="unreadable", note=unreadable[v.sha256]) if v.sha256 in unreadable else v
             for v in self.videos
@@ -197,34 +197,37 @@ def scan(
     readers: Readers | None = None,
     progress: Progress | None = None,
 ) -> Catalog:
-    """Find out what is in a data set, decoding each file once; the next scan looks at changed files only.
+    """Catalog a data set: decode each file once; the next scan reads changed files only.
 
     Args:
-        root: a folder in the layout of UCF101 (retable.data.scan.ucf101), FaceForensics (retable.data.scan.faceforensics) or
-            of images (retable.data.scan.image_folders), or one that `retable data prepare` made, whose files were looked at then. Nothing is written there.
-        frames: a video with fewer is too short.
+        root: a folder in the layout of UCF101 (`retable.data.scan.ucf101`), of FaceForensics
+            (`retable.data.scan.faceforensics`) or of images (`retable.data.scan.image_folders`), or one that
+            `retable data prepare` made, whose files are not read again. Nothing is written there.
+        frames: a video with fewer frames is too short.
         size: an image whose shorter side has fewer pixels is too small.
-        fold: which train and test lists.
+        fold: number of the train and test lists.
         cache: cache folder; the user's own by default.
-        readers: the processes that read.
-        progress: told about files that are being read.
+        readers: the reader processes.
+        progress: called after each file that is read.
 
     Raises:
         DataError: the lists are missing or can't be understood.
     """
     if prepared := read_prepared(root):
-        return replace(catalogued(root, *prepared, frames, size), prepared=root)
+        return replace(build_catalog(root, *prepared, frames, size), prepared=root)
     if (root / "shards").is_dir():
         raise DataError(
-            f"`retable data prepare` has begun {root} and not finished; run the same command again"
+            f"`retable data prepare` has begun {root} and not finished", remedy="run the same command again"
         )
     layout = _layout(root, fold, readers)
-    return catalogued(root, layout, look(layout, cache, readers, progress), frames, size)
+    return build_catalog(root, layout, look(layout, cache, readers, progress), frames, size)
 
 
 def _layout(root: Path, fold: int, readers: Readers | None) -> Layout:
     if not root.is_dir():
-        raise DataError(f"a data set must be a folder, but {root} is none")
+        raise DataError(
+            f"a data set must be a folder, but {root} is none", remedy="name its folder with --data DIR"
+        )
     if is_faceforensics(root):
         return read_faceforensics(root)
     if any((root / name / "classInd.txt").is_file() for name in LISTS):
@@ -233,22 +236,25 @@ def _layout(root: Path, fold: int, readers: Readers | None) -> Layout:
         return read_images(root, readers)
     raise DataError(
         f"{root} must hold a data set: videos or images with UCF101's lists (classInd.txt, …), FaceForensics' folders, "
-        "images in class folders or in none, or LMDB environments; it has none of these (docs/data.md shows each)"
+        "images in class folders or in none, or LMDB environments; it has none of these",
+        remedy="arrange it in one of these layouts (docs/data.md shows each)",
     )
 
 
 def look(
     layout: Layout, cache: Path | None, readers: Readers | None = None, progress: Progress | None = None
-) -> Mapping[str, Found]:
-    """What is in each file of a data set, masks too. Takes what `scan` does."""
+) -> Mapping[str, ProbeResult]:
+    """Probe each file of a data set, masks too. Arguments as in `scan`."""
     key = hashlib.sha256(str(layout.videos.resolve()).encode()).hexdigest()[:16]
-    memory = cache_folder(cache) / "catalogs" / f"{key}.json"
+    cache_file = cache_folder(cache) / "catalogs" / f"{key}.json"
     paths = {line.path for line in layout.listed} | {line.mask for line in layout.listed if line.mask}
-    return find(layout.videos, sorted(paths), memory, readers or Readers(), progress, layout.kind)
+    return probe_files(layout.videos, sorted(paths), cache_file, readers or Readers(), progress, layout.kind)
 
 
-def catalogued(root: Path, layout: Layout, found: Mapping[str, Found], frames: int, size: int = 1) -> Catalog:
-    """The catalog of a data set; `frames` and `size` as in `scan`."""
+def build_catalog(
+    root: Path, layout: Layout, found: Mapping[str, ProbeResult], frames: int, size: int = 1
+) -> Catalog:
+    """Catalog of a data set from its layout and probe results; `frames` and `size` as in `scan`."""
     listed = by_content(layout.listed, found)
     if layout.kind == "image":
         videos = tuple(_large_enough(_video(line, found, 1), size) for line in listed)
@@ -268,7 +274,7 @@ def catalogued(root: Path, layout: Layout, found: Mapping[str, Found], frames: i
     )
 
 
-def _video(line: Listed, files: Mapping[str, Found], frames: int) -> Video:
+def _video(line: Listed, files: Mapping[str, ProbeResult], frames: int) -> Video:
     found = files[line.path]
     if line.mask:
         found = _paired(found, files[line.mask])
@@ -296,8 +302,8 @@ def _large_enough(image: Video, size: int) -> Video:
     return replace(image, problem="too small", note=note)
 
 
-def _paired(found: Found, mask: Found) -> Found:
-    """What is in a video and its mask together: the mask must show each of its frames."""
+def _paired(found: ProbeResult, mask: ProbeResult) -> ProbeResult:
+    """Probe result of a video together with its mask, which must have as many frames of the same size."""
     sha256 = hashlib.sha256((found.content + mask.content).encode()).hexdigest()
     pair = replace(found, sha256=sha256, revision=0)
     if found.problem:

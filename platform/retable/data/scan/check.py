@@ -1,4 +1,4 @@
-"""`retable data check`: what is in a data set, what is wrong with it, and would training start on it."""
+"""`retable data check`: report of a data set's content and problems, with the verdict on training."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -18,15 +18,15 @@ from retable.data.scan.left_out import left_out
 
 @dataclass(frozen=True)
 class Report:
-    """What is wrong with a data set.
+    """Problems of a data set.
 
     Attributes:
-        bad: videos that can't be used, and those of other content than a list of checksums says.
-        noted: files that can, of which something is to be known.
-        refusal: why training would not start, or None.
-        compared: the data set against a list of checksums; None without one.
-        leaked: files of other splits whose content is trained on, with a note that says where.
-        left_out: what lies in its folder and is not part of it, a line for each kind.
+        bad: files that can't be used, and those that differ from a list of checksums.
+        noted: usable files with a note.
+        refusal: the reason why training would not start, or None.
+        compared: comparison with a list of checksums; None without one.
+        leaked: files of other splits whose content is trained on; the note names the training file.
+        left_out: entries of the folder that are not part of the data set, a line for each kind.
     """
 
     catalog: Catalog
@@ -39,12 +39,12 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether training would start, on files that are as the list of checksums says."""
+        """True if training would start and no file differs from the list of checksums."""
         return self.refusal is None and not (self.compared and self.compared.different)
 
     @property
     def summary(self) -> str:
-        """The outcome in a few sentences."""
+        """Outcome in a few sentences."""
         total, bad = len(self.catalog.videos), len(self.bad)
         by_pyav = sum(v.decoder == "pyav" and not v.problem for v in self.catalog.videos)
         files = f"{total} {self.catalog.kind}{'s' * (total != 1)}"
@@ -82,17 +82,17 @@ def check(
     progress: Progress | None = None,
     checksums: Path | None = None,
 ) -> Report:
-    """Scan a data set and list what is wrong with it. Takes and raises what `scan` does.
+    """Scan a data set and report its problems. Arguments and errors as in `scan`.
 
     Args:
-        checksums: a list of what the files' checksums should be, as sha256sum or md5sum writes it.
+        checksums: a list of the files' expected checksums, as sha256sum or md5sum writes it.
     """
     catalog = scan(root, frames=frames, size=size, fold=fold, cache=cache, readers=readers, progress=progress)
-    return reported(catalog, compare(catalog, checksums, readers or Readers()) if checksums else None)
+    return build_report(catalog, compare(catalog, checksums, readers or Readers()) if checksums else None)
 
 
-def reported(catalog: Catalog, compared: Comparison | None = None) -> Report:
-    """What is wrong with a data set that has been scanned, and perhaps compared with a list of checksums."""
+def build_report(catalog: Catalog, compared: Comparison | None = None) -> Report:
+    """Report of a data set that has been scanned, and optionally compared with a list of checksums."""
     different = compared.different if compared else ()
     known = {video.path for video in different}
     bad = (*(v for v in catalog.videos if v.problem and v.path not in known), *different)
@@ -110,19 +110,19 @@ def reported(catalog: Catalog, compared: Comparison | None = None) -> Report:
 
 
 def rendered(report: Report, most: int | None = None) -> RenderableType:
-    """The report: classes and splits, a line for each file that has a problem or a note, what is left out, the summary.
+    """Render a report: classes and splits, files with a problem or a note, entries left out, summary.
 
     `most` limits the lines of each table.
     """
     parts: list[RenderableType] = [_classes(report.catalog, most)]
     if report.catalog.splits:
         parts.append(Text(f"Splits: {report.catalog.splits}."))
-    told = (*report.bad, *report.noted, *report.leaked)
-    if told:
+    files = (*report.bad, *report.noted, *report.leaked)
+    if files:
         table = Table(title=Text(f"{report.catalog.root}"))
         for heading in ("file", "split", "problem", "detail"):
             table.add_column(heading, overflow="fold")
-        for video in told[:most]:  # Text: a file's name may look like markup
+        for video in files[:most]:  # Text: a file's name may look like markup
             cells = (video.path, video.split, video.problem or "none", video.note or "")
             table.add_row(*map(Text, cells))
         parts.append(table)
@@ -131,7 +131,7 @@ def rendered(report: Report, most: int | None = None) -> RenderableType:
 
 
 def _classes(catalog: Catalog, most: int | None) -> Table:
-    """How many files each class has in each split, and how many of these can't be used."""
+    """Table of the number of files, and of bad ones, of each class in each split."""
     splits = list(dict.fromkeys(("train", "test", *sorted({video.split for video in catalog.videos}))))
     if not any(video.split == "test" for video in catalog.videos) and len(splits) > 2:
         splits.remove("test")
@@ -151,7 +151,7 @@ def _classes(catalog: Catalog, most: int | None) -> Table:
 
 
 def _rows(catalog: Catalog, splits: list[str]) -> Iterator[list[str]]:
-    """A class and its numbers, such as ``1,204 (3 bad)``; files of no class last."""
+    """Cells of each class, such as ``1,204 (3 bad)``; files of no class last."""
     counts = Counter((video.label, video.split) for video in catalog.videos)
     bad = Counter((video.label, video.split) for video in catalog.videos if video.problem)
     names: list[tuple[int | None, str]] = list(enumerate(catalog.classes))

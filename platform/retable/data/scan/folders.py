@@ -1,4 +1,4 @@
-"""Folders of a data set: which are the user's, in which order they are walked, and which links are followed."""
+"""Walk through the folders of a data set, without hidden entries and rubbish, following each link once."""
 
 import os
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ RUBBISH = frozenset(
         "Network Trash Folder", "Temporary Items",
     )
 )  # fmt: skip
-"""What NAS boxes and operating systems leave behind, as folders and as files."""
+"""Folders and files that NAS boxes and operating systems leave behind."""
 
 
 @dataclass
-class Passed:
-    """What a walk passes over: hidden files and folders, `RUBBISH`, links to what is walked anyway, closed folders."""
+class SkippedEntries:
+    """Entries that a walk skips: hidden ones, `RUBBISH`, links to folders walked anyway, unlistable folders."""
 
     hidden: list[Path] = field(default_factory=list)
     rubbish: list[Path] = field(default_factory=list)
@@ -29,22 +29,22 @@ class Passed:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a name begins with a dot, as macOS' ``._`` files do too."""
+    """True if a name begins with a dot, as macOS' ``._`` files do too."""
     return name.startswith(".")
 
 
 def is_rubbish(name: str) -> bool:
-    """Whether a NAS or an operating system left that file or folder behind."""
+    """True if a NAS or an operating system left an entry of this name behind."""
     return name.casefold() in RUBBISH
 
 
 def is_ours(name: str) -> bool:
-    """Whether a folder's name says that it may be part of a data set."""
+    """True if an entry of this name may be part of a data set."""
     return not is_hidden(name) and not is_rubbish(name)
 
 
 def subfolders(root: Path) -> list[Path]:
-    """The folders in a folder that may be part of a data set, in order; links to folders too.
+    """Subfolders that may be part of a data set, in order; links to folders too.
 
     Raises:
         DataError: it can't be listed.
@@ -52,20 +52,20 @@ def subfolders(root: Path) -> list[Path]:
     return [root / name for name in _entries(root) if is_ours(name) and os.path.isdir(root / name)]
 
 
-def walk(root: Path, passed: Passed | None = None) -> Iterator[tuple[Path, list[str]]]:
-    """Each folder at any depth with the names of its files that may be part of a data set, in order.
+def walk(root: Path, skipped: SkippedEntries | None = None) -> Iterator[tuple[Path, list[str]]]:
+    """Walk through a folder and all below it; yield each with the names of its files.
 
-    Links to folders are followed, after what is there itself, but each folder is walked once: one that leads back up,
-    or to what was walked before, is passed over. So are hidden names and `RUBBISH`.
+    Links to folders are followed after all real folders. Each folder is walked once: a link to a folder that
+    was walked before, such as a loop, is skipped. So are hidden names and `RUBBISH`.
 
     Args:
-        root: where to begin.
-        passed: is filled with what is passed over; then folders that can't be listed are passed over too.
+        root: the first folder.
+        skipped: collects the skipped entries; folders that can't be listed are then skipped too.
 
     Raises:
-        DataError: a folder can't be listed, and nobody is told.
+        DataError: a folder can't be listed, and `skipped` is None.
     """
-    told = passed or Passed()
+    found = skipped or SkippedEntries()
     seen: set[tuple[int, int]] = set()
     waiting, links = [root], list[Path]()
     while waiting or links:
@@ -74,16 +74,16 @@ def walk(root: Path, passed: Passed | None = None) -> Iterator[tuple[Path, list[
             status = folder.stat()
             names = _entries(folder)
         except (OSError, DataError):
-            if passed is None:
+            if skipped is None:
                 raise
-            told.closed.append(folder)
+            found.closed.append(folder)
             continue
         if (status.st_dev, status.st_ino) in seen:
-            told.links.append(folder)
+            found.links.append(folder)
             continue
         seen.add((status.st_dev, status.st_ino))
-        told.hidden += [folder / name for name in names if is_hidden(name)]
-        told.rubbish += [folder / name for name in names if is_rubbish(name) and not is_hidden(name)]
+        found.hidden += [folder / name for name in names if is_hidden(name)]
+        found.rubbish += [folder / name for name in names if is_rubbish(name) and not is_hidden(name)]
         paths = [folder / name for name in names if is_ours(name)]
         below = {path for path in paths if os.path.isdir(path)}
         links += sorted(path for path in below if path.is_symlink())
@@ -96,6 +96,6 @@ def _entries(folder: Path) -> list[str]:
         return sorted(os.listdir(folder))
     except OSError as error:
         raise DataError(
-            f"the folder {folder} can't be listed ({error.strerror}), and what is in it would be left out; "
-            "give yourself the right to read it (chmod u+rx), or take it out of the data set"
+            f"the folder {folder} can't be listed ({error.strerror}), and what is in it would be left out",
+            remedy="give yourself the right to read it (chmod u+rx), or take it out of the data set",
         ) from error

@@ -1,4 +1,4 @@
-"""How image data sets lie on the disk: class folders, one folder of images, or LMDB environments as LSUN's."""
+"""Layouts of image data sets: class folders, one folder of images, or LSUN's LMDB environments."""
 
 import re
 from collections import Counter
@@ -12,7 +12,7 @@ from retable.data.decode.image import SUFFIXES
 from retable.data.decode.lmdb import DATA, MEND
 from retable.data.decode.pool import Readers, SteadyReader
 from retable.data.scan.folders import subfolders, walk
-from retable.data.scan.probe import Found
+from retable.data.scan.probe import ProbeResult
 from retable.data.scan.ucf101 import Layout, Listed
 
 SPLITS = {
@@ -24,26 +24,26 @@ SPLITS = {
     "dev": "test",
     "eval": "test",
 }
-"""Folders that are splits, in upper or lower case, and the split that each is."""
+"""Names of split folders, in upper or lower case, and the split of each."""
 
 LOOKS = re.compile(
     r"(images?[ _.-]?)?(train|trn|test|tst|val|valid|validation|dev|devel|eval|evaluation|holdout|heldout)(ing)?"
     r"([ _.-]?(set|data|images?|imgs?|split|part|\d+))*"
 )
-"""Names that say that a folder is a split, whether it is understood or not; in lower case."""
+"""Names that look like a split, whether it is known or not; in lower case."""
 
 UNREAD = frozenset((
     ".apng", ".avi", ".arw", ".bpg", ".cr2", ".dng", ".exr", ".gif", ".hdr", ".heic", ".heif", ".ico", ".j2k", ".jp2",
     ".jxl", ".jxr", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".nef", ".pbm", ".pcx", ".pgm", ".pnm", ".psd", ".svg", ".tga",
     ".webm", ".wmv",
 ))  # fmt: skip
-"""What pictures and videos end in that are not read as images."""
+"""Suffixes of pictures and videos that are not read as images."""
 
 CONTENT = "the content of the files decides which tenth of each class is test"
 
 ONE_CLASS = "image"
 BY_CONTENT = ""
-"""The split of files that no list and no folder puts into one: `by_content` does."""
+"""Split of files that no list and no folder assigns: `by_content` does."""
 
 TESTED = 10  # one image in so many of each class is tested
 PAGE = 100_000  # keys that a reader lists at a time
@@ -51,14 +51,14 @@ LSUN = re.compile(r"(?P<name>.+?)(_(?P<split>train|val|test))?_lmdb")
 
 
 def is_image_set(root: Path) -> bool:
-    """Whether a folder holds LMDB environments, or image files no deeper than ``split/class/file``."""
+    """True if a folder holds LMDB environments, or image files no deeper than ``split/class/file``."""
     if _environments(root):
         return True
     return any(path.suffix.lower() in SUFFIXES for deep in ("*", "*/*", "*/*/*") for path in root.glob(deep))
 
 
 def read_images(root: Path, readers: Readers | None = None) -> Layout:
-    """What an image data set without lists holds (those with UCF101's lists are `read_layout`'s).
+    """Layout of an image data set without lists (`read_layout` reads those with UCF101's lists).
 
     ============================================  ==========================================
     ``root/class/….png``                          class folders, searched to their depth
@@ -67,35 +67,37 @@ def read_images(root: Path, readers: Readers | None = None) -> Layout:
     ``root/bedroom_train_lmdb/data.mdb`` …        LSUN's environments, one a class and split
     ============================================  ==========================================
 
-    Where there are no splits, files have `BY_CONTENT` for theirs. Class folders may lie beside environments.
+    Files without a split get `BY_CONTENT`. Class folders may be beside environments.
 
     Raises:
-        DataError: there are no images, a folder can't be listed, folders look like splits and are not understood, a
-            class would be lost, or an environment can't be read.
+        DataError: there are no images, a folder can't be listed, folders look like splits but are not known
+            ones, a class would be lost, or an environment can't be read.
     """
     if environments := _environments(root):
         return _lsun(root, environments, readers or Readers())
-    parts, splits = _parts(root)
-    paths = [(part, split, _images(part)) for part, split in parts]
-    for part, _, images in paths:
-        _refuse_lost_classes(part, images)
-    classes = tuple(sorted({name for part, _, images in paths for name in _classes(part, images)}))
+    folders, splits = _split_folders(root)
+    paths = [(folder, split, _images(folder)) for folder, split in folders]
+    for folder, _, images in paths:
+        _refuse_lost_classes(folder, images)
+    classes = tuple(sorted({name for folder, _, images in paths for name in _classes(folder, images)}))
     labels = {name: label for label, name in enumerate(classes)} or {".": 0}
     listed = [
-        Listed(path.relative_to(root).as_posix(), split, _label(path.relative_to(part), labels))
-        for part, split, images in paths
+        Listed(path.relative_to(root).as_posix(), split, _label(path.relative_to(folder), labels))
+        for folder, split, images in paths
         for path in images
     ]
     if not listed:
-        raise DataError(f"{root} holds no images; their names must end in {', '.join(sorted(SUFFIXES))}")
+        raise DataError(
+            f"{root} holds no images", remedy=f"their names must end in {', '.join(sorted(SUFFIXES))}"
+        )
     return Layout(root, classes or (ONE_CLASS,), tuple(listed), "image", splits)
 
 
-def by_content(listed: Sequence[Listed], found: Mapping[str, Found]) -> tuple[Listed, ...]:
-    """The same files, those without a split in the one that their content decides.
+def by_content(listed: Sequence[Listed], found: Mapping[str, ProbeResult]) -> tuple[Listed, ...]:
+    """Assign a split by content to the files that have none.
 
-    Of each class, the tenth with the smallest SHA-256 (at least one, if there are two) is tested. Equal files are in
-    the same split, and names, places and times do not matter.
+    Of each class, the tenth with the smallest SHA-256 (at least one, if there are two) is tested. Equal files
+    are in the same split. Names, folders and times do not matter.
     """
     hashes: dict[int | None, set[str]] = {}
     for line in listed:
@@ -113,15 +115,15 @@ def by_content(listed: Sequence[Listed], found: Mapping[str, Found]) -> tuple[Li
 
 
 def _label(path: Path, labels: Mapping[str, int]) -> int | None:
-    """The number of a file's class; None if it lies beside the class folders."""
+    """Label of a file; None if it is beside the class folders."""
     return labels.get(path.parts[0] if len(path.parts) > 1 else ".")
 
 
-def _parts(root: Path) -> tuple[list[tuple[Path, str]], str]:
-    """The folders that hold a split each, or the root; and where the splits come from, for people.
+def _split_folders(root: Path) -> tuple[list[tuple[Path, str]], str]:
+    """Folders with the split of each, or the root alone; and the origin of the splits, for people.
 
     Raises:
-        DataError: folders look like splits and are not understood.
+        DataError: folders look like splits but are not known ones.
     """
     folders = subfolders(root)
     looks = [folder for folder in folders if LOOKS.fullmatch(folder.name.casefold())]
@@ -136,46 +138,47 @@ def _parts(root: Path) -> tuple[list[tuple[Path, str]], str]:
         raise DataError(
             f"{root} has folders that look like splits and are not understood: "
             f"{', '.join(folder.name for folder in looks)}{beside}; there must be train and one of "
-            f"{', '.join(name for name in SPLITS if name != 'train')}, and no other folder of images beside them. Rename "
-            "them, or those that are classes"
+            f"{', '.join(name for name in SPLITS if name != 'train')}, and no other folder of images beside them",
+            remedy="rename them, or those that are classes",
         )
     if len(looks) == 1:
         return [(looks[0], BY_CONTENT)], f"{looks[0].name}/ holds all images, and {CONTENT}"
-    parts = [(folder, SPLITS[folder.name.casefold()]) for folder in looks]
-    return parts, ", ".join(f"{folder.name}/ is {split}" for folder, split in parts)
+    known = [(folder, SPLITS[folder.name.casefold()]) for folder in looks]
+    return known, ", ".join(f"{folder.name}/ is {split}" for folder, split in known)
 
 
 def _images(folder: Path) -> list[Path]:
-    """Image files at any depth, in order; hidden files are none of the data set's. Raises as `walk` does."""
+    """Image files at any depth, in order, without hidden ones. Raises as `walk` does."""
     return [
         path / name for path, names in walk(folder) for name in names if Path(name).suffix.lower() in SUFFIXES
     ]
 
 
-def _classes(part: Path, images: Sequence[Path]) -> set[str]:
-    """The names of the class folders of some images."""
-    below = (path.relative_to(part).parts for path in images)
+def _classes(folder: Path, images: Sequence[Path]) -> set[str]:
+    """Names of the class folders in a folder that hold some of these images."""
+    below = (path.relative_to(folder).parts for path in images)
     return {parts[0] for parts in below if len(parts) > 1}
 
 
-def _refuse_lost_classes(part: Path, images: Sequence[Path]) -> None:
-    """See that no folder that may be a class goes missing: an empty one, or one of pictures that are not read.
+def _refuse_lost_classes(folder: Path, images: Sequence[Path]) -> None:
+    """Refuse a folder with a class folder that is empty or has only pictures that are not read.
 
     Raises:
-        DataError: one does.
+        DataError: there is such a class folder.
     """
-    if not (classes := _classes(part, images)):
+    if not (classes := _classes(folder, images)):
         return
-    for folder in subfolders(part):
-        if folder.name in classes:
+    for own in subfolders(folder):
+        if own.name in classes:
             continue
-        ends = Counter(Path(name).suffix.lower() for _, names in walk(folder) for name in names)
+        ends = Counter(Path(name).suffix.lower() for _, names in walk(own) for name in names)
         unread = [f"{number:,} {end}" for end, number in sorted(ends.items()) if end in UNREAD]
         if unread or not ends:
             has = f"{', '.join(unread)}, which are not read" if unread else "nothing in it"
             raise DataError(
-                f"the class {folder.name} would be lost: {folder} has {has}; put images there, whose names end in "
-                f"{', '.join(sorted(SUFFIXES))}, or take the folder out of the data set"
+                f"the class {own.name} would be lost: {own} has {has}",
+                remedy=f"put images there, whose names end in {', '.join(sorted(SUFFIXES))}, or take the folder out "
+                "of the data set",
             )
 
 
@@ -217,8 +220,8 @@ def _keys(folder: Path, readers: Readers) -> Iterator[str]:
         while True:
             answer = reader.ask({"task": "list keys", "path": str(folder), "after": after, "most": PAGE})
             if "error" in answer:
-                mend = f"; {MEND}" if "lost" in answer else ""
-                raise DataError(f"the keys of {folder / DATA} can't be listed: {answer['error']}{mend}")
+                problem = f"the keys of {folder / DATA} can't be listed: {answer['error']}"
+                raise DataError(problem, remedy=MEND if "lost" in answer else "")
             keys = cast(list[str], answer["keys"])
             yield from keys
             if len(keys) < PAGE:

@@ -1,4 +1,4 @@
-"""Equal content in two splits: tests of what was trained on."""
+"""Leaks between splits: files of other splits whose content is also in train."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -7,7 +7,7 @@ from retable.data.scan.catalog import Video
 
 
 def leaks(videos: Iterable[Video]) -> tuple[Video, ...]:
-    """The files of other splits than train whose content is in train too, each with a note that says where."""
+    """Files of other splits whose content is also in train, each with a note that names the training file."""
     videos = list(videos)
     trained = {
         video.sha256: video.path for video in reversed(videos) if video.split == "train" and video.sha256

@@ -1,6 +1,7 @@
-"""The folder that `retable data prepare` makes: what the data set holds (dataset.json), and its decoded frames.
+"""The file dataset.json of a folder that `retable data prepare` makes: lists and probe results of a data set.
 
-It stands for the data set wherever it is copied; the videos themselves are needed no more.
+With its decoded frames, such a folder replaces the data set wherever it is copied; the videos are no longer
+needed.
 """
 
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from retable.data.decode.errors import DataError
-from retable.data.scan.probe import Found
+from retable.data.scan.probe import ProbeResult
 from retable.data.scan.ucf101 import Layout, Listed
 from retable.io.files import seal, unseal, write_bytes
 
@@ -17,8 +18,8 @@ FILE = "dataset.json"
 VERSION = 1
 
 
-def write_prepared(root: Path, layout: Layout, found: Mapping[str, Found]) -> None:
-    """Write down a data set's lists and what was found in each of its files."""
+def write_prepared(root: Path, layout: Layout, found: Mapping[str, ProbeResult]) -> None:
+    """Write the lists of a data set and the probe result of each file."""
     listed = [{k: v for k, v in asdict(line).items() if k != "where"} for line in layout.listed]
     files = {path: asdict(found[path]) for path in sorted(found)}
     folder = str(layout.videos.resolve())
@@ -26,8 +27,8 @@ def write_prepared(root: Path, layout: Layout, found: Mapping[str, Found]) -> No
     write_bytes(root / FILE, seal(content | {"listed": listed, "found": files}))
 
 
-def read_prepared(root: Path) -> tuple[Layout, Mapping[str, Found]] | None:
-    """What `write_prepared` wrote; None if the folder is not a prepared one.
+def read_prepared(root: Path) -> tuple[Layout, Mapping[str, ProbeResult]] | None:
+    """Layout and probe results of a prepared folder; None if the folder is not a prepared one.
 
     Raises:
         DataError: the file is damaged, or a newer Retable wrote it.
@@ -38,11 +39,15 @@ def read_prepared(root: Path) -> tuple[Layout, Mapping[str, Found]] | None:
         content = cast(dict[str, Any], unseal((root / FILE).read_bytes()))
     except ValueError as error:
         raise DataError(
-            f"{root / FILE} is damaged ({error}); delete it and run `retable data prepare` again, which decodes nothing twice"
+            f"{root / FILE} is damaged ({error})",
+            remedy="delete it and run `retable data prepare` again, which decodes nothing twice",
         ) from error
     if content["version"] != VERSION:
-        raise DataError(f"{root / FILE} is of version {content['version']}, and this Retable reads {VERSION}")
+        raise DataError(
+            f"{root / FILE} is of version {content['version']}, and this Retable reads {VERSION}",
+            remedy="prepare the data set again with this Retable, or install the one that wrote it",
+        )
     listed = tuple(Listed(**line) for line in content["listed"])
-    kind = content.get("kind", "video")  # not said before there were images
+    kind = content.get("kind", "video")  # absent in files older than images
     layout = Layout(Path(content["videos"]), tuple(content["classes"]), listed, kind)
-    return layout, {path: Found(**entry) for path, entry in content["found"].items()}
+    return layout, {path: ProbeResult(**entry) for path, entry in content["found"].items()}

@@ -1,4 +1,4 @@
-"""What is in each file of a data set. Every file is decoded once, by a reader process, and remembered."""
+"""Cached probe results of the files of a data set. A reader process decodes each file once."""
 
 import hashlib
 import json
@@ -21,16 +21,16 @@ from retable.io.locks import locked
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a reader found in a file. Without a problem, frames, width and height are positive.
+class ProbeResult:
+    """Result of probing a file. Without a problem, frames, width and height are positive.
 
     Attributes:
-        sha256: of the file's bytes, hex; empty if it could not be read.
-        problem: ``missing``, ``bad path``, ``not a file``, ``empty``, ``truncated``, ``not a video``, ``of several
-            sizes``, ``damaged`` or ``unreadable`` (a reader died or hung over it, or was not let in), those of
-            `retable.data.decode.image.probe`; None if there is none.
-        note: details of the problem, or what is to be known of a file that can be used, such as why PyAV reads it.
-        revision: counted up where the same bytes were read as other pixels by an earlier version.
+        sha256: SHA-256 of the file's bytes, hex; empty if it could not be read.
+        problem: ``missing``, ``bad path``, ``not a file``, ``empty``, ``truncated``, ``not a video``, ``of
+            several sizes``, ``damaged`` or ``unreadable`` (a reader died, hung or could not open it), or one
+            of `retable.data.decode.image.probe`; None if there is none.
+        note: details of the problem, or a remark on a usable file, such as the reason why PyAV reads it.
+        revision: increased if an earlier version read other pixels from the same bytes.
     """
 
     sha256: str = ""
@@ -44,82 +44,84 @@ class Found:
 
     @property
     def content(self) -> str:
-        """Identity of the pixels that are read, hex: the file's own hash until these are others than they were."""
+        """Identity of the pixels, hex: the hash of the file, or of hash and revision if there is one."""
         if not self.revision or not self.sha256:
             return self.sha256
         return hashlib.sha256(f"{self.sha256}/{self.revision}".encode()).hexdigest()
 
 
-REMEMBER_SECONDS = 30.0
-"""What a kill of a scan may cost."""
+SAVE_SECONDS = 30.0
+"""Seconds between writes of the cache: most work that a killed scan loses."""
 
 Stamp = list[int]
 """Size in bytes and modification time in nanoseconds."""
 
 
-def find(
+def probe_files(
     folder: Path,
     paths: Sequence[str],
-    memory: Path,
+    cache_file: Path,
     readers: Readers,
     progress: Progress | None = None,
     kind: Kind = "video",
-) -> dict[str, Found]:
-    """What is in the files, by path.
+) -> dict[str, ProbeResult]:
+    """Probe results of files, by path.
 
     Args:
-        folder: what the paths are relative to.
-        paths: files to look at.
-        memory: JSON file of what was found before, kept up to date. A file whose size and time are unchanged is
-            not read again. Two processes with the same memory do the work once.
-        readers: the processes that read.
-        progress: told about files that are being read.
-        kind: what they are.
+        folder: the folder that the paths are relative to.
+        paths: the files.
+        cache_file: JSON file of earlier results, kept up to date. A file with unchanged size and time is not
+            read again. Two processes with the same cache do the work once.
+        readers: the reader processes.
+        progress: called after each file that is read.
+        kind: the kind of the files.
     """
     tools = _tools(kind)
-    found: dict[str, Found] = {}
+    found: dict[str, ProbeResult] = {}
     stamps: dict[str, Stamp] = {}
     for path in paths:
-        look = _stamped(folder / path)
-        if isinstance(look, Found):
-            found[path] = look
+        stamp = _stamped(folder / path)
+        if isinstance(stamp, ProbeResult):
+            found[path] = stamp
         else:
-            stamps[path] = look
-    with locked(memory.with_suffix(".lock")):
-        found |= _recall(memory, stamps, tools)
+            stamps[path] = stamp
+    with locked(cache_file.with_suffix(".lock")):
+        found |= _cached(cache_file, stamps, tools)
         unread = [path for path in paths if path not in found]
         if not unread:
             return found
         task = "probe" if kind == "video" else "probe image"
         requests = [{"task": task, "path": str(folder / path)} for path in unread]
-        with _remembering(memory, stamps, found, tools) as remember:
+        with _saved(cache_file, stamps, found, tools) as save:
             for done, (number, answer) in enumerate(readers.answers(requests), 1):
-                found[unread[number]] = _found(answer)
-                remember()
+                found[unread[number]] = _probe_result(answer)
+                save()
                 if progress:
                     progress(done, len(unread))
         found |= _hashed(folder, found, readers)
     return found
 
 
-def _stamped(path: Path) -> Stamp | Found:
-    """Size and time of a file that a reader may open, or what is wrong with its path. Opens nothing."""
+def _stamped(path: Path) -> Stamp | ProbeResult:
+    """Size and time of a regular file, or the problem of its path. Opens nothing."""
     try:
         status = on_disk(path).stat()
     except FileNotFoundError:
-        return Found(problem="missing", note="the lists name it and there is no such file")
+        return ProbeResult(problem="missing", note="the lists name it and there is no such file")
     except (OSError, ValueError) as error:  # a link to itself, a name that is too long or has a NUL
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        return Found(
+        return ProbeResult(
             problem="bad path", note=f"it can't be looked at: {reason}; mend the path or take it out"
         )
     if not stat.S_ISREG(status.st_mode):
-        return Found(problem="not a file", note=f"it is {kind_of(status.st_mode)}; put the file in its place")
+        return ProbeResult(
+            problem="not a file", note=f"it is {kind_of(status.st_mode)}; put the file in its place"
+        )
     return [status.st_size, status.st_mtime_ns]
 
 
-def _hashed(folder: Path, found: Mapping[str, Found], readers: Readers) -> dict[str, Found]:
-    """Files over which readers died, with their hashes: these are taken by readers too, which may die again."""
+def _hashed(folder: Path, found: Mapping[str, ProbeResult], readers: Readers) -> dict[str, ProbeResult]:
+    """Hash the files that killed their readers, with readers too, which may die again."""
     paths = [
         path
         for path, file in found.items()
@@ -132,27 +134,28 @@ def _hashed(folder: Path, found: Mapping[str, Found], readers: Readers) -> dict[
     }
 
 
-def _recall(memory: Path, stamps: Mapping[str, Stamp], tools: Sequence[str]) -> dict[str, Found]:
-    if not memory.is_file():
+def _cached(cache_file: Path, stamps: Mapping[str, Stamp], tools: Sequence[str]) -> dict[str, ProbeResult]:
+    """Results in the cache of files with unchanged size and time."""
+    if not cache_file.is_file():
         return {}
     try:
-        content = json.loads(memory.read_bytes())
-    except ValueError:  # damaged: look again
+        content = json.loads(cache_file.read_bytes())
+    except ValueError:  # damaged: probe again
         return {}
     if content["tools"] != tools:
         return {}
     return {
-        path: Found(**entry["found"])
+        path: ProbeResult(**entry["found"])
         for path, entry in content["files"].items()
         if entry["stamp"] == stamps.get(path)
     }
 
 
 @contextmanager
-def _remembering(
-    memory: Path, stamps: Mapping[str, Stamp], found: Mapping[str, Found], tools: Sequence[str]
+def _saved(
+    cache_file: Path, stamps: Mapping[str, Stamp], found: Mapping[str, ProbeResult], tools: Sequence[str]
 ) -> Iterator[Callable[[], None]]:
-    """Write down what was found, whenever the block asks and it was long ago, and at its end, however it ends."""
+    """Write the cache when the block asks, at most every `SAVE_SECONDS`, and at its end in any case."""
     written = time.monotonic()
 
     def write() -> None:
@@ -161,29 +164,29 @@ def _remembering(
         files = {
             path: {"stamp": stamp, "found": asdict(found[path])}
             for path, stamp in stamps.items()
-            # A reader may have died of something that was not the file's fault: it gets another chance.
+            # A reader may have died for another reason than the file: probe it again next time.
             if path in found and found[path].problem != "unreadable"
         }
-        write_json(memory, {"tools": tools, "files": files})
+        write_json(cache_file, {"tools": tools, "files": files})
 
-    def remember() -> None:
-        if time.monotonic() - written > REMEMBER_SECONDS:
+    def save() -> None:
+        if time.monotonic() - written > SAVE_SECONDS:
             write()
 
     try:
-        yield remember
+        yield save
     finally:
         write()
 
 
 def _tools(kind: Kind) -> list[str]:
-    """Another decoder may see other problems, and so may another `retable.data.decode.video.probe` (count it up)."""
+    """Versions of the probe and the decoders: others invalidate the cache. Increase ours with the probe."""
     if kind == "image":
         return [f"probe image {image.VERSION}", f"pillow {metadata.version('pillow')}"]
     return ["probe 2", *(f"{name} {metadata.version(name)}" for name in ("av", "decord"))]
 
 
-def _found(answer: Mapping[str, object]) -> Found:
+def _probe_result(answer: Mapping[str, object]) -> ProbeResult:
     if "error" not in answer:
-        return Found(**cast(dict[str, Any], answer))
-    return Found(problem="unreadable", note=str(answer["error"]))
+        return ProbeResult(**cast(dict[str, Any], answer))
+    return ProbeResult(problem="unreadable", note=str(answer["error"]))

@@ -1,4 +1,4 @@
-"""A data set as it was downloaded: what can be found wrong with it before a file is decoded."""
+"""Downloaded data sets, and the checks of one before any file is decoded."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -9,10 +9,10 @@ from pathlib import Path
 from retable.data.decode.errors import DataError
 from retable.data.decode.lmdb import on_disk
 from retable.data.decode.pool import Readers
-from retable.data.scan.catalog import catalogued
+from retable.data.scan.catalog import build_catalog
 from retable.data.scan.faceforensics import read_faceforensics
 from retable.data.scan.image_folders import BY_CONTENT, read_images
-from retable.data.scan.probe import Found
+from retable.data.scan.probe import ProbeResult
 from retable.data.scan.ucf101 import LISTS, Layout, read_layout
 
 
@@ -20,7 +20,10 @@ def _read_images(folder: Path) -> Layout:
     listed = any((folder / name / "classInd.txt").is_file() for name in LISTS)
     layout = read_layout(folder) if listed else read_images(folder)
     if layout.kind != "image":
-        raise DataError(f"the lists of {folder} must name images, but name other files")
+        raise DataError(
+            f"the lists of {folder} must name images, but name other files",
+            remedy="prepare it as ucf101 if it is one of videos",
+        )
     return layout
 
 
@@ -33,12 +36,12 @@ WHOLE = {
     "ucf101": {"train": 9_537, "test": 3_783},
     "faceforensics": {"train": 704, "val": 150, "test": 150},
 }
-SAMPLE = 64  # headers that are read to estimate the frames of all files
+SAMPLE = 64  # number of headers that are read to estimate the frames of all files
 
 
 @dataclass(frozen=True)
 class Source:
-    """A folder with UCF101 or FaceForensics in it, in their own layouts, or with images.
+    """A folder of UCF101 or FaceForensics in their own layouts, or of images.
 
     Attributes:
         name: ``ucf101``, ``faceforensics`` or ``images``.
@@ -50,51 +53,57 @@ class Source:
 
     @cached_property
     def layout(self) -> Layout:
-        """What its lists say.
+        """Layout of the folder, from its lists.
 
         Raises:
-            DataError: it is not there, or its lists can't be understood.
+            DataError: it is missing, or its lists can't be parsed.
         """
         if not self.folder.is_dir():
-            raise DataError(f"--source must be the folder of {self.name}, but {self.folder} is no folder")
+            raise DataError(
+                f"--source must be the folder of {self.name}, but {self.folder} is no folder",
+                remedy="name the folder with --source DIR",
+            )
         return LAYOUTS[self.name](self.folder)
 
     def check(self, splits: tuple[str, ...], frames: int) -> str:
-        """Check the lists, and that the files that they name are there.
+        """Check the lists and the presence of the listed files.
 
         Args:
-            splits: those that must be listed.
-            frames: a clip's.
+            splits: the splits that must be listed.
+            frames: number of frames of a clip.
 
         Returns:
-            What the lists name, and what is absent yet tolerated, in a sentence or two.
+            The numbers of listed files and of absent but tolerated ones, in a sentence or two.
 
         Raises:
-            DataError: a split is not listed at all, or more is absent than training tolerates.
+            DataError: a split is not listed at all, or more files are absent than training tolerates.
         """
         listed = self.layout.listed
         counts = Counter(line.split for line in listed)
         if not splits:
-            raise DataError(f"--splits must name some of {', '.join(counts)}, but names none")
+            raise DataError(
+                f"--splits must name some of {', '.join(counts)}, but names none", remedy="name one at least"
+            )
         unlisted = [split for split in splits if split not in counts]
         if unlisted and BY_CONTENT not in counts:
             raise DataError(
-                f"{self.folder} lists no {unlisted[0]} {self.layout.kind}s; its splits are {', '.join(counts) or 'none'}"
+                f"{self.folder} lists no {unlisted[0]} {self.layout.kind}s",
+                remedy=f"its splits are {', '.join(counts) or 'none'}",
             )
         named = {path for line in listed for path in (line.path, line.mask) if path}
         absent = {path for path in named if not on_disk(self.layout.videos / path).is_file()}
         supposed = {
-            path: Found(problem="missing", note="no such file")
+            path: ProbeResult(problem="missing", note="no such file")
             if path in absent
-            else Found(frames=frames, width=1, height=1)
+            else ProbeResult(frames=frames, width=1, height=1)
             for path in named
         }
-        if refusal := catalogued(self.folder, self.layout, supposed, frames).refusal():
+        if refusal := build_catalog(self.folder, self.layout, supposed, frames).refusal():
             raise DataError(refusal + (f"; there is no {self.layout.videos / min(absent)}" if absent else ""))
-        return self._told(counts, len(absent))
+        return self._summary(counts, len(absent))
 
     def frames(self, splits: tuple[str, ...], readers: Readers) -> int:
-        """An estimate of the frames of these splits, from the headers of `SAMPLE` files; 0 if they don't tell."""
+        """Estimated frames of these splits, from the headers of `SAMPLE` files; 0 if they don't state it."""
         lines = [line for line in self.layout.listed if line.split in (*splits, BY_CONTENT)]
         if self.layout.kind == "image":
             return len(lines)
@@ -104,20 +113,20 @@ class Source:
         counts = [count for count in answers if isinstance(count, int) and count > 0]
         return round(len(lines) * sum(counts) / len(counts)) if counts else 0
 
-    def _told(self, counts: Mapping[str, int], absent: int) -> str:
+    def _summary(self, counts: Mapping[str, int], absent: int) -> str:
         if self.layout.kind == "image":
-            told = f"{self.folder} has {sum(counts.values()):,} images"
-            told += " in splits made by their content" if BY_CONTENT in counts else f": {_numbers(counts)}"
-            return told + self._rest(absent)
+            text = f"{self.folder} has {sum(counts.values()):,} images"
+            text += " in splits made by their content" if BY_CONTENT in counts else f": {_numbers(counts)}"
+            return text + self._rest(absent)
         whole = WHOLE[self.name]
-        told = f"The lists name {_numbers({split: counts.get(split, 0) for split in whole})} videos"
+        text = f"The lists name {_numbers({split: counts.get(split, 0) for split in whole})} videos"
         if {split: counts.get(split, 0) for split in whole} != whole:
-            told += f" (the whole of {self.name} has {_numbers(whole)})"
-        return told + self._rest(absent)
+            text += f" (the whole of {self.name} has {_numbers(whole)})"
+        return text + self._rest(absent)
 
     def _rest(self, absent: int) -> str:
-        told = f", of {len(self.layout.classes)} classes." if len(self.layout.classes) > 1 else "."
-        return told + (f" {absent} files are not there and will be skipped." if absent else "")
+        text = f", of {len(self.layout.classes)} classes." if len(self.layout.classes) > 1 else "."
+        return text + (f" {absent} files are not there and will be skipped." if absent else "")
 
 
 def _numbers(counts: Mapping[str, int]) -> str:

@@ -1,4 +1,4 @@
-"""Where a UCF101-shaped folder keeps its videos and its lists, and what the lists say."""
+"""Layout of UCF101: folders, class index, train and test lists. Other data sets can use it too."""
 
 import os
 import unicodedata
@@ -12,7 +12,7 @@ from retable.data.decode.image import SUFFIXES
 from retable.data.decode.text_lists import Line, read_lines
 
 Kind = Literal["video", "image"]
-"""What a data set's files are."""
+"""Kind of a data set's files."""
 
 VIDEOS = ("videos", "images", "UCF-101", ".")
 LISTS = ("splits", "ucfTrainTestlist", ".")
@@ -24,10 +24,10 @@ class Listed:
 
     Attributes:
         path: ``Class/v.mp4``, below the videos folder.
-        split: ``train`` or ``test``; empty if the content decides (retable.data.scan.image_folders).
-        label: from 0, by the class folder; None if the class is not in classInd.txt or is not the one that the
-            line's own number says.
-        mask: ``mask/v.avi``, the video that shows where the face in this one is; None if the set has no masks.
+        split: ``train`` or ``test``; empty if the content decides (`retable.data.scan.image_folders`).
+        label: from 0, by the class folder; None if the class is not in classInd.txt or differs from the
+            number in the line.
+        mask: ``mask/v.avi``, the mask video of the face in this one; None if the set has no masks.
         where: the list and the line that name it, for messages; empty if no list does.
     """
 
@@ -40,15 +40,15 @@ class Listed:
 
 @dataclass(frozen=True)
 class Layout:
-    """A data set as its lists describe it. `classes` are in the order of their labels.
+    """A data set as described by its lists. `classes` are in the order of their labels.
 
     Attributes:
         videos: the folder that paths are relative to.
-        kind: what the listed files are.
-        splits: where they come from, for people; empty if nobody knows any more.
+        kind: the kind of the listed files.
+        splits: origin of the splits, for people; empty if unknown.
 
     Raises:
-        DataError: a file is listed twice: tests would be of what was trained on.
+        DataError: a file is listed twice; it could be in train and test.
     """
 
     videos: Path
@@ -65,27 +65,32 @@ class Layout:
                 times = sum(again.path == line.path for again in self.listed)
                 places = f" ({other.where} and {line.where})" if line.where else ""
                 raise DataError(
-                    f"{other.path} is listed {times} times for {self.videos}{places}; list it once, in one split"
+                    f"{other.path} is listed {times} times for {self.videos}{places}",
+                    remedy="list it once, in one split",
                 )
 
 
 def read_layout(root: Path, fold: int = 1) -> Layout:
     """Read the lists of a folder in UCF101's layout.
 
-    Class folders lie in ``root/videos``, ``root/images``, ``root/UCF-101`` or ``root``; classInd.txt and the lists
-    in ``root/splits``, ``root/ucfTrainTestlist`` or ``root``. The files are images if most of their names say so.
+    Class folders are in ``root/videos``, ``root/images``, ``root/UCF-101`` or ``root``; classInd.txt and the
+    lists in ``root/splits``, ``root/ucfTrainTestlist`` or ``root``. The files are images if most of their
+    suffixes are.
 
     Args:
         root: the data set's folder.
-        fold: which of the train and test lists: ``trainlist01.txt`` and ``testlist01.txt`` for 1.
+        fold: number of the train and test lists: 1 for ``trainlist01.txt`` and ``testlist01.txt``.
 
     Raises:
-        DataError: a list is missing or can't be understood.
+        DataError: a list is missing or can't be parsed.
     """
     lists = next((root / name for name in LISTS if (root / name / "classInd.txt").is_file()), None)
     if lists is None:
         looked = ", ".join(str(root / name / "classInd.txt") for name in LISTS)
-        raise DataError(f"{root} is not in UCF101's layout: there is none of {looked}")
+        raise DataError(
+            f"{root} is not in UCF101's layout: there is none of {looked}",
+            remedy="name the folder that holds its lists (docs/data.md shows the layout)",
+        )
     classes = _classes(lists / "classInd.txt")
     folder = next((root / name for name in VIDEOS if _holds(root / name, classes)), root / VIDEOS[0])
     names = [f"{split}list{fold:02}.txt" for split in ("train", "test")]
@@ -94,19 +99,19 @@ def read_layout(root: Path, fold: int = 1) -> Layout:
         for split, name in zip(("train", "test"), names, strict=True)
         for line in _list(lists / name, split, classes)
     ]
-    listed = tuple(_spelt_as_on_disk(folder, lines))
+    listed = tuple(_with_names_on_disk(folder, lines))
     images = sum(PurePosixPath(line.path).suffix.lower() in SUFFIXES for line in listed)
     kind: Kind = "image" if 2 * images > len(listed) else "video"
     return Layout(folder, classes, listed, kind, f"{names[0]} is train, {names[1]} is test")
 
 
 def composed(path: str) -> str:
-    """A path by which two spellings of one name are equal: letters with their accents (NFC), as Macs do not write them."""
+    """Path with composed letters and accents (NFC): equal for both Unicode spellings of a name."""
     return unicodedata.normalize("NFC", path)
 
 
 def _classes(path: Path) -> tuple[str, ...]:
-    """Lines such as ``1 ApplyEyeMakeup``, numbered from 1."""
+    """Class names from lines such as ``1 ApplyEyeMakeup``, numbered from 1."""
     numbered: dict[str, str] = {}
     names: dict[str, Line] = {}
     for line in _lines(path):
@@ -125,13 +130,14 @@ def _classes(path: Path) -> tuple[str, ...]:
         odd = next((n for n, name in numbered.items() if n not in expected or not name), None)
         raise DataError(
             f"{path} must number its classes 1, 2, …, one 'number name' a line, but "
-            + (f"begins a line with {odd[:40]!r}; mend that line" if odd else "is empty; write them down")
+            + (f"begins a line with {odd[:40]!r}" if odd else "is empty"),
+            remedy="mend that line" if odd else "write them down",
         )
     return tuple(numbered[number] for number in expected)
 
 
 def _list(path: Path, split: str, classes: tuple[str, ...]) -> Iterator[Listed]:
-    """Lines such as ``Class/v.avi 1`` (UCF101's train lists) or ``Class/v.avi`` (its test lists)."""
+    """Files from lines such as ``Class/v.avi 1`` (train lists) or ``Class/v.avi`` (test lists)."""
     labels = {composed(name): label for label, name in enumerate(classes)}
     for line in _lines(path):
         name, stated = _named(line.text)
@@ -147,7 +153,7 @@ def _list(path: Path, split: str, classes: tuple[str, ...]) -> Iterator[Listed]:
 
 
 def _named(text: str) -> tuple[str, str | None]:
-    """The path of a line, and the number of its class, without zeros before it, if it says so."""
+    """Path of a line, and the number of its class without leading zeros, or None."""
     name, *last = text.rsplit(maxsplit=1)
     if last and last[0].isascii() and last[0].isdecimal():
         return name.rstrip(), last[0].lstrip("0")
@@ -158,11 +164,11 @@ def _lines(path: Path) -> Iterator[Line]:
     try:
         yield from read_lines(path)
     except FileNotFoundError:
-        raise DataError(f"{path} is missing; UCF101's layout needs it beside classInd.txt") from None
+        raise DataError(f"{path} is missing", remedy="UCF101's layout needs it beside classInd.txt") from None
 
 
-def _spelt_as_on_disk(folder: Path, listed: Iterable[Listed]) -> Iterator[Listed]:
-    """The same lines; names with accents as the disk spells them, which may be otherwise than the list (NFD, NFC)."""
+def _with_names_on_disk(folder: Path, listed: Iterable[Listed]) -> Iterator[Listed]:
+    """Replace names with accents by their spelling on disk, which may differ from the list (NFD, NFC)."""
     names: dict[Path, Mapping[str, str]] = {}
     for line in listed:
         if line.path.isascii():
@@ -177,16 +183,16 @@ def _spelt_as_on_disk(folder: Path, listed: Iterable[Listed]) -> Iterator[Listed
 
 
 def _names(folder: Path) -> Mapping[str, str]:
-    """Names in a folder, by themselves and by their composed spelling; none if it can't be listed."""
+    """Names in a folder, by their own and their composed spelling; none if it can't be listed."""
     try:
         found = os.listdir(folder)
-    except (OSError, ValueError):  # files below it will be found to be missing
+    except (OSError, ValueError):  # files below it are reported as missing later
         return {}
     return {composed(name): name for name in found} | {name: name for name in found}
 
 
 def _holds(folder: Path, classes: Sequence[str]) -> bool:
-    """Whether the folder of a class is in a folder."""
+    """True if a folder holds the folder of a class."""
     names = _names(folder)
     found = (names.get(name, names.get(composed(name))) for name in classes)
     return any((folder / name).is_dir() for name in found if name)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from retable.cluster.connection.errors import ClusterError
+from retable.cluster.connection.token import ClusterError
 from retable.cluster.jobs.transfer import MARK, pack, unpack
 
 
@@ -39,5 +39,5 @@ def test_a_name_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
 def test_a_file_that_was_changed_on_the_way_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("abc")
     line = next(pack(tmp_path)).replace("YWJj", "YWJk")
-    with pytest.raises(ClusterError, match="file was changed in transit"):
+    with pytest.raises(ClusterError, match="file was changed on its way"):
         unpack(line, tmp_path / "here")

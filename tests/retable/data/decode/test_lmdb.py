@@ -153,14 +153,14 @@ def test_an_environment_over_which_readers_die_is_an_error_of_the_data(
     tmp_path: Path, misbehaving: Callable[..., Readers]
 ) -> None:
     write_stand_in(tmp_path / "dies", {b"a": picture(0)})
-    with pytest.raises(DataError, match="can't be listed: the reader exited with 3; copy it anew"):
+    with pytest.raises(DataError, match="can't be listed: the reader exited with 3; copy it again"):
         scan(tmp_path / "dies", cache=tmp_path / "cache", readers=misbehaving("list keys"))
 
 
 def test_a_file_that_is_no_environment(tmp_path: Path, write: Write) -> None:
     (tmp_path / "set" / "cat_lmdb").mkdir(parents=True)
     (tmp_path / "set" / "cat_lmdb" / "data.mdb").write_text("not an environment")
-    with pytest.raises(DataError, match="cat_lmdb must be an LMDB environment, but .*; copy it anew"):
+    with pytest.raises(DataError, match="cat_lmdb must be an LMDB environment, but .*; copy it again"):
         scan(tmp_path / "set", cache=tmp_path / "cache")
 
 

@@ -13,7 +13,7 @@ from retable.data.decode.spec import ClipSpec
 from retable.data.decode.video import probe, read
 from retable.data.samples.clips import Clips
 from retable.data.scan.catalog import scan
-from retable.data.scan.probe import Found
+from retable.data.scan.probe import ProbeResult
 
 CASES = Path(__file__).resolve().parents[5] / "shared" / "cases" / "video"
 cases = pytest.mark.skipif(not CASES.is_dir(), reason=f"there is no {CASES}")
@@ -119,9 +119,9 @@ def test_a_display_matrix_that_is_none_is_passed_over(tmp_path: Path, make_video
 
 def test_what_is_read_otherwise_is_another_data_set(tmp_path: Path, make_set: MakeSet) -> None:
     """Its trials have other signatures, and shards that an earlier version cut are not taken for it."""
-    assert Found(sha256="ab").content == "ab"
-    assert Found(sha256="ab", revision=1).content != "ab"
-    assert Found(problem="missing", revision=1).content == ""
+    assert ProbeResult(sha256="ab").content == "ab"
+    assert ProbeResult(sha256="ab", revision=1).content != "ab"
+    assert ProbeResult(problem="missing", revision=1).content == ""
     root = make_set(["A/1.ts", "B/1.mp4"], ["A/2.mp4", "B/2.mp4"])
     encode(root / "videos/A/1.ts", frames=36)
     catalog = scan(root, cache=tmp_path / "cache")

@@ -46,6 +46,16 @@ def test_no_group_is_in_both_splits_and_a_fifth_of_them_tests(monkeypatch: pytes
     assert [sum(s == split for *_, s in clips) for split in ("train", "test")] == [480, 120]
 
 
+def test_class_names_and_their_order_stay() -> None:
+    """They are part of the data set's fingerprint, and their numbers seed what is drawn."""
+    squares = ("BoardPulse", "BoardSpin", "GiftPulse", "GiftSpin")
+    assert (
+        *("BallBounce", "BallOrbit", "BallSlide"),
+        *squares,
+        *("TargetBounce", "TargetOrbit", "TargetSlide"),
+    ) == CLASSES
+
+
 def test_neither_the_thing_nor_the_motion_tells_the_class() -> None:
     assert len(CLASSES) == 10
     assert all(len(motions) >= 2 for motions in THINGS.values())

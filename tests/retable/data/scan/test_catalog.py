@@ -36,7 +36,7 @@ def test_a_scan_says_what_is_there(tmp_path: Path, make_set: MakeSet) -> None:
         (20, 32, 32, "decord", None)
     }
     assert [v.label for v in found.usable("train").videos] == [0, 0, 1]
-    assert found.usable("test").notice == ""
+    assert found.usable("test").skipped_text == ""
 
 
 def test_the_second_scan_reads_changed_files_only(tmp_path: Path, make_set: MakeSet) -> None:
@@ -98,7 +98,7 @@ def test_one_bad_video_in_a_hundred_is_skipped_and_told() -> None:
     videos = [video(n) for n in range(99)]
     usable = catalog(*videos, video(99, "truncated")).usable("train")
     assert len(usable.videos) == 99
-    assert usable.notice == "1 of 100 train videos are skipped: 1 truncated"
+    assert usable.skipped_text == "1 of 100 train videos are skipped: 1 truncated"
 
 
 def test_more_than_one_in_a_hundred_is_refused() -> None:
@@ -134,6 +134,6 @@ def test_quarantined_videos_count() -> None:
     whole = catalog(*(video(n) for n in range(100)))
     usable = whole.without({video(7).sha256: "it hangs"}).usable("train")
     assert [v.note for v in usable.skipped] == ["it hangs"]
-    assert "1 unreadable" in usable.notice
+    assert "1 unreadable" in usable.skipped_text
     with pytest.raises(DataError, match="2 of 100"):
         whole.without({video(7).sha256: "", video(8).sha256: ""}).usable("train")

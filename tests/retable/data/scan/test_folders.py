@@ -14,7 +14,7 @@ from rich.console import Console
 from retable.data.decode.errors import DataError
 from retable.data.scan.catalog import Catalog
 from retable.data.scan.check import Report, check, rendered
-from retable.data.scan.folders import Passed, subfolders, walk
+from retable.data.scan.folders import SkippedEntries, subfolders, walk
 from retable.data.scan.image_folders import read_images
 from retable.data.scan.left_out import left_out
 from tests.retable.data.scan.test_image_folders import write_images
@@ -180,7 +180,7 @@ def test_a_folder_that_can_not_be_listed_is_refused_and_told(
     assert left_out(root, ["cat/1.png", "dog/1.png"], "image") == (
         "1 folder that can't be listed: dog/closed",
     )
-    passed = Passed()
+    passed = SkippedEntries()
     assert sum(len(names) for _, names in walk(root, passed)) == 2
     assert passed.closed == [root / "dog" / "closed"]
     assert subfolders(root) == [root / "cat", root / "dog"]

@@ -9,7 +9,7 @@ from PIL import Image
 from retable.data.decode.errors import DataError
 from retable.data.scan.catalog import Catalog, scan
 from retable.data.scan.image_folders import BY_CONTENT, by_content, is_image_set, read_images
-from retable.data.scan.probe import Found
+from retable.data.scan.probe import ProbeResult
 from retable.data.scan.ucf101 import Listed
 
 
@@ -110,7 +110,7 @@ def test_the_split_is_of_the_content_and_part_of_the_fingerprint(tmp_path: Path)
 
 def test_equal_files_are_in_one_split_and_two_are_enough() -> None:
     lines = [Listed(f"{n}.png", BY_CONTENT, 0) for n in range(4)]
-    found = {f"{n}.png": Found(sha256=digest) for n, digest in enumerate(["aa", "bb", "aa", ""])}
+    found = {f"{n}.png": ProbeResult(sha256=digest) for n, digest in enumerate(["aa", "bb", "aa", ""])}
     assert [line.split for line in by_content(lines, found)] == ["test", "train", "test", "train"]
     assert [line.split for line in by_content(lines[:1], found)] == ["train"]
     given = [Listed("0.png", "train", 0)]
