@@ -82,8 +82,8 @@ class Execution:
     def add(self, trials: Sequence[PlannedTrial]) -> None:
         """Add trials to the plan, each after those that it requires. Those that are in it already stay as they are."""
         fresh = tuple(planned for planned in trials if planned.signature not in self._planned)
+        self._enter(fresh)  # first: other threads look up the state of every trial of the plan
         self.plan = replace(self.plan, trials=(*self.plan.trials, *fresh))
-        self._enter(fresh)
 
     def _enter(self, trials: Sequence[PlannedTrial]) -> None:
         self.ledger.declare(
