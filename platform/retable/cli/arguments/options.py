@@ -64,9 +64,7 @@ Out = Annotated[
     Path,
     option("DIR", "Folder of results, or a URL such as s3://BUCKET/FOLDER.", values.results),
 ]
-Data = Annotated[
-    Path | None, option("DIR", "Folder of the data set. Default: that of the scale.", Path)
-]
+Data = Annotated[Path | None, option("DIR", "Folder of the data set. Default: that of the scale.", Path)]
 Cluster = Annotated[
     str | None,
     option(
@@ -76,7 +74,9 @@ Cluster = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    option("N", "Maximum number of workers per trial. Default: as many as fit.", values.positive, group=TRAINING),
+    option(
+        "N", "Maximum number of workers per trial. Default: as many as fit.", values.positive, group=TRAINING
+    ),
 ]
 Address = Annotated[
     str | None,

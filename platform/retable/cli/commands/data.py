@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 SHOWN = 20  # bad files on the console; all are in a file
 
 data = App(name="data", help="Check or prepare a data set.")
-prepare = App(name="prepare", help="Decode a data set once, so that training reads it from memory-mapped files.")
+prepare = App(
+    name="prepare", help="Decode a data set once, so that training reads it from memory-mapped files."
+)
 data.command(prepare)
 
 Source = Annotated[Path, option("DIR", "Folder of the data set as downloaded. It is only read.", Path)]
@@ -59,10 +61,10 @@ def check(
     ],
     /,
     *,
-    frames: Annotated[int, option("N", "Frames per clip; shorter videos are bad files.", values.positive)] = 16,
-    size: Annotated[
-        int, option("PIXELS", "Minimum length of an image's shorter side.", values.positive)
-    ] = 1,
+    frames: Annotated[
+        int, option("N", "Frames per clip; shorter videos are bad files.", values.positive)
+    ] = 16,
+    size: Annotated[int, option("PIXELS", "Minimum length of an image's shorter side.", values.positive)] = 1,
     checksums: Annotated[
         Path | None,
         option(
