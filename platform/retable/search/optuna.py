@@ -138,7 +138,9 @@ class OptunaStorage:
             )
             remedy = "give --optuna-storage another URL, which is filled with all points"
             if isinstance(error, ImportError):
-                remedy += ", or install the database's driver (pip install 'retable[postgres]' for PostgreSQL)"
+                remedy += (
+                    ", or install the database's driver (pip install 'retable[postgres]' for PostgreSQL)"
+                )
             elif isinstance(error, RuntimeError):
                 remedy += f", or bring the database to Optuna {optuna.__version__} (optuna storage upgrade)"
             raise OptunaStorageError(
