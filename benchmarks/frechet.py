@@ -30,7 +30,7 @@ def by_root(real: Gaussian, fake: Gaussian) -> float:
 
 
 def timed(compute: Callable[[], float]) -> tuple[float, float]:
-    """What it gives, and the CPU seconds that it took: those of a machine that does nothing else, on one thread."""
+    """Result of a function and its CPU seconds, measured on one thread of an idle machine."""
     start = time.process_time()
     return compute(), time.process_time() - start
 

@@ -79,8 +79,8 @@ IMPROVES = Claim(
     "at every resolution, acceleration improves the Fréchet distance",
     tuple(fid(resolution, "after").beats(fid(resolution, "before")) for resolution in RESOLUTIONS),
 )
-# Two statements of the paper cannot be claims: that acceleration gains more at high resolution, and that images alone fail
-# there. They compare images of different sizes, whose protocols differ.
+# Two statements of the paper cannot be claims: that acceleration gains more at high resolution, and that images alone
+# fail there. They compare images of different sizes, whose protocols differ.
 CLAIMS = (
     Claim(
         "4.2, Table 3",
@@ -109,6 +109,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli.main import main_study as main
+    from retable.cli import main
 
     raise SystemExit(main(STUDY))

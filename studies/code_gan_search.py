@@ -1,7 +1,7 @@
 """Search for λ and the batch size of the code-GAN, for codes of each size.
 
-The first point is λ = 10, as in Liu, Yao, Ren (2019), with a batch of 16, which follows from the paper's days and minutes.
-Points are compared at equal iterations: a larger batch sees more images and takes longer.
+The first point is λ = 10, as in Liu, Yao, Ren (2019), with a batch of 16, which follows from the paper's days and
+minutes. Points are compared at equal iterations: a larger batch sees more images and takes longer.
 """
 
 from dataclasses import replace
@@ -57,6 +57,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli.main import main_study as main
+    from retable.cli import main
 
     raise SystemExit(main(STUDY))

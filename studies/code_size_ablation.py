@@ -1,12 +1,13 @@
 """Code size ablation of the code-GAN: reconstructions by the size of codes and images, and the GANs of these codes.
 
-Liu, Yao, Ren, "An Acceleration Framework for High Resolution Image Synthesis" (2019), Tables 1, 4 and 6. The columns of
-Table 1 are rows here, and Table 4 is that of studies/acceleration_ablation.py. An encoder is trained once for each size
-of codes, at 128 × 128, and used at every resolution. The paper does not say in which range of values the error of Table 1
-is measured, so its numbers stand beside both ranges. Minutes for an epoch are measured on the trials themselves;
-studies/code_gan_cost.py has those of the paper's own networks on this machine. Codes are stored as float16: the last
-column of Table 1 is the percentage by which this increases the error. At toy scale stage 1 is trained at twice the size of
-the first rows of Table 1 (`trainables.code_gan.scales`); the paper trains it at that size.
+Liu, Yao, Ren, "An Acceleration Framework for High Resolution Image Synthesis" (2019), Tables 1, 4 and 6. The columns
+of Table 1 are rows here, and Table 4 is that of studies/acceleration_ablation.py. An encoder is trained once for each
+size of codes, at 128 × 128, and used at every resolution. The paper does not say in which range of values the error of
+Table 1 is measured, so its numbers stand beside both ranges. Minutes for an epoch are measured on the trials
+themselves; studies/code_gan_cost.py has those of the paper's own networks on this machine. Codes are stored as
+float16: the last column of Table 1 is the percentage by which this increases the error. At toy scale stage 1 is
+trained at twice the size of the first rows of Table 1 (`trainables.code_gan.scales`); the paper trains it at that
+size.
 """
 
 from dataclasses import replace
@@ -128,6 +129,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli.main import main_study as main
+    from retable.cli import main
 
     raise SystemExit(main(STUDY))

@@ -9,9 +9,9 @@ from dataclasses import replace
 from retable.study.scale import Scale
 from retable.study.study import Study
 from retable.study.table import Column, Row, Table, unchanged
+from studies.claims.tganv2 import CONDITIONAL
 from studies.subsampling_ablation import BASE, batch, stride
 from studies.subsampling_ablation import STUDY as SUBSAMPLING
-from studies.tganv2_claims import CONDITIONAL
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.scales import smoke, toy
 
@@ -52,6 +52,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli.main import main_study as main
+    from retable.cli import main
 
     raise SystemExit(main(STUDY))

@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def counted(rows: Sequence[CostRow]) -> dict[str, dict[int, "Cost"]]:
-    """What each level of each row costs by the paper's convention, one clip forward."""
+    """Cost of each level of each row by the paper's convention, for the forward pass of one clip."""
     from trainables.video_gan.costs.forward import forward_costs
 
     return {row.label: forward_costs(row.config, row.network) for row in rows}

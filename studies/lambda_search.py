@@ -68,6 +68,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli.main import main_study as main
+    from retable.cli import main
 
     raise SystemExit(main(STUDY))

@@ -13,7 +13,7 @@ from retable.evaluation.config import Evaluation
 from retable.study.scale import Scale
 from retable.study.study import Study
 from retable.study.table import Column, Row, Table, unchanged
-from studies.tganv2_claims import SUBSAMPLING
+from studies.claims.tganv2 import SUBSAMPLING
 from trainables.classifiers.c3d.scales import PAPER as C3D
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.scales import smoke, toy
@@ -162,6 +162,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli.main import main_study as main
+    from retable.cli import main
 
     raise SystemExit(main(STUDY))

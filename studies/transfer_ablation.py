@@ -1,11 +1,11 @@
 """Transfer ablation of the code-GAN: an encoder of faces for GANs of LSUN's categories, before and after acceleration.
 
-Liu, Yao, Ren, "An Acceleration Framework for High Resolution Image Synthesis" (2019), Table 5: the encoder and the decoder
-are trained on CelebA-HQ and never on LSUN. Encoder and GANs are trained on different classes of one data set. At paper
-scale this is a folder with `cat`, `airplane`, `bus`, `bird`, `bedroom` and `church_outdoor`, as LSUN's LMDB folders or folders
-of images. It also has a folder `celeba_hq`, or the user provides a pretrained encoder (`--encoder FILE`,
-trainables/code_gan/README.md). At smoke and toy scale each category is one class of the embedded images, and the faces are
-the four other classes.
+Liu, Yao, Ren, "An Acceleration Framework for High Resolution Image Synthesis" (2019), Table 5: the encoder and the
+decoder are trained on CelebA-HQ and never on LSUN. Encoder and GANs are trained on different classes of one data set.
+At paper scale this is a folder with `cat`, `airplane`, `bus`, `bird`, `bedroom` and `church_outdoor`, as LSUN's LMDB
+folders or folders of images. It also has a folder `celeba_hq`, or the user provides a pretrained encoder (`--encoder
+FILE`, trainables/code_gan/README.md). At smoke and toy scale each category is one class of the embedded images, and
+the faces are the four other classes.
 """
 
 from dataclasses import replace
@@ -96,6 +96,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli.main import main_study as main
+    from retable.cli import main
 
     raise SystemExit(main(STUDY))

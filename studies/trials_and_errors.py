@@ -2,7 +2,8 @@
 
 Saito et al., "Train Sparsely, Generate Densely: Memory-efficient Unsupervised Training of High-resolution Temporal
 GAN" (IJCV 2020), section 6.1; and two points where the paper and its code differ, Equations 7 and 10. A caption says
-what the paper reports. The first row of each table is the full model of the subsampling ablation, the same trial as there.
+what the paper reports. The first row of each table is the full model of the subsampling ablation, the same trial as
+there.
 """
 
 from collections.abc import Sequence
@@ -131,6 +132,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli.main import main_study as main
+    from retable.cli import main
 
     raise SystemExit(main(STUDY))

@@ -1,8 +1,9 @@
 """Truncation of z for TGANv2: IS and FID of one trained model by threshold.
 
 The protocol is BigGAN's (Brock et al., ICLR 2019, section 3.1 and Table 2) on TGANv2: z is uniform, so that truncation
-narrows its range to [-τ, τ], and the batch norms' statistics are collected again at each τ. The model is the full model of
-studies/subsampling_ablation.py, and nothing else is trained. studies/code_gan_truncation.py has the same for images.
+narrows its range to [-τ, τ], and the batch norms' statistics are collected again at each τ. The model is the full
+model of studies/subsampling_ablation.py, and nothing else is trained. studies/code_gan_truncation.py has the same for
+images.
 """
 
 from collections.abc import Mapping
@@ -58,6 +59,6 @@ STUDY = Study(
 )
 
 if __name__ == "__main__":
-    from retable.cli.main import main_study as main
+    from retable.cli import main
 
     raise SystemExit(main(STUDY))

@@ -3,7 +3,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,6 +26,15 @@ def _same_draws() -> None:
     """What a test draws from torch's own stream does not depend on which tests were before it."""
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(0)
+
+
+@pytest.fixture
+def float64() -> Iterator[None]:
+    """What the test makes and computes is float64: no bit of a sum's order is left in what it compares."""
+    from tests.precision import in_float64
+
+    with in_float64():
+        yield
 
 
 @pytest.fixture(scope="session")

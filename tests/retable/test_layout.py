@@ -56,7 +56,10 @@ def test_the_house_has_nine_floors(house: House) -> None:
 
 def test_rooms_are_small(house: House) -> None:
     assert sum(house.sizes.values()) > 200
-    assert {folder: size for folder, size in house.sizes.items() if not 2 <= size <= 13} == {}
+    sizes = {
+        folder: size for folder, size in house.sizes.items() if folder != "trainables"
+    }  # it has folders only
+    assert {folder: size for folder, size in sizes.items() if not 2 <= size <= 13} == {}
     flat = {Path(path).name for path in house.lengths if Path(path).parent == Path("platform/retable")}
     assert flat == {"__init__.py", "__main__.py", "errors.py"}
 

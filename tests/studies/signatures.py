@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from retable.cli.commands.request import Request
+from retable.cli.arguments.request import Request
 from retable.cli.main import load_study
 
 HERE = Path(__file__).parent

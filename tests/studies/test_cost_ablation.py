@@ -11,7 +11,7 @@ from retable.costs.flops import Cost, parameters
 from studies.cost_ablation import ROWS, counted, laptop, main, records, total
 from studies.subsampling_ablation import BASE, NAIVE
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.costs.forward import Part, forward_costs
+from trainables.video_gan.costs.forward import NetworkName, forward_costs
 from trainables.video_gan.networks import build_discriminator, build_generator
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ PUBLISHED = [
     (162.38, 851),
     (168.20, 921),
 ]
-MACS: dict[tuple[int, Part], tuple[int, int, int]] = {
+MACS: dict[tuple[int, NetworkName], tuple[int, int, int]] = {
     (192, "generator"): (44_976_439_296, 28_888_399_872, 26_183_761_920),
     (192, "discriminator"): (215_644_295_168, 53_391_675_392, 38_390_091_776),
     (256, "generator"): (79_958_114_304, 51_357_155_328, 46_548_910_080),
@@ -59,10 +59,10 @@ def test_the_authors_tool_on_the_authors_generator(counts: dict[str, dict[int, C
     assert cost.memory_mb == pytest.approx(270.949, abs=5e-4)
 
 
-@pytest.mark.parametrize(("resolution", "part"), MACS)
-def test_multiply_accumulates_to_the_last_one(resolution: int, part: Part) -> None:
-    found = tuple(total(forward_costs(at(s_t, resolution), part)).macs for s_t in STRIDES)
-    assert found == MACS[resolution, part]
+@pytest.mark.parametrize(("resolution", "network"), MACS)
+def test_multiply_accumulates_to_the_last_one(resolution: int, network: NetworkName) -> None:
+    found = tuple(total(forward_costs(at(s_t, resolution), network)).macs for s_t in STRIDES)
+    assert found == MACS[resolution, network]
 
 
 @pytest.mark.parametrize(

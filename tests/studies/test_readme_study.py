@@ -45,12 +45,12 @@ def test_it_is_short_and_each_of_its_scales_is_valid(study: Path) -> None:
 
 
 def test_a_row_is_one_line_and_one_trial(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["plan", study.name]) == 0
+    assert main(arguments=["plan", study.name]) == 0
     assert "1 table, 6 cells, 4 trials: 0 done, 0 running, 0 failed, 4 missing." in capsys.readouterr().out
     study.write_text(
         TEXT.replace("    ),\n    columns", f"        {ROW}\n    ),\n    columns"), encoding="utf-8"
     )
-    assert main(["plan", study.name]) == 0
+    assert main(arguments=["plan", study.name]) == 0
     assert "1 table, 8 cells, 5 trials: 0 done, 0 running, 0 failed, 5 missing." in capsys.readouterr().out
 
 
@@ -60,14 +60,14 @@ def test_it_runs_and_another_seed_trains_only_its_own(
     monkeypatch.setattr(scales, "smoke", tiny)
     data = ensure_embedded(tmp_path / "cache", 2)
     command = ["run", study.name, "--local", "--data", str(data)]
-    assert main(command) == 0
+    assert main(arguments=command) == 0
     told = capsys.readouterr().out
     assert "4 trials for table 1: 0 finished, 4 to train." in told
     assert "penalty r1 → none" in told
     assert "3 of 3 trials took" in told
-    assert main([*command, "--seeds", "0,1"]) == 0
+    assert main(arguments=[*command, "--seeds", "0,1"]) == 0
     told = capsys.readouterr().out
     assert "7 trials for table 1: 4 finished, 3 to train." in told
     assert "differences from λ = 0.5" in told
-    assert main(["status", study.name, "--data", str(data), "--seeds", "0,1"]) == 0
+    assert main(arguments=["status", study.name, "--data", str(data), "--seeds", "0,1"]) == 0
     assert "7 trials: 7 done." in capsys.readouterr().out

@@ -11,7 +11,7 @@ from trainables.code_gan.stages.objective import critic_loss, generator_loss, sl
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the discriminator makes of a micro-batch.
+    """Losses and gradients of the discriminator on a micro-batch.
 
     Attributes:
         loss: to be backpropagated: loss_dis + loss_gp.

@@ -16,7 +16,7 @@ from retable.trial.trial import Trial
 from trainables.code_gan.autoencoder.codec import Codec
 from trainables.code_gan.config import CodeGANConfig
 from trainables.code_gan.critic import Critic, Verdict
-from trainables.code_gan.encoding.codes import Codes, PlainImages, StoredCodes
+from trainables.code_gan.encoding.codes import Codes, StoredCodes, UnencodedImages
 from trainables.code_gan.encoding.learner import CodeWriter, copies
 from trainables.code_gan.evaluators import decoder, evaluator
 from trainables.code_gan.networks import build_discriminator, build_generator
@@ -85,7 +85,7 @@ class CodeGANLearner:
         images = Images(run.data, config.data, "train", seed)
         scorer = evaluator(config.evaluation, images, run, workers)
         codec = decoder(config, run, workers)
-        codes: Codes = PlainImages(images, workers.device)
+        codes: Codes = UnencodedImages(images, workers.device)
         if config.codes is not None and codec is not None:
             folder = run.required(Trial(config.codes, 0, run.fingerprint).signature)
             stored = CodeWriter(config.codes, run, folder, images, codec).whole(workers)

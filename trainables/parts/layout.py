@@ -1,4 +1,4 @@
-"""Where the channels of an activation lie in memory."""
+"""Memory layout of an activation's channels."""
 
 import torch
 from torch import Tensor

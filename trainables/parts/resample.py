@@ -44,12 +44,12 @@ class Axis:
 
     @property
     def _cut(self) -> bool:
-        """Whether the input is so short that the outer taps never meet it."""
+        """True if the input is so short that the outer taps never meet it."""
         return self.taps == 3 and self.size == self.stride
 
     @property
-    def plain(self) -> bool:
-        """Whether the kernel stays as it is along this axis."""
+    def unchanged(self) -> bool:
+        """True if the kernel stays as it is along this axis."""
         return not (self.halved or self._cut)
 
     def widen(self) -> Matrix:
@@ -67,7 +67,7 @@ def kernel_of(weight: Tensor, axes: Sequence[Axis]) -> Tensor:
         weight: (O, C, K_1, ..., K_d) of the convolution that precedes the pooling.
         axes: one for each of the d axes.
     """
-    if all(axis.plain for axis in axes):
+    if all(axis.unchanged for axis in axes):
         return weight
     # Not kept as a tensor: one first made under inference mode, or of fake tensors, could not be used in training.
     matrix = torch.tensor(_matrix(tuple(axes)), dtype=weight.dtype, device=weight.device)

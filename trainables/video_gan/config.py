@@ -172,7 +172,7 @@ class VideoGANConfig(TrialConfig):
 
     @property
     def strides(self) -> tuple[int, int, int]:
-        """Of the three subsampling layers: 1 where one is off, or has a single frame left to choose from."""
+        """Temporal strides of the three subsampling layers: 1 where one is off, or has a single frame left to choose from."""
         strides, left = [], self.frames
         for on in (self.S1, self.S2, self.S3):
             strides.append(self.s_t if on and left > 1 else 1)
@@ -203,7 +203,7 @@ class VideoGANConfig(TrialConfig):
 
     @property
     def offset_counts(self) -> tuple[int, int, int]:
-        """How many first frames each subsampling layer draws from: min(s_t, T_h), below Equation 9."""
+        """Number of first frames that each subsampling layer draws from: min(s_t, T_h), below Equation 9."""
         first, second, third = (
             min(stride, frames) for stride, frames in zip(self.strides, self.frames_by_level, strict=False)
         )

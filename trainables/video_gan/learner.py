@@ -16,13 +16,14 @@ from retable.trial.learner import Best, Score
 from retable.trial.run import Run
 from trainables.parts.adam import adam, torch_eps
 from trainables.parts.initial import seeded_weights
+from trainables.parts.precision import widened
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.evaluators import evaluator, scored_frames
 from trainables.video_gan.losses.critic import Verdict
 from trainables.video_gan.modules.pyramid import pyramid
 from trainables.video_gan.networks import build_critic, build_generator
 from trainables.video_gan.random_draws import (
-    judged_frames,
+    discriminated_frames,
     labels,
     mixtures,
     noise,
@@ -145,13 +146,13 @@ class VideoGANLearner:
     def _fakes(
         self, update: int, micro: int, indices: Sequence[int], labels_N: Tensor | None, *, graph: bool
     ) -> tuple[Tensor, ...]:
-        """Training videos of that micro-batch, of the real clips' classes if they have any: float32."""
+        """Training videos of that micro-batch, of the real clips' classes if they have any: float32 at least."""
         config = self.config
         offsets = shared_offsets(self.seed, update, micro, config.offset_counts)
         z_NZ = self._noise("z", update, indices)
         generator = self.generator if graph else unwrapped(self.generator)
         with torch.set_grad_enabled(graph), self._precision():
-            return tuple(video.float() for video in generator(z_NZ, offsets, labels_N))
+            return tuple(widened(video) for video in generator(z_NZ, offsets, labels_N))
 
     def _verdict(
         self,
@@ -167,7 +168,7 @@ class VideoGANLearner:
         offsets_NS = own_offsets(self.seed, update, indices, config.offset_counts).to(device)
         x_NCTHW = to_model(clips.to(device))
         reals = pyramid(x_NCTHW, config.strides, offsets_NS, config.levels, config.batch_strides)
-        judged = judged_frames(self.seed, update, micro, config.frames_by_level[-1])
+        judged = discriminated_frames(self.seed, update, micro, config.frames_by_level[-1])
         frames_M = torch.tensor(judged, device=device).repeat_interleave(len(indices))
         mix_N = mixtures(self.seed, update, indices).to(device) if config.penalty == "wgan-gp" else None
         with self._precision():

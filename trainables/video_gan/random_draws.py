@@ -46,7 +46,7 @@ def mixtures(seed: int, update: int, indices: Sequence[int]) -> Tensor:
     return torch.tensor([stream(seed, "mixture", update, index).random() for index in indices]).float()
 
 
-def judged_frames(seed: int, update: int, micro: int, frames: int) -> tuple[int, int]:
+def discriminated_frames(seed: int, update: int, micro: int, frames: int) -> tuple[int, int]:
     """The frame that the 3D + 2D baseline's 2D net sees of the real, and of the generated videos."""
     real, fake = stream(seed, "frame", update, micro).integers(0, frames, 2).tolist()
     return real, fake

@@ -1,337 +1,209 @@
-"""The command line: `python studies/x.py …`, and `retable plan|run|status|retry|extend|table|data` for any study file."""
+"""The command line: `retable VERB STUDY.py …`, and `python STUDY.py VERB …` with the same verbs and options.
 
-import argparse
-import importlib.util
+The file of a verb is imported when the verb is called, so that `retable --help` answers at once.
+"""
+
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from cyclopts import App, CycloptsError, Parameter
+from cyclopts.exceptions import MissingArgumentError, RepeatArgumentError, UnusedCliTokensError
 from rich.console import Console
 from rich.text import Text
 
-from retable.cli.commands.data import check_data
-from retable.cli.commands.plan import show_plan
-from retable.cli.commands.remote import on_cluster, run_remote
-from retable.cli.commands.request import Request, named_scale
-from retable.cli.commands.tables import show_tables
-from retable.cli.options import (
-    ANEW,
-    CLASSES,
-    TRIAL,
-    add_address,
-    add_choices,
-    add_cluster,
-    add_data,
-    add_doctor,
-    add_exports,
-    add_figures,
-    add_from_mlflow,
-    add_plan_options,
-    add_prepare,
-    add_remote,
-    add_results,
-    add_script,
-    add_training,
-    add_workers,
-    check_script,
-    is_remote,
-)
-from retable.cli.values import classes, positive
-from retable.execution.retries import Retries
+from retable.cli.aliases import STUDY_VERBS, in_one_vocabulary
+from retable.cli.arguments.usage import UsageError, check_verb
+from retable.errors import RetableError, expected
 from retable.io.console import open_console
-from retable.planning.duration import Machine
-from retable.planning.placement import Node
-from retable.study.scale import Scale
-from retable.study.study import Study
+
+if TYPE_CHECKING:
+    from retable.cli.arguments.options import StudyOptions
+    from retable.study.study import Study
+
+VERBS = {
+    "plan": "Print the trials that would run and their cost.\n\nThe plan has memory, GPUs, hours and price of each trial, and the "
+    "cells that can't run with the reason. Nothing is started.",
+    "run": "Train the missing trials, then print the tables.\n\nThe same command again resumes: a finished trial is never "
+    "trained again.",
+    "status": "Print the state of each trial.\n\nThe states are those of the folder of results, also while another process "
+    "trains.",
+    "retry": "Run, and train failed trials again.\n\nA trial that lost its workers or lacked memory is retried by `run` too.",
+    "extend": "Run with more seeds or more iterations.\n\nLonger training goes on from the last checkpoints.",
+    "table": "Print and export the tables of finished trials.",
+    "figures": "Draw the figures of finished trials.\n\nThey are written to DIR/figures, DIR being the folder of results.",
+    "submit": "Run a study on a cluster.\n\nThe job runs on the cluster's head and goes on without this machine. Submitting the "
+    "study again resumes it.",
+    "logs": "Print the log of a study's newest job on a cluster.",
+    "stop": "Stop a study's newest job on a cluster.\n\nThe job saves before it ends.",
+    "ship": "Deliver to MLflow what it lacks.\n\nResults of all studies in the folder are delivered, also to a new MLflow.",
+    "data": "Check or prepare a data set.",
+    "doctor": "Check whether this machine or a cluster can train.\n\nThe exit code is 1 if it can't.",
+}
+"""Verb -> its help, of which `retable --help` has the first line. A verb is a function or an App in `retable.cli.commands`."""
+
+FILES = {"submit": "remote", "logs": "remote", "stop": "remote"}
+"""Verbs whose file has another name than theirs."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The ``retable`` command. Returns the exit code.
+def main(study: "Study[Any] | None" = None, arguments: Sequence[str] | None = None) -> int:
+    """The command line of one study, as its file calls it; without a study, the ``retable`` command.
 
-    0: done. 1: something did not finish. 2: bad input, or none of it can run, which a plan says too. 130: Ctrl-C.
+    Args:
+        study: the study of the file that is run as a script.
+        arguments: the tokens of the command line; None for those of this process.
+
+    Returns:
+        The exit code. 0: done. 1: a trial did not finish, or a check failed. 2: bad input, or no cell can run. 130: Ctrl-C.
     """
-    parser = argparse.ArgumentParser(
-        prog="retable", description="Declare a GAN paper's tables once, run the grid, get the tables back."
-    )
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    for verb, about in (
-        ("plan", "print what would run, and start nothing"),
-        ("run", "train what is missing, then print the tables"),
-        ("status", "print what is done, running, failed and missing; reads while another process runs"),
-        ("retry", "as run, and train again what failed"),
-        (
-            "extend",
-            "as run with more --seeds or --iterations; longer training goes on from the last checkpoint",
-        ),
-        ("table", "print and export the tables of what has been trained"),
-    ):
-        command = verbs.add_parser(verb, help=about)
-        command.add_argument(
-            "study",
-            type=Path,
-            nargs="+" if verb == "plan" else None,
-            help="the study's file, such as studies/subsampling_ablation.py",
-        )
-        add_choices(command)
-        add_data(command)
-        if verb in ("run", "retry", "extend"):
-            add_training(command)
-        else:
-            command.set_defaults(workers=None, address=None, local=False, retries=Retries(), storage=None)
-        if verb == "table":
-            add_from_mlflow(command)
-            add_exports(command)
-        if verb in ("status", "table"):
-            add_cluster(command)
-        if verb == "plan":
-            plan = add_plan_options(command)
-            add_workers(plan)
-            add_address(plan)
-        if verb == "status":
-            command.add_argument("--trial", metavar="SIGNATURE", help=TRIAL)
-        if verb == "retry":
-            command.add_argument("--trial", metavar="SIGNATURE", help=ANEW)
-            command.add_argument(
-                "--class", dest="asked", type=classes, default="all", metavar="CLASSES", help=CLASSES
-            )
-    add_remote(verbs)
-    add_figures(verbs.add_parser("figures", help="draw the figures of a finished trial, or of a study's"))
-    add_results(
-        verbs.add_parser("ship", help="deliver to MLflow what earlier runs could not, of every study")
-    )
-    data = verbs.add_parser("data", help="look at data sets").add_subparsers(dest="data_verb", required=True)
-    check = data.add_parser("check", help="list the files of a data set that training can't use")
-    check.add_argument(
-        "folder", type=Path, help="a data set in UCF101's or FaceForensics' layout, or of images"
-    )
-    check.add_argument("--frames", type=int, default=16, help="frames that a clip needs (default: 16)")
-    check.add_argument("--size", type=positive, default=1, help="pixels that an image's shorter side needs")
-    check.add_argument(
-        "--checksums", type=Path, metavar="FILE", help="what sha256sum or md5sum wrote of the files"
-    )
-    add_prepare(data.add_parser("prepare", help="decode a data set that you bring, for training to map"))
-    add_doctor(verbs.add_parser("doctor", help="look at what training needs, here or on every node"))
-    given = parser.parse_args(arguments)
-    if given.verb == "doctor":
-        return _guarded(lambda console: _doctor(given, console))
-    typed = sys.argv[1:] if arguments is None else arguments
-    if given.verb == "submit":
-        check_script(given, parser)
-    if getattr(given, "cluster", None):
-        return _guarded(lambda console: on_cluster(load_study(given.study), given, typed, console))
-    if given.verb == "figures":
-        return _guarded(lambda console: _figures(given, console))
-    if given.verb == "ship":
-        return _guarded(lambda console: _ship(given, console))
-    if given.verb == "data" and given.data_verb == "prepare":
-        return _guarded(lambda console: _prepare(given, console))
-    if given.verb == "data":
-        return _guarded(
-            lambda console: check_data(given.folder, given.frames, given.size, console, given.checksums)
-        )
-    if given.verb == "plan":
-        return _guarded(lambda console: _plan([load_study(path) for path in given.study], given, console))
-    if is_remote(given.address):
-        words = [word if Path(word) != given.study else "{study}" for word in typed]
-        return _guarded(
-            lambda console: run_remote(load_study(given.study), given.study, given, words, None, console)
-        )
-    return _guarded(lambda console: _dispatch(load_study(given.study), given.verb, given, console))
-
-
-def main_study(study: Study[Any], arguments: Sequence[str] | None = None) -> int:
-    """A study's file run as a script: train what is missing and print the tables, or what the options say."""
-    parser = argparse.ArgumentParser(description=f"{study.paper}. Running the same command again resumes.")
-    add_script(parser)
-    given = parser.parse_args(arguments)
-    check_script(given, parser)
-    if is_remote(given.address):
-        file = Path(getattr(sys.modules["__main__"], "__file__", None) or sys.argv[0])
-        words = ["script", "{study}", *(sys.argv[1:] if arguments is None else arguments)]
-        return _guarded(lambda console: run_remote(study, file, given, words, given.act, console))
-    if given.act == "plan":
-        return _guarded(lambda console: _plan([study], given, console))
-    verb = given.act or ("run" if given.from_mlflow is None else "table")
-    verb = verb if given.asked is None else "retry"
-    return _guarded(lambda console: _dispatch(study, verb, given, console))
-
-
-def load_study(path: Path) -> Study[Any]:
-    """The STUDY that a file exports.
-
-    Raises:
-        ValueError: there is no such file, or it exports no STUDY.
-    """
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if not path.is_file() or spec is None or spec.loader is None:
-        raise ValueError(f"a study is a Python file that exports STUDY, but {path} is no such file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    if isinstance(study := getattr(module, "STUDY", None), Study):
-        return study
-    raise ValueError(f"{path} must export STUDY, a retable.study.study.Study, but has {type(study).__name__}")
-
-
-def _doctor(given: argparse.Namespace, console: Console) -> int:
-    from retable.cli.commands.doctor import Place, diagnose
-
-    place = Place(given.out, given.address, given.cluster, tuple(given.expect))
-    return diagnose(place, console, as_json=given.json)
-
-
-def _figures(given: argparse.Namespace, console: Console) -> int:
-    from retable.cli.commands.figures import draw_study, draw_trial
-
-    if given.samples < 2:
-        raise ValueError(f"--samples must be at least 2, or there is no interval, but got {given.samples}")
-    _refresh(given.out, checkpoints=True)
-    if not given.what.endswith(".py"):
-        return draw_trial(given.out, given.what, given.samples, console, data=given.data)
-    study = load_study(Path(given.what))
-    asked = Request(
-        study=study,
-        scale=_scale(study, given),
-        tables=given.tables,
-        seeds=given.seeds,
-        results=given.out,
-        data=given.data,
-    )
-    return draw_study(study, asked.scale, given.out, given.samples, console, plan=asked.plan, data=given.data)
-
-
-def _ship(given: argparse.Namespace, console: Console) -> int:
-    from retable.cli.commands.mlflow import ship
-
-    _refresh(given.out)
-    return ship(given.out, console)
-
-
-def _prepare(given: argparse.Namespace, console: Console) -> int:
-    from retable.cli.commands.data import prepare_data
-    from retable.data.decode.spec import ClipSpec, FaceSpec, ImageSpec, Spec
-    from retable.data.prepare import Preparation
-    from retable.data.scan.source import Source
-
-    spec: Spec
-    if given.name == "ucf101":
-        spec = ClipSpec(frames=given.frames, size=given.size, crop=given.crop)
-    elif given.name == "faceforensics":
-        spec = FaceSpec(frames=given.frames, size=given.size, smooth=given.smooth)
-    else:
-        spec = ImageSpec(size=given.size, crop=given.crop)
-    # Absolute, for a cluster's workers run in another folder.
-    source, out = Source(given.name, given.source.absolute()), given.out.absolute()
-    preparation = Preparation(source=source, out=out, spec=spec, splits=given.splits)
-    return prepare_data(preparation, console, workers=given.workers, address=given.address, local=given.local)
-
-
-def _plan(studies: Sequence[Study[Any]], given: argparse.Namespace, console: Console) -> int:
-    """One plan over several studies. A table that only some of them declare is taken from those."""
-    _refresh(given.out)
-    requests = [_request(study, given) for study in studies]
-    if len(studies) > 1 and given.tables is not None:
-        known = [{table.number for table in study.tables} for study in studies]
-        if strange := [number for number in given.tables if not any(number in own for own in known)]:
-            raise ValueError(f"no table {', '.join(strange)} is declared by any of the studies")
-        requests = [
-            replace(request, tables=tuple(number for number in given.tables if number in own))
-            for request, own in zip(requests, known, strict=True)
-        ]
-    data = {request.scale.data for request in requests}
-    if len(data) > 1:
-        raise ValueError(
-            f"studies in one plan must read one data set, but they read {', '.join(sorted(data))}"
-        )
-    nodes = _nodes(given)
-    cards = tuple(sorted({node.gpu_gb for node in nodes if node.gpu_gb}))
-    machine = Machine(
-        cards=given.gpu_memory or cards or None,
-        workers=given.workers,
-        price=given.price_per_gpu_hour,
-        nodes=nodes,
-    )
-    return show_plan(requests, machine, console, as_json=given.json)
-
-
-def _nodes(given: argparse.Namespace) -> tuple[Node, ...]:
-    """The stated nodes, or those of the running cluster; none where neither is named."""
-    if given.nodes is not None:
-        card = given.gpu_memory[0] if given.gpu_memory and len(given.gpu_memory) == 1 else None
-        return tuple(replace(node, gpu_gb=card) for node in given.nodes)
-    if given.address is None:
-        return ()
-    from retable.cluster.nodes import live_nodes
-
-    return live_nodes(given.address, given.out)
-
-
-def _request(study: Study[Any], given: argparse.Namespace) -> Request:
-    return Request(
-        study=study,
-        scale=_scale(study, given),
-        tables=given.tables,
-        seeds=given.seeds,
-        results=given.out,
-        data=given.data,
-        workers=given.workers,
-        address=given.address,
-        local=given.local,
-        retries=replace(given.retries, asked=getattr(given, "asked", None) or frozenset()),
-        from_mlflow=getattr(given, "from_mlflow", None),
-        classifier=given.classifier,
-        encoder=given.encoder,
-        storage=given.storage,
-        gpus=getattr(given, "gpus_per_worker", None),
-        wait_minutes=getattr(given, "wait_for_nodes", 30.0),
-        exports=getattr(given, "export", None),
-    )
-
-
-def _refresh(results: Path, *, checkpoints: bool = False) -> None:
-    """Bring the results to this host, where they live under a URL."""
-    from retable.execution.sync import Storage
-
-    if (storage := Storage.of(results)) is not None:
-        storage.refresh(checkpoints=checkpoints)
-
-
-def _dispatch(study: Study[Any], verb: str, given: argparse.Namespace, console: Console) -> int:
-    _refresh(given.out, checkpoints=verb == "extend")
-    request = _request(study, given)
-    if verb == "table":
-        return show_tables(request, console)
-    if verb == "status":
-        from retable.cli.commands.status import show_status
-
-        return show_status(request, console, given.trial)
-    from retable.cli.commands import run as run_command
-
-    if verb == "retry":
-        return run_command.retry(request, console, given.trial)
-    return {"run": run_command.run, "extend": run_command.extend}[verb](request, console)
-
-
-def _scale(study: Study[Any], given: argparse.Namespace) -> Scale[Any]:
-    """The scale that was asked for, as long as was asked, with the networks that were brought, if any."""
-    scale = named_scale(study, given.scale)
-    if given.iterations is not None:
-        scale = scale.with_iterations(given.iterations)
-    scale = scale.with_encoder(given.encoder) if given.encoder else scale
-    return scale.with_classifier(given.classifier) if given.classifier else scale
-
-
-def _guarded(command: Any) -> int:
-    """Run a command; a mistake of the user's is told in one sentence, a mistake of ours with its traceback."""
-    from retable.data.decode.errors import DataError
-
     console = open_console()
     try:
-        return int(command(console))
-    except (ValueError, OSError, DataError) as error:
-        console.print(Text(f"{error}", style="red"))
+        return _call(study, arguments, console)
+    except (CycloptsError, UsageError) as error:
+        _print_error(_sentence(error), Console(stderr=True))
         return 2
     except KeyboardInterrupt:
         console.print("\nInterrupted. Nothing finished is lost: run the same command again to go on.")
         return 130
+    except Exception as error:
+        known = expected(error) or (error if isinstance(error, ValueError | OSError) else _mistake(error))
+        if known is None:
+            raise
+        _print_error(str(known), console)
+        return 2
+
+
+main_study = main
+"""The former name of `main`, for studies that call it."""
+
+
+def load_study(path: Path) -> "Study[Any]":
+    """The STUDY that a file exports. See `retable.cli.arguments.study_file.load_study`."""
+    from retable.cli.arguments import study_file
+
+    return study_file.load_study(path)
+
+
+def _call(study: "Study[Any] | None", arguments: Sequence[str] | None, console: Console) -> int:
+    """Parse the tokens, and call the verb."""
+    typed = sys.argv[1:] if arguments is None else arguments
+    tokens, notices = in_one_vocabulary(typed, script=study is not None)
+    for notice in notices:
+        Console(stderr=True).print(Text(notice, style="yellow"), soft_wrap=True)
+    if study is not None:
+        file = _script()
+        if typed and typed[0] in ("--help", "-h"):
+            _print_verbs(Path(file).name, console)
+        tokens.insert(1, file)
+
+    def load(path: Path) -> "Study[Any]":
+        from retable.cli.arguments import study_file
+
+        if study is not None:
+            return study
+        return study_file.load_script(path) if arguments is None else study_file.load_study(path)
+
+    if tokens and not tokens[0].startswith("-"):
+        # To suggest a verb the library would import the files of all of them.
+        check_verb(tokens[0], [*VERBS, "completion"])
+    command, bound, wanted = _app().parse_args(tokens, exit_on_error=False, print_error=False)
+    if "session" not in wanted:
+        return int(command(*bound.args, **bound.kwargs) or 0)
+    from retable.cli.arguments.request import Session
+
+    return int(
+        command(*bound.args, **bound.kwargs, session=Session(console, load, _options, tuple(tokens[1:])))
+    )
+
+
+def _script() -> str:
+    """The file that this process runs."""
+    return getattr(sys.modules["__main__"], "__file__", None) or sys.argv[0]
+
+
+def _mistake(error: Exception) -> RetableError | None:
+    """The expected error for an exception that a line of a study's file raised; None for any other."""
+    from retable.cli.arguments.mistakes import explained_later
+    from retable.cli.arguments.study_file import loaded_files
+
+    files = [Path(module.__file__) for module in loaded_files() if module.__file__]
+    mistake = explained_later(error, [*files, Path(_script()).absolute()])
+    return RetableError(mistake.problem, remedy=mistake.remedy) if mistake else None
+
+
+def _app() -> App:
+    app = App(
+        name="retable",
+        help="Declare a GAN paper's tables once, run the grid, get the tables back.",
+        version=_version,
+        default_parameter=Parameter(negative=()),
+        help_format="plaintext",  # Markdown takes a third of the time of --help
+    )
+    for at, (verb, about) in enumerate(VERBS.items()):
+        path = f"retable.cli.commands.{FILES.get(verb, verb)}:{verb}"
+        app.command(path, name=verb, help=about, sort_key=at)
+    app.command(_completion, name="completion", sort_key=len(VERBS))
+    return app
+
+
+def _options(tokens: Sequence[str]) -> "StudyOptions":
+    """The options of a verb that takes a study.
+
+    Args:
+        tokens: the verb, the file, and the options.
+
+    Raises:
+        CycloptsError: they are not those of the verb.
+    """
+    _, bound, _ = _app().parse_args(list(tokens), exit_on_error=False, print_error=False)
+    bound.apply_defaults()
+    options: StudyOptions = bound.arguments["options"]
+    return options
+
+
+def _completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
+    """Print the completion script of a shell.
+
+    Args:
+        shell: The shell. For bash, put this into ~/.bashrc: source <(retable completion bash)
+    """
+    sys.stdout.write(_app().generate_completion(shell=shell))
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("retable")
+
+
+def _print_verbs(file: str, console: Console) -> None:
+    """The first part of the help of a study's file; the options of ``run`` follow."""
+    console.print(f"Usage: python {file} [VERB] [OPTIONS]\n", highlight=False, markup=False)
+    for verb in STUDY_VERBS:
+        console.print(f"  {verb:<8} {VERBS[verb].splitlines()[0]}", highlight=False, markup=False)
+    console.print(
+        f"\nWithout a verb: run. `python {file} VERB --help` lists the options of a verb; the file is its STUDY.\n",
+        highlight=False,
+        markup=False,
+    )
+
+
+def _sentence(error: Exception) -> str:
+    """The error in a sentence, with the command that lists what is expected."""
+    if isinstance(error, UsageError):
+        return str(error)
+    text = str(error).rstrip(".")
+    chain = list(getattr(error, "command_chain", None) or [])
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        text = f"unexpected argument {' '.join(error.unused_tokens)}"
+    elif isinstance(error, MissingArgumentError) and error.argument is not None:
+        name = error.argument.name
+        text = f"{name} needs a value" if name.startswith("-") else f"{name} is missing"
+    elif isinstance(error, RepeatArgumentError) and error.token is not None:
+        text = f"{error.token.keyword} is given twice, expected once"
+    return f"{text} (see `{' '.join(['retable', *chain, '--help'])}`)"
+
+
+def _print_error(text: str, console: Console) -> None:
+    console.print(Text(text, style="red"), soft_wrap=True)

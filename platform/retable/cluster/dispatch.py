@@ -238,7 +238,7 @@ class Dispatch:
 
     def _tell(self, missing: Mapping[str, PlannedTrial], now: float) -> None:
         """Report trials that fit on no present node. Give up those that have waited too long or can never start."""
-        self.execution.notice = ""
+        self.execution.waiting_reason = ""
         for signature, planned in missing.items():
             shapes = list(self._shapes(planned))
             worker_group = (
@@ -253,8 +253,8 @@ class Dispatch:
             elif now - self._since[signature] >= self.wait_seconds:
                 minutes = f"{self.wait_seconds / 60:g} minutes"
                 self.execution.refuse(planned, f"no node that can hold it came within {minutes}: {lacking}")
-            elif not self.execution.notice:
-                self.execution.notice = f"waiting for a node: {lacking}"
+            elif not self.execution.waiting_reason:
+                self.execution.waiting_reason = f"waiting for a node: {lacking}"
 
     def _present(self, worker_group: WorkerGroup) -> str:
         """The amount of the scarce resource on the present nodes, as text."""

@@ -28,6 +28,7 @@ from retable.cluster.nodes import RayCluster
 from retable.cluster.partitions import run_partitions
 from retable.cluster.train import failure_file, score_trial, train_worker_group, write_failure
 from retable.cluster.worker_groups import checked_slots, worker_group_for
+from retable.errors import RetableError
 from retable.execution.execution import Execution
 from retable.execution.retries import Cause, cause_of
 from retable.execution.signals import stopped_by_signals
@@ -57,8 +58,9 @@ def run_plan(
         wait_minutes: minutes that a trial waits for a node on which it fits.
 
     Raises:
-        ImpossibleShapeError: such a worker group can never fit on the cluster; nothing was started.
-        ConnectionError: no cluster answers at the address.
+        ImpossibleShapeError: the cluster can never hold such a worker group; nothing was started.
+        ClusterError: nothing answers at the address.
+        LedgerError: the ledger can't be written any more; what runs was asked to save and return.
     """
     scratch = ResultsFolder(execution.results.resolve()).ray
     name, own = execution.plan.study.name, address is None
@@ -96,6 +98,8 @@ def _run(execution: Execution, dispatch: Dispatch, scratch: Path) -> None:
             ).fit()
         finally:
             searcher.abandon()
+    if searcher.error is not None:  # Tune would have made a traceback of it
+        raise searcher.error
 
 
 def _trial(config: Mapping[str, Any], *, scratch: Path) -> dict[str, int]:
@@ -132,16 +136,25 @@ def _cause(error: Exception) -> Cause:
 
 
 class PlanSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
-    """Passes starting trials to Tune, and records their ends."""
+    """Hands Tune the trials that start, and notes how they end.
+
+    Attributes:
+        error: the expected error that ended the run, such as a ledger that can't be written; None if there was none.
+    """
 
     def __init__(self, dispatch: Dispatch) -> None:
         super().__init__(metric="iteration", mode="max")
         self.dispatch, self.execution = dispatch, dispatch.execution
         self._live: dict[str, Start] = {}
+        self.error: RetableError | None = None
 
     def suggest(self, trial_id: str) -> Any:
-        """The config of the next trial; None if none can start now; FINISHED if none will start any more."""
-        start = self.dispatch.next()
+        """The next trial's config; None if none can start now; FINISHED if none will."""
+        try:
+            start = None if self.error is not None else self.dispatch.next()
+        except RetableError as error:
+            self._fail(error)
+            start = None
         if start is not None:
             self._live[trial_id] = start
             return {"signature": start.assignment.trial.signature, "start": start}
@@ -152,7 +165,19 @@ class PlanSearcher(Searcher):  # type: ignore[misc]  # Ray has no types
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Record the end of an attempt, from the files in its folder."""
+        """Record the attempt by what it left in its folder."""
+        try:
+            self._record(trial_id, error)
+        except RetableError as why:
+            self._fail(why)
+
+    def _fail(self, error: RetableError) -> None:
+        """Keep the first expected error, and end the run: Tune itself tries again whatever failed."""
+        if self.error is None:
+            self.error = error
+            self.execution.request_stop()
+
+    def _record(self, trial_id: str, error: bool) -> None:
         if trial_id in self._live:
             assignment = self._live.pop(trial_id).assignment
             self.execution.gather(assignment.trial.signature)

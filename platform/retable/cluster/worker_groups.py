@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+from retable.errors import RetableError
 from retable.planning.placement import Node, WorkerGroup
 
 
-class ImpossibleShapeError(ValueError):
-    """The requested worker group can never fit on the cluster."""
+class ImpossibleShapeError(RetableError, ValueError):
+    """The cluster can never hold the worker group that was asked for."""
 
 
 def worker_group_for(
@@ -36,13 +37,14 @@ def worker_group_for(
         return WorkerGroup(workers=workers or max(1, min(2, slots(nodes, one) or 2 * grows)))
     if not 0 < gpus <= 1:
         raise ImpossibleShapeError(
-            f"--gpus-per-worker must be at most 1, since a worker computes on one GPU, but got {gpus:g}; "
-            "--workers gives a trial more GPUs"
+            f"--gpus-per-worker must be at most 1, for a worker computes on one GPU, but got {gpus:g}",
+            remedy="--workers gives a trial more of them",
         )
     if gpus < 1 and (workers or 1) > 1:
         raise ImpossibleShapeError(
-            f"--gpus-per-worker {gpus:g} needs --workers 1, but got {workers}: workers of one trial can't communicate on "
-            "one GPU"
+            f"--gpus-per-worker {gpus:g} needs --workers 1, but got {workers}: a trial's workers can't talk to each other "
+            "on one GPU",
+            remedy="leave one of the two options out",
         )
     share = _rounded_down(1 / int(1 / gpus + 1e-6))
     return WorkerGroup(workers=workers or 1, cpus=cpus_beside(nodes, share), gpus=share)
@@ -87,6 +89,7 @@ def checked_slots(nodes: Sequence[Mapping[str, float]], worker_group: WorkerGrou
         have = "; ".join(f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs" for node in nodes)
         raise ImpossibleShapeError(
             f"asked for {worker_group.workers} workers of {worker_group.cpus:g} CPUs and {worker_group.gpus:g} GPUs each, but the cluster's "
-            f"{len(nodes)} node(s) ({have}) can hold {available}; lower --workers or add nodes"
+            f"{len(nodes)} node(s) ({have}) can hold {available}",
+            remedy="lower --workers or add nodes",
         )
     return available

@@ -4,8 +4,14 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from retable.errors import RetableError
+
 EMBEDDED = "embedded"
 EMBEDDED_IMAGES = "embedded_images"
+
+
+class NoDataError(RetableError, FileNotFoundError):
+    """A data set is not where it should be."""
 
 
 def locate(name: str, given: Path | None = None, progress: Callable[[int, int], None] | None = None) -> Path:
@@ -17,7 +23,7 @@ def locate(name: str, given: Path | None = None, progress: Callable[[int, int], 
         progress: called with (files rendered, files in all).
 
     Raises:
-        FileNotFoundError: the folder is not there, or nobody said where the data set is.
+        NoDataError: the folder is not there, or nobody said where the data set is.
     """
     named = _named(name, given)
     if named is not None:
@@ -30,8 +36,9 @@ def locate(name: str, given: Path | None = None, progress: Callable[[int, int], 
         from retable.data.embedded.images import ensure_embedded_images
 
         return ensure_embedded_images(progress=progress)
-    raise FileNotFoundError(
-        f"this scale reads the data set {name}; say where it is with --data DIR or {_variable(name)}=DIR"
+    raise NoDataError(
+        f"this scale reads the data set {name}, and nobody said where it is",
+        remedy=f"say where it is with --data DIR or {_variable(name)}=DIR",
     )
 
 
@@ -39,7 +46,7 @@ def here(name: str, given: Path | None = None) -> Path | None:
     """Root folder of a data set that is on this machine already, or None. Renders nothing.
 
     Raises:
-        FileNotFoundError: the folder that the user named is not there.
+        NoDataError: the folder that the user named is not there.
     """
     from retable.data.embedded.clips import rendered_before
     from retable.data.embedded.images import images_rendered_before
@@ -56,7 +63,10 @@ def _named(name: str, given: Path | None) -> Path | None:
     if given is None and _variable(name) in os.environ:
         given = Path(os.environ[_variable(name)])
     if given is not None and not given.is_dir():
-        raise FileNotFoundError(f"the data set {name} should be at {given}, but that is no folder")
+        raise NoDataError(
+            f"the data set {name} should be at {given}, but that is no folder",
+            remedy=f"name its folder with --data DIR or {_variable(name)}=DIR",
+        )
     return given
 
 

@@ -13,7 +13,7 @@ from retable.doctor import access, all_reduce, devices, machine, packages, stora
 from retable.doctor.finding import Finding, failure, ok, run_check, warning
 from retable.doctor.video import decoders
 from retable.io.cache import cache_folder
-from retable.tracking.mlflow import default_uri
+from retable.tracking.runs import default_uri
 
 
 @dataclass(frozen=True)

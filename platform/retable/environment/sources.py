@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from retable.errors import RetableError
+
 MOST_MB = 100
 """Largest archive, in MB of files: more is hardly source code. Ray itself takes 512 MiB, keeps them in the head's memory, and
 copies them to every node."""
@@ -15,6 +17,10 @@ LEFT_BEHIND = frozenset({"data", "dist", "results", "venv"})
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 GIT_SECONDS = 30
+
+
+class SourcesError(RetableError, ValueError):
+    """A file, or all of them together, can't travel to a cluster."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class Sources:
         """Write the zip archive. Equal files give equal bytes, so that a cluster recognises an archive it has.
 
         Raises:
-            ValueError: the files are too large to be source code; the message names the largest.
+            SourcesError: the files are too large to be source code; the message names the largest.
         """
         files = self.files()
         self._check_size(files)
@@ -54,18 +60,19 @@ class Sources:
         """Path of a file relative to the root, for use after the transfer.
 
         Raises:
-            ValueError: the file is not sent.
+            SourcesError: it does not travel.
         """
         file = file.resolve()
         if not file.is_relative_to(self.root):
-            raise ValueError(
-                f"{file} is not in the checkout {self.root}, and only the checkout travels to the cluster; move the file there"
+            raise SourcesError(
+                f"{file} is not in the checkout {self.root}, which is what travels to the cluster",
+                remedy="move it there",
             )
         path = file.relative_to(self.root)
         if path not in self.files():
-            raise ValueError(
-                f"{path} does not travel to the cluster: git ignores it, or it lies in a folder of data or results; "
-                f"move it, such as to {self.root / 'studies'}"
+            raise SourcesError(
+                f"{path} does not travel to the cluster: git ignores it, or it lies in a folder of data or results",
+                remedy=f"move it, such as to {self.root / 'studies'}",
             )
         return path.as_posix()
 

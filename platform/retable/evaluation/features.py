@@ -61,6 +61,8 @@ class FeatureExtractor:
         self.kind, self.frames, self.device = kind, frames, device
         self.accuracy = accuracy
         self._resize = resize
+        weights = (weight.dtype for weight in network.parameters())
+        self._dtype = torch.promote_types(next(weights, torch.float32), torch.float32)
 
     @classmethod
     def load(cls, folder: Path, config: TrialConfig, device: torch.device) -> Self:
@@ -98,22 +100,24 @@ class FeatureExtractor:
 
     @property
     def name(self) -> str:
-        """How protocols call it: its kind and the first 6 hex digits of its weights' hash."""
+        """Name in protocols: its kind and the first 6 hex digits of its weights' hash."""
         return f"{self.kind.replace('_', '')}-{self.weights[:6]}"
 
     @property
     def resize(self) -> str:
-        """How protocols call what is done to frames or images."""
+        """Name of the preprocessing of frames or images in protocols."""
         return self._resize.name
 
     @property
     def accuracy_text(self) -> str:
-        """How protocols give its accuracy; empty if it has none."""
+        """Accuracy as protocols print it; empty if it has none."""
         return "" if self.accuracy is None else f"{self.accuracy:.3f}"
 
     @torch.no_grad()
     def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (N, K) and features (N, F) of samples of any size in [-1, 1]; values beyond are clipped.
+
+        They are judged in the precision of the classifier's weights, float32 at least.
 
         Args:
             x: clips (N, C, T, H, W), or images (N, C, H, W).
@@ -124,7 +128,7 @@ class FeatureExtractor:
         frames = x.shape[2] if x.ndim == 5 else None
         if frames != self.frames:
             raise ValueError(f"{self.name} judges {_kind(self.frames)}, but got {_kind(frames)}")
-        resized = self._resize(x.to(self.device, torch.float32).clamp(-1, 1))
+        resized = self._resize(x.to(self.device, self._dtype).clamp(-1, 1))
         logits_NK, features_NF = self.network(resized)
         return logits_NK, features_NF
 

@@ -83,7 +83,7 @@ class ImageEvaluator(Evaluator[ImageEvaluation, Tensor]):
         return {"fid": [frechet], "kid": kernel, "precision": [precision], "recall": [recall]}
 
     def _precision_recall(self, real: _RealImages, fake_ND: Tensor) -> tuple[float, float]:
-        """Of equally many real and generated images; the real ones' manifold is made once."""
+        """Precision and recall of equally many real and generated images; the manifold of the real ones is made once."""
         points = self._points(len(fake_ND))
         if points not in real.manifolds:
             drawn = stream(SEED, "manifold").permutation(len(real.features_ND))[:points]

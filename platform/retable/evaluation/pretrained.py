@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from safetensors import SafetensorError, safe_open
 
-from retable.io.files import make_folder, replacing, room_for
+from retable.io.files import MissingFileError, UnusableFileError, make_folder, replacing, room_for
 from retable.trial.config import TrialConfig
 from retable.trial.identity import Label
 
@@ -96,16 +96,16 @@ def read_weights(file: Path, remedy: str = "make it again") -> Weights:
         remedy: end of an error's message: what to do.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it can't be read.
+        MissingFileError: there is no such file.
+        UnusableFileError: it can't be read.
     """
     if not file.is_file():
-        raise FileNotFoundError(f"{file} is no file; {remedy}")
+        raise MissingFileError(f"{file} is no file", remedy=remedy)
     stat = file.stat()
     try:
         return _read(file, stat.st_mtime_ns, stat.st_size)
     except SafetensorError as error:
-        raise ValueError(f"{file} can't be read ({error}); {remedy}") from error
+        raise UnusableFileError(f"{file} can't be read ({error})", remedy=remedy) from error
 
 
 @lru_cache(maxsize=8)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from retable.evaluation.pretrained import FILE
+from retable.io.files import MissingFileError, UnusableFileError
 from retable.trial.learner import Best, Score
 
 
@@ -23,7 +24,7 @@ class PretrainedLearner(ABC):
         file: the weights.
 
     Raises:
-        FileNotFoundError: there is no file in the folder.
+        MissingFileError: there is no file in the folder.
     """
 
     best: ClassVar[Best]
@@ -31,19 +32,21 @@ class PretrainedLearner(ABC):
     def __init__(self, folder: Path, option: str) -> None:
         self.file = folder / FILE
         if not self.file.exists():
-            raise FileNotFoundError(f"{self.file} is missing; give the file with {option} FILE again")
+            raise MissingFileError(
+                f"{self.file} is missing", remedy=f"give the file with {option} FILE again"
+            )
         self._scores: Mapping[str, Score] = {}
 
     def check(self, found: str, wanted: str) -> None:
         """Compare the hash of the network's weights with the config's.
 
         Raises:
-            ValueError: the file holds another network.
+            UnusableFileError: the file holds another network.
         """
         if found != wanted:
-            raise ValueError(
-                f"{self.file} must have the weights {wanted[:12]}…, but has {found[:12]}…; delete it and run the same "
-                "command again"
+            raise UnusableFileError(
+                f"{self.file} must have the weights {wanted[:12]}…, but has {found[:12]}…",
+                remedy="delete it and run the same command again",
             )
 
     def step(self, iteration: int) -> Mapping[str, Tensor]:

@@ -34,7 +34,7 @@ class Real(Protocol):
 
     @property
     def identity(self) -> Mapping[str, object]:
-        """What they are, JSON-ready."""
+        """Description of the real samples, JSON-ready."""
         ...
 
     def __len__(self) -> int: ...
@@ -145,7 +145,7 @@ def _stream(extractor: FeatureExtractor, real: Real, workers: Workers, batch: in
 
 
 def _once(path: Path, workers: Workers, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """What the file holds on all workers, or else what they compute together and the first one writes."""
+    """Content of the file on all workers, or the result that they compute together and the first one writes."""
     found = _read(path)
     if workers.mean({"found": torch.tensor(float(found is not None), device=workers.device)})["found"] == 1:
         assert found is not None
@@ -177,7 +177,7 @@ def _digest(tensors: Mapping[str, Tensor]) -> Tensor:
 
 
 def _read(path: Path) -> dict[str, Tensor] | None:
-    """What the file holds; None if it is not there or not as it was written."""
+    """Content of the file; None if it is missing or was changed."""
     try:
         tensors = load(path.read_bytes())
         given = tensors.pop("sha256")

@@ -1,4 +1,4 @@
-"""How a frame or an image of any size reaches a classifier: part of a metric's protocol. No torch before it is called."""
+"""Resizing of frames and images for a classifier: part of a metric's protocol. No torch before it is called."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
@@ -39,7 +39,7 @@ class Resize:
 
     @property
     def name(self) -> str:
-        """How protocols call it, such as ``bilinear112`` or ``bicubic128crop112``."""
+        """Name in protocols, such as ``bilinear112`` or ``bicubic128crop112``."""
         return f"{self.filter}{self.size}" + ("" if self.crop is None else f"crop{self.crop}")
 
     def __call__(self, x_NCHW: "Tensor") -> "Tensor":

@@ -20,6 +20,7 @@ from retable.execution.retries import Cause, Retries, split_for
 from retable.io.periodic import periodic
 from retable.planning.plan import Plan, PlannedTrial
 from retable.store.assignment import Assignment
+from retable.store.fence import last_attempt
 from retable.store.formats.layout import ResultsFolder
 from retable.store.formats.result import ConflictingResults, TrialResult
 from retable.store.ledger import FINISHED, AlreadyDone, Attempt, Fenced, LeaseHeld, Ledger
@@ -50,7 +51,7 @@ class Execution:
         hours: name of a worker's hours; the runner knows whether a worker is a GPU.
         proposer: source of more trials once none is waiting.
         storage: the place that `results` is a copy of, where nodes share no file system.
-        notice: the obstacle that holds the runner up now, such as ``waiting for a node: needs 2 CPUs, 1 there``; for people.
+        waiting_reason: the obstacle that holds the runner up now, such as ``waiting for a node: needs 2 CPUs, 1 there``; for people.
     """
 
     plan: Plan[Any]
@@ -66,12 +67,12 @@ class Execution:
     hours: str = "worker-hours"
     proposer: Proposer | None = None
     storage: "Storage | None" = None
-    notice: str = ""
+    waiting_reason: str = ""
     _planned: dict[str, PlannedTrial] = field(default_factory=dict)
     _attempts: dict[str, Attempt] = field(default_factory=dict)
     _pruned: dict[str, str] = field(default_factory=dict)
     _moved: dict[str, str] = field(default_factory=dict)
-    _following: dict[str, TrialProgress] = field(default_factory=dict)
+    _progress: dict[str, TrialProgress] = field(default_factory=dict)
     _first: dict[str, int] = field(default_factory=dict)  # number of each trial's first attempt in this run
 
     def __post_init__(self) -> None:
@@ -81,8 +82,8 @@ class Execution:
     def add(self, trials: Sequence[PlannedTrial]) -> None:
         """Add trials to the plan, each after those that it requires. Those that are in it already stay as they are."""
         fresh = tuple(planned for planned in trials if planned.signature not in self._planned)
+        self._enter(fresh)  # first: other threads look up the state of every trial of the plan
         self.plan = replace(self.plan, trials=(*self.plan.trials, *fresh))
-        self._enter(fresh)
 
     def _enter(self, trials: Sequence[PlannedTrial]) -> None:
         self.ledger.declare(
@@ -126,7 +127,7 @@ class Execution:
 
     @property
     def waiting(self) -> bool:
-        """Whether a trial is still to be handed out, now or once its requirements are finished."""
+        """True if a trial is still to be handed out, now or once its requirements are finished."""
         self.next()  # settles what is blocked
         more = self.proposer is not None and self.proposer.open
         return not self.stopping and (more or "waiting" in self.states.values())
@@ -134,9 +135,9 @@ class Execution:
     def split(self, planned: PlannedTrial, workers: int) -> int | None:
         """Parts that a worker group of that size cuts the trial's micro-batches into to fit its memory; None if it can't."""
         config = planned.trial.config
-        asked = "out_of_memory" in self.retries.asked and planned.signature not in self._first
+        requested = "out_of_memory" in self.retries.requested and planned.signature not in self._first
         record = self.ledger.trial(planned.signature)
-        return split_for(record, config.batch_size // config.accumulate, workers, afresh=asked)
+        return split_for(record, config.batch_size // config.accumulate, workers, afresh=requested)
 
     def refuse(
         self,
@@ -163,7 +164,10 @@ class Execution:
             self.refuse(planned)
             return None
         try:
-            attempt = self.ledger.begin(signature, workers=workers, split=split)
+            before = last_attempt(
+                self.folder(signature)
+            )  # which a ledger that was lost had, and this one lacks
+            attempt = self.ledger.begin(signature, workers=workers, split=split, above=before)
         except AlreadyDone:
             self.states[signature] = self.ledger.trial(signature).state
             return None
@@ -316,9 +320,9 @@ class Execution:
 
     def _iteration(self, signature: str) -> int:
         """The last iteration in the trial's metrics log."""
-        following = self._following.setdefault(signature, TrialProgress(self.folder(signature), 0))
-        following.refresh()
-        return following.iteration
+        progress = self._progress.setdefault(signature, TrialProgress(self.folder(signature), 0))
+        progress.refresh()
+        return progress.iteration
 
     def _at_start(self, signature: str) -> str:
         record = self.ledger.trial(signature)

@@ -20,7 +20,7 @@ class Proposer(Protocol):
 
     @property
     def open(self) -> bool:
-        """Whether there may be more trials, now or later."""
+        """True if there may be more trials, now or later."""
         ...
 
     def propose(self) -> Sequence[PlannedTrial]:

@@ -28,7 +28,7 @@ class TrialProgress:
     iteration: int = 0
     started_at: int = 0
     began: bool = False
-    speed: float = 0.0
+    iterations_per_second: float = 0.0
     scores: dict[str, float] = field(default_factory=dict)
     _position: metrics_log.Position | None = None
 
@@ -44,7 +44,7 @@ class TrialProgress:
             if point.value is None:
                 continue
             if point.key == "iterations_per_second":
-                self.speed = point.value
+                self.iterations_per_second = point.value
             elif point.kind == "evaluation":
                 self.scores[Protocol.parse(point.key).family] = point.value
 
@@ -53,8 +53,8 @@ class TrialProgress:
         """Iterations of this attempt."""
         return self.iteration - self.started_at
 
-    def words(self, config: TrialConfig) -> str:
-        """The trial's phase, speed and last scores, in words.
+    def text(self, config: TrialConfig) -> str:
+        """The trial's phase, speed and last scores, in text.
 
         Args:
             config: the trial's.
@@ -69,5 +69,9 @@ class TrialProgress:
             return "starting its workers"
         if self.iteration >= total:
             return f"final evaluation  {scores}"
-        speed = f"{self.speed:,.0f}" if self.speed >= 10 else f"{self.speed:.2g}"
-        return f"{speed} it/s  {scores}" if self.speed else scores
+        speed = (
+            f"{self.iterations_per_second:,.0f}"
+            if self.iterations_per_second >= 10
+            else f"{self.iterations_per_second:.2g}"
+        )
+        return f"{speed} it/s  {scores}" if self.iterations_per_second else scores

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from retable.errors import OptionError
 from retable.io.files import make_folder
 from retable.store.formats.layout import ResultsFolder
 from retable.store.ledger import Ledger
@@ -17,14 +18,15 @@ def restart(results: Path, ledger: Ledger, signature: str) -> Path:
         The new place of its folder; it may be deleted.
 
     Raises:
-        ValueError: it is not finished, or trials are being trained from these results, maybe with its weights.
+        OptionError: it is not finished, or trials are being trained from these results, maybe with its weights.
     """
     if running := [record.name for record in ledger.trials() if record.state == "running"]:
-        raise ValueError(
-            f"{', '.join(running)}: being trained from the results in {results}; wait until they are, or stop that process"
+        raise OptionError(
+            f"{', '.join(running)}: being trained from the results in {results}",
+            remedy="wait until they are, or stop that process",
         )
     attempt = len(ledger.attempts(signature))
-    ledger.reopen(signature, "begun anew on request")
+    ledger.reopen(signature, "restarted on request")
     folder = ResultsFolder(results).trial(signature).path
     aside = ResultsFolder(results).set_aside(signature, attempt)
     if folder.exists():

@@ -44,7 +44,7 @@ def found_result(folder: TrialFolder, record: TrialRecord) -> TrialResult | None
 
 
 def _holds(content: bytes, signature: str, result: TrialResult) -> bool:
-    """Whether the content of a file is that result."""
+    """True if the content of a file is that result."""
     try:
         return TrialResult.parse(content, signature, signature=signature) == result
     except DamagedFile:

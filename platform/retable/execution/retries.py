@@ -57,13 +57,13 @@ class Retries:
         lost: most times, in one run, that a trial is begun again after its workers were lost, without having reached
             another snapshot in between. The next run counts from 0.
         preempted: the same for nodes that were taken away with notice.
-        asked: classes whose failed trials this run begins again, as they were declared.
+        requested: classes whose failed trials this run begins again, as they were declared.
     """
 
     out_of_memory: int = 1
     lost: int = 2
     preempted: int = 10
-    asked: frozenset[Cause] = frozenset()
+    requested: frozenset[Cause] = frozenset()
 
     def __post_init__(self) -> None:
         for name in ("out_of_memory", "lost", "preempted"):
@@ -76,12 +76,12 @@ class Retries:
         return 2 + self.out_of_memory + self.lost
 
     def take_up(self, record: TrialRecord) -> bool:
-        """Whether a run that starts now begins a failed trial."""
+        """True if a run that starts now begins a failed trial."""
         cause = failure_class(record.attempts[-1])
-        return cause in self.asked or cause in ("lost", "preempted", "disk") or self._halve(record)
+        return cause in self.requested or cause in ("lost", "preempted", "disk") or self._halve(record)
 
     def try_again(self, record: TrialRecord, since: int, snapshot_every: int = 1) -> bool:
-        """Whether the run in which an attempt has just failed, or was preempted, begins the trial again.
+        """True if the run in which an attempt has just failed, or was preempted, restarts the trial.
 
         Args:
             since: number of the trial's first attempt in this run.

@@ -167,7 +167,8 @@ class Storage:
         """Hold these results on this host, as a driver does."""
         return held(
             self.results / LOCK,
-            f"another process works on {self.url} from {self.results}; wait for it or end it",
+            f"another process works on {self.url} from {self.results}",
+            "wait for it or end it",
         )
 
 

@@ -29,10 +29,10 @@ def comparison(figures: Mapping[str, Sequence[Figure]]) -> Iterator[Figure]:
         for trial, own in figures.items()
     }
     for name in dict.fromkeys(name for own in curves.values() for name in own):
-        yield _together({trial: own[name] for trial, own in curves.items() if name in own})
+        yield _overlaid({trial: own[name] for trial, own in curves.items() if name in own})
 
 
-def _together(curves: Mapping[str, Curves]) -> Curves:
+def _overlaid(curves: Mapping[str, Curves]) -> Curves:
     """The trials' lines in the same axes."""
     first = next(iter(curves.values()))
     panels = [

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import TypeVar, Union, get_args, get_origin, get_type_hints
 
+from retable.errors import RetableError
 from retable.trial.config import TrialConfig
 from retable.trial.trial import Trial
 
@@ -18,6 +19,10 @@ CONFIGS = ("config", "pretrained")
 """Names of the modules of a family that hold its configs."""
 
 T = TypeVar("T")
+
+
+class UnknownFamilyError(RetableError, ValueError):
+    """No model family that is installed has trained a trial."""
 
 
 def known_configs() -> list[type[TrialConfig]]:
@@ -37,7 +42,7 @@ def revived(identity: Mapping[str, object], signature: str) -> Trial:
         signature: its hash.
 
     Raises:
-        ValueError: no known config has this identity; another version of a family trained it.
+        UnknownFamilyError: no known config has this identity; another version of a family trained it.
     """
     trainable, seed, data = identity["trainable"], identity["seed"], identity["data"]
     known = known_configs()
@@ -51,9 +56,10 @@ def revived(identity: Mapping[str, object], signature: str) -> Trial:
             if trial.signature == signature:
                 return trial
     names = sorted({kind.trainable for kind in known if hasattr(kind, "trainable")})
-    raise ValueError(
+    raise UnknownFamilyError(
         f"trial {signature} ({trainable}) has no figures, or was made by something that is not here or by another "
-        f"version: what has figures is among {', '.join(names)}. Give the file of its study instead of its signature"
+        f"version: what has figures is among {', '.join(names)}",
+        remedy="give the file of its study instead of its signature",
     )
 
 
@@ -71,7 +77,7 @@ def _of(hint: object, value: object, known: Sequence[type[TrialConfig]]) -> obje
         inner = [arg for arg in get_args(hint) if arg is not types.NoneType]
         return None if value is None else _of_any(inner, value, known)
     if isinstance(hint, type) and is_dataclass(hint) and isinstance(value, Mapping):
-        return _filled(_fitting(hint, value), value, known)
+        return _filled(_narrowest_class(hint, value), value, known)
     if isinstance(value, list):
         args = get_args(hint) or (object,)
         hints = args[:1] * len(value) if len(args) != len(value) or args[-1] is Ellipsis else args
@@ -80,7 +86,7 @@ def _of(hint: object, value: object, known: Sequence[type[TrialConfig]]) -> obje
 
 
 def _of_any(hints: Sequence[object], value: object, known: Sequence[type[TrialConfig]]) -> object:
-    """What the first of these types that fits makes of the value."""
+    """The value as the first of these types that fits it."""
     for hint in hints[:-1]:
         try:
             return _of(hint, value, known)
@@ -89,7 +95,7 @@ def _of_any(hints: Sequence[object], value: object, known: Sequence[type[TrialCo
     return _of(hints[-1], value, known)
 
 
-def _fitting(hint: type, value: Mapping[str, object]) -> type:
+def _narrowest_class(hint: type, value: Mapping[str, object]) -> type:
     """The class itself or the subclass of it that has all these fields and the fewest others."""
     fitting = [
         kind for kind in (hint, *_subclasses(hint)) if set(value) <= {field.name for field in fields(kind)}

@@ -10,6 +10,7 @@ import torch
 
 from retable.data.datasets import here
 from retable.data.scan.catalog import scan
+from retable.errors import RetableError
 from retable.figures.revive import revived
 from retable.io.sealed import DamagedFile
 from retable.store import checkpoint
@@ -21,7 +22,7 @@ from retable.trial.trial import Trial
 log = logging.getLogger(__name__)
 
 
-class NothingToDraw(ValueError):
+class NothingToDraw(RetableError, ValueError):
     """A trial can't be drawn: it is missing, not finished or without weights, or its data set is not on this machine."""
 
 
@@ -92,13 +93,13 @@ class TrainedTrial:
         root = here(self.source, self.given)
         if root is None:
             raise NothingToDraw(
-                f"trial {self.trial.signature} was trained on the {name}, which is not known to be here; say where with "
-                "--data DIR"
+                f"trial {self.trial.signature} was trained on the {name}, which is not known to be here",
+                remedy="say where with --data DIR",
             )
         if (found := scan(root).fingerprint) != self.trial.data:
             raise NothingToDraw(
-                f"trial {self.trial.signature} was trained on data {self.trial.data}, but {root} holds {found}; give "
-                "its own with --data DIR"
+                f"trial {self.trial.signature} was trained on data {self.trial.data}, but {root} holds {found}",
+                remedy="give its own with --data DIR",
             )
         return root
 
@@ -127,8 +128,9 @@ def opened(
     try:
         found = trained(folder)
         about = TrialDescription.read(folder)
-    except (FileNotFoundError, ValueError, checkpoint.Corrupt) as error:
-        raise NothingToDraw(f"trial {trial.signature} can't be drawn: {error}") from error
+    except RetableError as error:
+        problem = f"trial {trial.signature} can't be drawn: {error.problem}"
+        raise NothingToDraw(problem, remedy=error.remedy) from error
     scale, source = ("", "") if about is None else (about.scale, about.source)
     return TrainedTrial(trial, name, folder, found, device, scale, source, given)
 

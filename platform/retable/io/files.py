@@ -12,12 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-TEMPORARY = ".tmp"
-"""Suffix of an unfinished folder."""
-
-
-class DiskFull(OSError):
-    """A file did not fit on its disk. The old file is intact; the unfinished one is removed."""
+from retable.errors import RetableError
 
 
 @contextmanager
@@ -28,10 +23,11 @@ def replacing(path: Path) -> Iterator[Path]:
     folders are made.
 
     Raises:
-        OSError: the folder cannot be written.
+        NotWritableError: the folder can't be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    make_folder(path.parent)
+    with _writable(path.parent):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -51,6 +47,30 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+TEMPORARY = ".tmp"
+"""How the name of something unfinished ends."""
+
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+AGAIN = "make room and run the same command again"
+
+
+class DiskFull(RetableError, OSError):
+    """There was no room for a file. What was there before is intact, what was begun is removed."""
+
+
+class NotWritableError(RetableError, OSError):
+    """A file or folder can't be made or changed where it should be."""
+
+
+class UnusableFileError(RetableError, ValueError):
+    """A file is damaged, of another version, or another's."""
+
+
+class MissingFileError(RetableError, FileNotFoundError):
+    """A file that should be there is not."""
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -89,23 +109,44 @@ def read_json(path: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is damaged.
+        UnusableFileError: it is damaged.
     """
+    mend = "put a copy of it back"
     try:
         found = json.loads(path.read_bytes())
     except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error}); restore a copy of it") from error
+        raise UnusableFileError(f"{path} is damaged ({error})", remedy=mend) from error
     if not isinstance(found, dict):
-        raise ValueError(f"{path} must hold a JSON object, but holds {found!r:.40}; restore a copy of it")  # noqa: TRY004
+        raise UnusableFileError(f"{path} must hold named values, but holds {found!r:.40}", remedy=mend)
     return found
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and its parents so that they survive a power cut."""
+    """Make a folder and its parents such that they survive a power cut.
+
+    Raises:
+        NotWritableError: it can't be made.
+    """
     if not path.is_dir():
         make_folder(path.parent)
-        path.mkdir(exist_ok=True)
+        with _writable(path):
+            path.mkdir(exist_ok=True)
         sync(path.parent)
+
+
+@contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    """Turn the refusal of an operating system into an expected error."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise DiskFull(f"there is no room for {path}", remedy=AGAIN) from error
+        why = "a file has that name" if isinstance(error, FileExistsError) else error.strerror
+        raise NotWritableError(
+            f"{path} can't be written: {why}",
+            remedy="let this user write there, or name another place (--out for results, RETABLE_CACHE for the cache)",
+        ) from error
 
 
 @contextmanager
@@ -118,7 +159,8 @@ def new_folder(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
     make_folder(path.parent)
     try:
-        temporary.mkdir()
+        with _writable(path):
+            temporary.mkdir()
         yield temporary
         for file in temporary.iterdir():
             sync(file)
@@ -142,7 +184,7 @@ def room_for(needed: int, folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in NO_ROOM:
             raise
         raise _disk_full(needed, folder) from error
 
@@ -150,9 +192,8 @@ def room_for(needed: int, folder: Path) -> Iterator[None]:
 def _disk_full(needed: int, folder: Path) -> DiskFull:
     free = shutil.disk_usage(folder).free
     return DiskFull(
-        errno.ENOSPC,
-        f"{needed:,} bytes are needed in {folder}, but {free:,} are free (or a quota is reached); "
-        "make room and run the same command again",
+        f"{needed:,} bytes are needed in {folder}, but {free:,} are free (or a quota is reached)",
+        remedy=AGAIN,
     )
 
 

@@ -5,7 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from retable.errors import RetableError
 from retable.io.files import make_folder
+
+
+class LockHeldError(RetableError, BlockingIOError):
+    """Another process holds a lock."""
 
 
 @contextmanager
@@ -18,19 +23,19 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def held(path: Path, refusal: str) -> Iterator[None]:
-    """Hold the lock, or raise if another process holds it. Parent folders are made.
+def held(path: Path, problem: str, remedy: str) -> Iterator[None]:
+    """Hold the lock, or say that another process has it. Parent folders are made.
 
     Args:
-        refusal: message of the error.
+        problem, remedy: of the error.
 
     Raises:
-        BlockingIOError: another process holds it.
+        LockHeldError: another process has it.
     """
     make_folder(path.parent)
     with path.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise BlockingIOError(refusal) from error
+            raise LockHeldError(problem, remedy=remedy) from error
         yield

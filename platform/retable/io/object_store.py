@@ -12,6 +12,7 @@ from typing import Any
 
 from pyarrow import fs
 
+from retable.errors import RetableError
 from retable.io.files import make_folder
 
 WHOLE_ON_CLOSE = frozenset({"s3", "gcs", "abfs"})
@@ -20,11 +21,15 @@ TEMPORARY = ".part"
 CHUNK = 1 << 22
 
 
+class ObjectStoreError(RetableError, ValueError):
+    """A URL under which results can't live."""
+
+
 class ObjectStore:
     """Files by name under a URL, such as ``trials/0123456789abcdef/result.json``.
 
     Raises:
-        ValueError: pyarrow does not know this kind of URL, or the URL is malformed.
+        ObjectStoreError: pyarrow does not know this kind of URL, or the URL is malformed.
     """
 
     def __init__(self, url: str) -> None:

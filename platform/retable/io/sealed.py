@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from retable.errors import RetableError
-from retable.io.files import write_json
+from retable.io.files import UnusableFileError, write_json
 
 SEAL = "sha256"
 """Last member of a sealed record: SHA-256 (hex) of the canonical JSON of the others."""
 
 
-class DamagedFile(RetableError, ValueError):
-    """A file does not have the content that Retable wrote: it was cut, or changed by another program."""
+class DamagedFile(UnusableFileError):
+    """A file's content is not what Retable wrote: it was cut, or changed by somebody else."""
 
 
 def sealed(record: Mapping[str, object]) -> dict[str, object]:

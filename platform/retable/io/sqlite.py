@@ -1,6 +1,5 @@
 """One SQLite file that several processes write: durability, waiting, schema and readable errors."""
 
-import errno
 import sqlite3
 import threading
 import time
@@ -8,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from retable.io.files import DiskFull, make_folder
+from retable.errors import RetableError
+from retable.io.files import AGAIN, DiskFull, make_folder
 
 Row = sqlite3.Row
 
@@ -16,8 +16,15 @@ BUSY_SECONDS = 60.0
 POLL_SECONDS = 0.002
 
 
-class LedgerError(RuntimeError):
-    """The ledger's file cannot be used."""
+MOVE_AWAY = (
+    "move it away and run the study again: finished trials are taken from their folders, others go on from their "
+    "checkpoints, and only the record of earlier attempts is lost"
+)
+"""The remedy for a ledger whose content is lost."""
+
+
+class LedgerError(RetableError, RuntimeError):
+    """The ledger's file can't be used."""
 
 
 class Database:
@@ -89,8 +96,8 @@ class Database:
             found = self._schema()
             if found > len(migrations):
                 raise LedgerError(
-                    f"{self.path} has schema {found}, but this version of Retable reads up to {len(migrations)}; "
-                    "use the version that wrote it, or a newer one (pip install -U retable)"
+                    f"{self.path} has schema {found}, but this version of Retable reads up to {len(migrations)}",
+                    remedy="use the version that wrote it, or a newer one (pip install -U retable)",
                 )
             self.execute("CREATE TABLE IF NOT EXISTS schema (version INTEGER NOT NULL)")
             for script in migrations[found:]:
@@ -101,7 +108,10 @@ class Database:
 
     def _schema(self) -> int:
         tables = self.execute("SELECT count(*) FROM sqlite_master WHERE name = 'schema'").fetchone()[0]
-        return self.execute("SELECT version FROM schema").fetchone()[0] if tables else 0
+        found = self.execute("SELECT version FROM schema").fetchone() if tables else (0,)
+        if found is None or not isinstance(found[0], int):
+            raise LedgerError(f"{self.path} is damaged: it has no number of its schema", remedy=MOVE_AWAY)
+        return found[0]
 
 
 @contextmanager
@@ -112,13 +122,20 @@ def _readable_errors(path: Path) -> Iterator[None]:
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
         raise  # a mistake in our statements, not the user's
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-            raise DiskFull(
-                errno.ENOSPC, f"no room for {path}; nothing is lost: make room and run the same command again"
+        code = error.sqlite_errorcode & 0xFF
+        if code == sqlite3.SQLITE_FULL:
+            raise DiskFull(f"there is no room for {path}; nothing is lost", remedy=AGAIN) from error
+        if code == sqlite3.SQLITE_BUSY:
+            problem = f"the ledger {path} is locked: another process has been writing for {BUSY_SECONDS:g} s"
+            raise LedgerError(problem, remedy="wait for that process or stop it, and try again") from error
+        if path.is_dir():
+            raise LedgerError(
+                f"the ledger {path} must be a file, but is a folder", remedy=MOVE_AWAY
             ) from error
-        hint = {
-            sqlite3.SQLITE_BUSY: f"another process has been writing for {BUSY_SECONDS:.0f} s; stop it and try again",
-            sqlite3.SQLITE_NOTADB: "it is another kind of file; give the study another results folder",
-            sqlite3.SQLITE_CORRUPT: "move it away and run again: finished trials are found by their folders",
-        }.get(error.sqlite_errorcode & 0xFF, "see that the file and its folder can be read and written")
-        raise LedgerError(f"{path}: {error}; {hint}") from error
+        damaged = code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
+        raise LedgerError(
+            f"the ledger {path} must be a SQLite file with the ledger's tables, but is damaged or another file: {error}"
+            if damaged
+            else f"the ledger {path} can't be read and written: {error}",
+            remedy=MOVE_AWAY if damaged else "let this user read and write the file and its folder",
+        ) from error

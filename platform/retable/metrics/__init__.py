@@ -1,1 +1,1 @@
-"""Metrics as pure functions of features, logits or images, and the protocol names of their numbers. Callable from all rooms above."""
+"""Metrics as pure functions of features, logits or images, and their protocol names. Any higher room may call."""

@@ -37,7 +37,7 @@ def nearest(queries_MD: Tensor, samples: Iterable[Tensor], count: int) -> tuple[
 
 
 def squared_distances(x_MD: Tensor, y_ND: Tensor) -> Tensor:
-    """Squared distances (M, N) as |x|² + |y|² - 2 x·y. Pass float64, for the terms cancel; `y` gets x's type and device."""
+    """Squared distances (M, N) as |x|² + |y|² - 2 x·y; `y` gets the type and device of `x`. Float64 bears the cancellation."""
     y_ND = y_ND.to(x_MD)
     squares_MN = x_MD.square().sum(dim=1)[:, None] + y_ND.square().sum(dim=1)
     return squares_MN.addmm_(x_MD, y_ND.mT, alpha=-2).clamp_(min=0)

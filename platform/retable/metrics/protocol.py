@@ -80,15 +80,16 @@ class Protocol:
     """Measurement protocol of a number. Two protocols are equal exactly if their names are.
 
     Attributes:
-        family: metric family: ``is``, ``fid``, ``kid``, ``precision``, ``recall``, ``accuracy``; of reconstructions ``mse01``
-            (mean squared error of values in [0, 1]), ``mse11`` (in [-1, 1]), ``psnr`` (dB, the mean over images) or
-            ``rounding`` (percent by which stored codes increase the mean squared error); of training ``minutes`` for an
-            epoch. It determines which of the fields below are set; the others stay unset.
+        family: metric family: ``is``, ``fid``, ``kid``, ``precision``, ``recall``, ``accuracy``; of reconstructions
+            ``mse01`` (mean squared error of values in [0, 1]), ``mse11`` (in [-1, 1]), ``psnr`` (dB, the mean over images)
+            or ``rounding`` (percent by which stored codes increase the mean squared error); of training ``minutes`` for
+            an epoch. It determines which of the fields below are set; the others stay unset.
         samples: clips in one repeat, or real samples of an epoch (minutes).
         repeats: evaluation repeats that the value is the mean of.
         data: first 6 hex digits of the data set's fingerprint, which covers decoding and cropping.
         resize: resizing of frames or images to the network's size in pixels, such as ``bilinear112``,
-            ``bicubic128crop112`` or ``bicubicaa64`` (antialiased); ``to128`` if images have that size already (MSE, PSNR).
+            ``bicubic128crop112`` or ``bicubicaa64`` (antialiased); ``to128`` if images have that size already (MSE,
+            PSNR).
         classifier: kind and first 6 hex digits of the SHA-256 of its weights, such as ``c3d-1a2b3c``.
         accuracy: accuracy of the classifier on held-out clips, with three decimals, such as ``0.983``. Unset for a
             network that was not trained on the data's classes (Inception).
@@ -97,7 +98,8 @@ class Protocol:
         subsets: number of subsets of one repeat's samples; value and ± are mean and spread over them (KID).
         points: real samples and generated samples in a subset (KID) or of a manifold (precision, recall).
         neighbours: k; the distance to the k-th neighbour is the radius of a ball (precision, recall).
-        split: split of the real samples (FID, KID, precision, recall, accuracy), such as ``train`` or ``train-test`` for both.
+        split: split of the real samples (FID, KID, precision, recall, accuracy), such as ``train``, or ``train-test`` for
+            both.
         labels: distribution of the generated classes (IS, FID, KID, precision, recall), such as ``uniform``. Unset if it
             is that of the training data.
         codes: type that codes are rounded to before they are decoded (rounding), such as ``float16``.

@@ -55,7 +55,7 @@ def ms_ssim(a_NCHW: Tensor, b_NCHW: Tensor, data_range: float = 2.0) -> Tensor:
     """Multi-scale structural similarity over five scales, each half as large as the one before.
 
     The contrast terms of the first four scales and the similarity of the fifth are averaged over channels and pixels,
-    clamped to at least 0, raised to `WEIGHTS`, and multiplied (Equation 7 of the 2003 paper, as torchmetrics computes it).
+    clamped at 0, raised to `WEIGHTS`, and multiplied (Equation 7 of the 2003 paper, as torchmetrics computes it).
 
     Args:
         a_NCHW: images, float, at least 176 pixels high and wide.

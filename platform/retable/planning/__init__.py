@@ -1,1 +1,1 @@
-"""Plan of a study and forecast of its cost; starts nothing. Called by report, execution, search, cluster and the command line."""
+"""Plan of a study and forecast of its cost; starts nothing. Called by report, execution, search, cluster and cli."""

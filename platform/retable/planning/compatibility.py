@@ -1,4 +1,4 @@
-"""Compares the needs of configs with a scan of a data set, before anything is decoded. No torch."""
+"""Compatibility of configs with a data set: their needs against its scan, before anything is decoded. No torch."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,17 +18,17 @@ class Compatibility:
         self._known: dict[DataNeeds, str] = {}
 
     def incompatibility(self, config: TrialConfig) -> str:
-        """Why a config can't be trained on the data set; empty if it can, as far as a scan tells."""
+        """Reason why a config can't be trained on the data set; empty if the scan shows none."""
         needs = config.needs
         if needs not in self._known:
             self._known[needs] = incompatibility(needs, self.catalog)
         return self._known[needs]
 
     def possible(self, plan: Plan[C]) -> tuple[Plan[C], Mapping[str, str]]:
-        """The plan without the trials that can't be trained on the data set, and without those that only they require.
+        """Plan without the trials that can't be trained on the data set, and without those that only they require.
 
         Returns:
-            Also the reason by signature for each that can't be.
+            The plan, and signature -> reason for each trial that can't be trained.
 
         Raises:
             DataError: none of the trials that fill cells can be trained.
@@ -50,7 +50,7 @@ class Compatibility:
 
 
 def incompatibility(needs: DataNeeds, catalog: Catalog) -> str:
-    """Why a data set does not meet these needs; empty if it does, as far as a scan tells."""
+    """Reason why a data set does not meet these needs; empty if the scan shows none."""
     return _unusable_files(needs, catalog) or too_few_classes(needs, catalog)
 
 
@@ -68,7 +68,7 @@ def _unusable_files(needs: DataNeeds, catalog: Catalog) -> str:
 
 
 def too_few_classes(needs: DataNeeds, catalog: Catalog) -> str:
-    """Why the classes of a data set are too few; empty if they are not."""
+    """Reason why a data set has too few classes; empty if it has enough."""
     if len(catalog.classes) >= needs.classes:
         return ""
     least = "two" if needs.classes == 2 else str(needs.classes)

@@ -55,7 +55,7 @@ class Machine:
         return f"without room: they don't have {worker_group.needs}" if placed is None else placed.reason
 
     def hours_of(self, trials: Sequence[TrialForecast]) -> float | None:
-        """Hours until the trials with known hours are done on the stated nodes; None if there are no such nodes or trials."""
+        """Hours until the trials with known hours are done on the stated nodes; None without such trials or nodes."""
         known = [one for one in trials if one.hours is not None and one.state not in FINISHED]
         if not self.nodes or not known:
             return None

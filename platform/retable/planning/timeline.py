@@ -1,4 +1,4 @@
-"""Simulated time of trials on stated nodes: they start by the rule of `retable.planning.placement` and take the forecast hours."""
+"""Simulated time of trials on nodes: they start by the rule of `retable.planning.placement` and take their forecast hours."""
 
 import heapq
 from collections.abc import Mapping, Sequence

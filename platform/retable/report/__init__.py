@@ -1,1 +1,1 @@
-"""Report of a study: results, tables, formats, plots and the printed plan. Called by search, figures, doctor and the command line."""
+"""Report of a study: results, tables, formats, plots, printed plan. Called by search, figures, doctor and cli."""

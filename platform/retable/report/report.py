@@ -1,4 +1,4 @@
-"""All tables and plots of a report, in their order: tables, differences from the reference, trade-offs, equal times, claims."""
+"""All tables of a report in their order (tables, differences, trade-offs, equal times, claims), and its plots."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ Load = Callable[[Iterable[str]], Mapping[str, Result]]
 
 
 def report_tables(plan: Plan[Any], load: Load) -> list[WideTable]:
-    """Tables of the plan, their differences over seeds, trade-offs, comparisons at equal time, and verdicts on the claims.
+    """Tables of the plan, differences over seeds, trade-offs, comparisons at equal time, and verdicts on the claims.
 
     Verdicts use every table that a claim names, also those that are not in the plan: their trials may have been trained
     before.

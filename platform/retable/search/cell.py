@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Generic
 
+from retable.errors import RetableError
 from retable.io.sealed import DamagedFile
 from retable.metrics.protocol import Protocol, higher_is_better
 from retable.planning.plan import PlannedTrial, plan_trials
@@ -28,6 +29,10 @@ MAX_DRAWS = 100
 """Unusable suggestions in a row after which a space counts as exhausted."""
 
 _NONE: Mapping[str, str] = MappingProxyType({})
+
+
+class SearchError(RetableError, ValueError):
+    """A search that can't be resumed from its history."""
 
 
 @dataclass
@@ -96,12 +101,13 @@ class TunedCell(Generic[C]):
         return self.search.at(self.cell.config, point)
 
     def planned(self, suggestion: Suggestion) -> tuple[PlannedTrial, ...]:
-        """The trial of a point, after the trials that it requires."""
+        """A point's trial, after those that it requires."""
         trial = self._trial(self.config(suggestion.point))
         if trial.signature != suggestion.signature:
-            raise ValueError(
+            raise SearchError(
                 f"{self.history.path} has trial {suggestion.signature} at {point_text(suggestion.point)}, which now is "
-                f"{trial.signature}: the study's code has changed; move the file away and run again"
+                f"{trial.signature}: the study's code has changed",
+                remedy="move the file away and run again",
             )
         name = f"{self.cell.label} #{suggestion.number} {point_text(suggestion.point)}"
         return named_trials(trial, f"{self.search.number}: {name}", name)
@@ -127,7 +133,7 @@ class TunedCell(Generic[C]):
             messages: message by signature of trials without a result.
 
         Raises:
-            ValueError: a finished trial lacks an objective, or two were measured by different protocols.
+            SearchError: a finished trial lacks an objective, or two were measured by different protocols.
         """
         contents = {
             a.signature: path.read_bytes() for a in self.history if (path := self._result(a)).exists()
@@ -139,7 +145,7 @@ class TunedCell(Generic[C]):
         for objective in self.search.objectives:
             protocols = sorted({point.protocols[objective] for point in points if point.values})
             if len(protocols) > 1:
-                raise ValueError(
+                raise SearchError(
                     f"search {self.search.number}, {self.cell.label}: {objective} was measured by different "
                     f"protocols, which can't be compared: {', '.join(protocols)}; move {self.history.path} away and "
                     "search again"

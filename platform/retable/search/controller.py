@@ -144,20 +144,21 @@ class SearchController:
             self.storage.update(
                 tuned.name, tuned.search.space, tuned.objectives, tuned.reported(self._point_results(tuned))
             )
-            self._outdated = False
+            self._behind = False
         except OptunaStorageError as error:
-            if not self._outdated:
-                self.on_message(f"{error}. The search goes on, and the storage is updated later.")
-            self._outdated = True
+            if not self._behind:
+                self.on_message(f"{error}.")
+            self._behind = True
 
 
 def search_lock(folder: Path) -> AbstractContextManager[None]:
     """A lock that makes this the only process that searches in a folder.
 
     Raises:
-        BlockingIOError: another process holds it.
+        LockHeldError: another process holds it.
     """
     return held(
         folder / "lock",
-        f"another process is searching in {folder}; wait for it, or stop it and run the same command again",
+        f"another process is searching in {folder}",
+        "wait for it, or stop it and run the same command again",
     )

@@ -47,7 +47,7 @@ class SearchHistory:
     """The suggestions of one cell, read from their file. Each change writes the whole file.
 
     Raises:
-        ValueError: the file is damaged, or of another search.
+        UnusableFileError: the file is damaged, or of another search.
     """
 
     def __init__(self, path: Path, declared: Mapping[str, object]) -> None:

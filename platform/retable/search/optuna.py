@@ -22,6 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from retable.errors import RetableError
 from retable.study.search import Choice, Dimension, Point, Sampler, Whole
 from retable.trial.identity import Label
 from retable.trial.random import stream
@@ -40,7 +41,7 @@ _STATES: Mapping[State, TrialState] = {
 }
 
 
-class OptunaStorageError(OSError):
+class OptunaStorageError(RetableError, OSError):
     """Optuna's storage can't be used."""
 
 
@@ -132,10 +133,18 @@ class OptunaStorage:
             arguments = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
             self._storage = optuna.storages.RDBStorage(url, engine_kwargs=arguments)
         except (SQLAlchemyError, RuntimeError, ImportError, optuna.exceptions.OptunaError) as error:
-            place = getattr(self, "place", "that --storage, which is no URL such as sqlite:///optuna.db")
+            place = getattr(
+                self, "place", "that --optuna-storage, which is no URL such as sqlite:///optuna.db"
+            )
+            remedy = "give --optuna-storage another URL, which is filled with all points"
+            if isinstance(error, ImportError):
+                remedy += (
+                    ", or install the database's driver (pip install 'retable[postgres]' for PostgreSQL)"
+                )
+            elif isinstance(error, RuntimeError):
+                remedy += f", or bring the database to Optuna {optuna.__version__} (optuna storage upgrade)"
             raise OptunaStorageError(
-                f"Optuna can't use {place}: {str(error).partition(chr(10))[0]}; give --storage another URL, or bring "
-                f"the database to Optuna {optuna.__version__} (optuna storage upgrade)"
+                f"Optuna can't use {place}: {str(error).partition(chr(10))[0].rstrip('.')}", remedy=remedy
             ) from error
 
     def update(

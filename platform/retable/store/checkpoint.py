@@ -23,7 +23,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load as parse_tensors
 from safetensors.torch import save as tensor_bytes
 
-from retable.io.files import TEMPORARY, make_folder, new_folder, room_for
+from retable.io.files import (
+    TEMPORARY,
+    MissingFileError,
+    UnusableFileError,
+    make_folder,
+    new_folder,
+    room_for,
+)
 from retable.io.state_dict import joined, split
 from retable.store.fence import Fenced, check, fence
 from retable.store.formats.layout import TrialFolder
@@ -200,7 +207,7 @@ def at(folder: Path, iteration: int, signature: str) -> Checkpoint:
     if not path.is_dir():
         saved = TrialFolder(folder).checkpoints_saved()
         known = ", ".join(str(other) for other in reversed(saved)) or "none"
-        raise FileNotFoundError(f"{folder} has no checkpoint of iteration {iteration}; it has {known}")
+        raise MissingFileError(f"{folder} has no checkpoint of iteration {iteration}; it has {known}")
     return _verified(path, signature)
 
 
@@ -265,9 +272,10 @@ def _known(folder: Path, path: Path, signature: str) -> Path | None:
 def _verified(path: Path, signature: str | None) -> Checkpoint:
     manifest = Manifest.read(path)
     if signature is not None and manifest.signature != signature:
-        raise ValueError(
+        raise UnusableFileError(
             f"{path} belongs to trial {manifest.signature}, but trial {signature} was to go on from it; "
-            "each trial needs a folder of its own: move this one away and run the same command again"
+            "each trial needs a folder of its own",
+            remedy="move this one away and run the same command again",
         )
     if manifest.iteration != int(path.name):
         raise Corrupt(f"{path} holds iteration {manifest.iteration}")
@@ -302,6 +310,6 @@ def _quarantine(folder: Path, path: Path, why: Corrupt) -> str:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """What was left by a save or a pruning that was killed."""
+    """Leftovers of a save or a pruning that was killed."""
     for leftover in folder.glob(f".*{TEMPORARY}"):
         shutil.rmtree(leftover)

@@ -10,16 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from retable.errors import RetableError
 from retable.io.sealed import DamagedFile, parse_sealed, write_sealed
 from retable.store.formats.layout import TrialFolder
 from retable.store.formats.quarantine import quarantine
 
-REMEDY = "run its study again: the next attempt sets the fence anew"
+REMEDY = "run its study again: the next attempt writes a new fence"
 
 log = logging.getLogger(__name__)
 
 
-class Fenced(RuntimeError):
+class Fenced(RetableError, RuntimeError):
     """An attempt was replaced by a later one and may not write any more."""
 
 
@@ -79,7 +80,7 @@ class Fence:
 def fence(folder: Path, attempt: int) -> None:
     """Let only this attempt and later ones write into a trial's folder. Calling it twice changes nothing.
 
-    A damaged fence is moved into the folder's quarantine and set anew.
+    A damaged fence is moved into the folder's quarantine and replaced.
 
     Args:
         folder: the trial's folder; made if it is missing.
@@ -101,6 +102,14 @@ def fence(folder: Path, attempt: int) -> None:
         Fence(attempt, {**ended, **old.log_bytes}).write(folder)
 
 
+def last_attempt(folder: Path) -> int:
+    """The attempt that set a trial's fence, also where the ledger does not know it; 0 without a sound fence."""
+    try:
+        return Fence.read(folder).attempt
+    except DamagedFile:  # `fence` replaces it
+        return 0
+
+
 def check(folder: Path, attempt: int) -> None:
     """Check that an attempt may still write.
 
@@ -114,8 +123,8 @@ def check(folder: Path, attempt: int) -> None:
 def _compare(folder: Path, attempt: int, first: int) -> None:
     if attempt < first:
         raise Fenced(
-            f"attempt {attempt} of trial {folder.name} was replaced by attempt {first} and may not write any more; "
-            "nothing is to be done: the later attempt goes on from the last checkpoint"
+            f"attempt {attempt} of trial {folder.name} was replaced by attempt {first} and may not write any more",
+            remedy="nothing is to be done: the later attempt goes on from the last checkpoint",
         )
 
 

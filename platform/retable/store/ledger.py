@@ -16,7 +16,8 @@ from types import TracebackType
 from typing import Any, Self, get_args
 
 from retable.environment.process import ProcessIdentity, boot_id
-from retable.io.sqlite import Database, LedgerError, Row
+from retable.errors import OptionError
+from retable.io.sqlite import MOVE_AWAY, Database, LedgerError, Row
 from retable.store.fence import Fenced
 from retable.store.ledger_schema import MIGRATIONS
 from retable.store.records import FINISHED, AlreadyDone, Attempt, End, LeaseHeld, TrialRecord, UnknownTrial
@@ -52,7 +53,7 @@ class Ledger:
             trials: signature, identity (JSON-ready) and name of each.
 
         Raises:
-            ValueError: a signature is known with another identity.
+            LedgerError: a signature is known with another identity.
         """
         with self._db.writing() as db:
             db.execute("INSERT OR IGNORE INTO study VALUES (?, ?, ?)", (study, scale, _iso(time.time())))
@@ -60,9 +61,10 @@ class Ledger:
                 text = json.dumps(identity, sort_keys=True, allow_nan=False)
                 known = db.execute("SELECT identity FROM trial WHERE signature = ?", (signature,)).fetchone()
                 if known is not None and known["identity"] != text:
-                    raise ValueError(
+                    raise LedgerError(
                         f"trial {signature} is in {self.path} with the identity {known['identity']}, but was declared "
-                        f"with {text}; a signature must stand for one identity"
+                        f"with {text}; a signature must stand for one identity",
+                        remedy=MOVE_AWAY,
                     )
                 db.execute(
                     "INSERT INTO trial VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET name = excluded.name",
@@ -71,7 +73,13 @@ class Ledger:
                 db.execute("INSERT OR IGNORE INTO membership VALUES (?, ?, ?)", (study, scale, signature))
 
     def begin(
-        self, signature: str, *, owner: ProcessIdentity | None = None, workers: int = 1, split: int = 1
+        self,
+        signature: str,
+        *,
+        owner: ProcessIdentity | None = None,
+        workers: int = 1,
+        split: int = 1,
+        above: int = 0,
     ) -> Attempt:
         """Take the lease on a trial for a new attempt, and from now on refuse the attempts before it.
 
@@ -79,6 +87,7 @@ class Ledger:
             owner: the process that will renew the lease; None for this one. It may replace its own attempt.
             workers: size of the worker group, for the cost.
             split: parts that the attempt cuts each micro-batch of its config into.
+            above: a number that the attempt's number exceeds: the trial's folder may be older than the ledger.
 
         Raises:
             UnknownTrial: it was never declared.
@@ -90,13 +99,14 @@ class Ledger:
             trial = self.trial(signature)
             if trial.state in FINISHED:
                 raise AlreadyDone(
-                    f"trial {signature} ({trial.name}) is {trial.state}; its result is in {self.path}"
+                    f"trial {signature} ({trial.name}) is {trial.state}; its result is in {self.path}",
+                    remedy="`retable retry STUDY --trial` trains it from its start again",
                 )
             last = trial.attempts[-1] if trial.attempts else None
             if last and last.state == "running" and last.owner != owner:
                 raise LeaseHeld(
-                    f"trial {signature} ({trial.name}) is worked on by {last.owner} since {last.began}; wait for it, "
-                    "or stop that process and run the same command again"
+                    f"trial {signature} ({trial.name}) is worked on by {last.owner} since {last.began}",
+                    remedy="wait for it, or stop that process and run the same command again",
                 )
             if last:
                 db.execute(
@@ -109,7 +119,7 @@ class Ledger:
                 "INSERT INTO attempt (signature, number, state, host, boot, namespace, pid, started, workers, split, "
                 "began_wall, began_monotonic, renewed_wall, renewed_monotonic, iteration) "
                 "VALUES (?, ?, 'running', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (signature, last.number + 1 if last else 1, *astuple(owner), workers, split)
+                (signature, max(last.number if last else 0, above) + 1, *astuple(owner), workers, split)
                 + (wall, monotonic, wall, monotonic, trial.iteration),
             )
             return self.attempts(signature)[-1]
@@ -180,12 +190,12 @@ class Ledger:
 
         Raises:
             UnknownTrial: it was never declared.
-            ValueError: it is not finished.
+            OptionError: it is not finished.
         """
         with self._db.writing() as db:
             trial = self.trial(signature)
             if trial.state not in FINISHED:
-                raise ValueError(f"trial {signature} ({trial.name}) is {trial.state}, not finished")
+                raise OptionError(f"trial {signature} ({trial.name}) is {trial.state}, not finished")
             db.execute(
                 "UPDATE attempt SET state = 'failed', cause = 'lost', message = ?, result = NULL "
                 "WHERE signature = ? AND number = ?",
@@ -200,7 +210,7 @@ class Ledger:
         """
         for record in self._records("WHERE trial.signature = ?", signature):
             return record
-        raise UnknownTrial(f"trial {signature} is not in {self.path}; declare its study first")
+        raise UnknownTrial(f"trial {signature} is not in {self.path}", remedy="declare its study first")
 
     def trials(self, study: str | None = None, scale: str | None = None) -> list[TrialRecord]:
         """The trials of a study (None: of all) at a scale (None: at all), in the order of their first declaration."""
@@ -243,7 +253,8 @@ class Ledger:
             last = self.attempts(attempt.signature)[-1]
             raise Fenced(
                 f"attempt {attempt.number} at trial {attempt.signature} may not write any more: attempt {last.number} "
-                f"is {last.state}; nothing is to be done: what the ledger says now holds"
+                f"is {last.state}",
+                remedy="nothing is to be done: what the ledger says now holds",
             )
 
     def _records(self, where: str, *values: object) -> list[TrialRecord]:
@@ -257,13 +268,21 @@ class Ledger:
             TrialRecord(
                 signature,
                 group[0]["name"],
-                json.loads(group[0]["identity"]),
+                self._identity(group[0]["identity"]),
                 tuple(self._attempt(row) for row in group if row["number"] is not None),
             )
             for signature, group in (
                 (key, list(rows)) for key, rows in groupby(rows, lambda row: str(row["signature"]))
             )
         ]
+
+    def _identity(self, text: str) -> Any:
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise LedgerError(
+                f"the ledger {self.path} is damaged: a trial has the identity {text!r:.40}", remedy=MOVE_AWAY
+            ) from error
 
     def _attempt(self, row: Row) -> Attempt:
         owner = ProcessIdentity(row["host"], row["boot"], row["namespace"], row["pid"], row["started"])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from retable.environment.process import ProcessIdentity
+from retable.errors import OptionError, RetableError
 from retable.store.formats.result import Finished
 
 State = Literal["missing", "running", "done", "collapsed", "failed", "stopped", "pruned"]
@@ -14,15 +15,15 @@ FINISHED: frozenset[str] = frozenset(get_args(Finished))
 may go on from its checkpoint."""
 
 
-class UnknownTrial(LookupError):
+class UnknownTrial(RetableError, LookupError):
     """The trial was never declared."""
 
 
-class AlreadyDone(RuntimeError):
+class AlreadyDone(RetableError, RuntimeError):
     """The trial is finished and is not trained again."""
 
 
-class LeaseHeld(RuntimeError):
+class LeaseHeld(RetableError, RuntimeError):
     """Another process works on the trial."""
 
 
@@ -106,12 +107,13 @@ def find(records: Collection[TrialRecord], beginning: str) -> TrialRecord:
     """The only trial whose signature begins with these digits.
 
     Raises:
-        ValueError: there is none, or more than one.
+        OptionError: there is none, or more than one.
     """
     found = [record for record in records if record.signature.startswith(beginning)]
     if len(found) != 1:
-        raise ValueError(
+        raise OptionError(
             f"--trial must be the signature of one trial or its beginning, but {beginning!r} fits {len(found)} of "
-            f"{len(records)}; --status lists them"
+            f"{len(records)}",
+            remedy="`status` lists them",
         )
     return found[0]

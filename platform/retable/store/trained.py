@@ -7,12 +7,18 @@ from typing import Any, cast
 
 import torch
 
+from retable.errors import RetableError
+from retable.io.files import MissingFileError
 from retable.store import checkpoint
 from retable.store.checkpoint import Checkpoint
 from retable.store.formats.layout import TrialFolder
 from retable.store.formats.result import TrialResult
 
 _REMEDY = "put it back, or train the trial again with `retable retry STUDY --trial {}`"
+
+
+class NoWeightsError(RetableError, ValueError):
+    """A trial ended before its first snapshot."""
 
 
 @dataclass(frozen=True)
@@ -39,26 +45,26 @@ def trained(folder: Path) -> Trained:
     """The finished trial in that folder.
 
     Raises:
-        FileNotFoundError: it is not finished, or its best snapshot is gone.
-        ValueError: it ended before its first snapshot.
+        MissingFileError: it is not finished, or its best snapshot is gone.
+        NoWeightsError: it ended before its first snapshot.
         retable.io.sealed.DamagedFile: its result is damaged.
         retable.store.checkpoint.Corrupt: its best snapshot is damaged.
     """
     result = TrialResult.read(folder)
     if result is None:
-        raise FileNotFoundError(
-            f"the trial in {folder} is not finished: {TrialFolder(folder).result} is missing; run its study to its end "
-            f"first, or if the folder was deleted {_REMEDY.format(folder.name)}"
+        raise MissingFileError(
+            f"the trial in {folder} is not finished: {TrialFolder(folder).result} is missing",
+            remedy=f"run its study to its end first, or if the folder was deleted {_REMEDY.format(folder.name)}",
         )
     if result.best is None:
-        raise ValueError(
-            f"the trial in {folder} {result.state} before its first snapshot: it has no weights; lower its learning "
-            "rate, or take its first snapshot earlier"
+        raise NoWeightsError(
+            f"the trial in {folder} {result.state} before its first snapshot: it has no weights",
+            remedy="lower its learning rate, or take its first snapshot earlier",
         )
     try:
         return Trained(result, checkpoint.at(folder, result.best, result.signature))
-    except (FileNotFoundError, checkpoint.Corrupt) as error:
-        raise type(error)(f"{error}; {_REMEDY.format(result.signature)}") from error
+    except (MissingFileError, checkpoint.Corrupt) as error:
+        raise type(error)(error.problem, remedy=_REMEDY.format(result.signature)) from error
 
 
 @dataclass(frozen=True)

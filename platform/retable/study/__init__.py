@@ -1,1 +1,1 @@
-"""Declaration of a study as data: tables, claims, published numbers, searches and scales. Called by studies and all rooms above."""
+"""Declaration of a study as data: tables, claims, published numbers, searches, scales. Called by studies and higher rooms."""

@@ -49,7 +49,7 @@ class Scale(Generic[C]):
         return replace(self, shrink=lambda config: self.shrink(config).with_encoder(file))
 
     def with_iterations(self, iterations: int) -> Self:
-        """The scale with that number of iterations for every config of the tables, but not for those that they require."""
+        """The scale with that number of iterations for every config of the tables, not for those that they require."""
         return replace(
             self,
             shrink=lambda config: self.shrink(config).with_iterations(iterations),

@@ -18,7 +18,8 @@ from retable.io.sealed import DamagedFile
 from retable.store import metrics_log
 from retable.store.formats.layout import ResultsFolder
 from retable.store.formats.quarantine import quarantine
-from retable.tracking.mlflow import Tracker, TrialRun
+from retable.tracking.mlflow import Tracker
+from retable.tracking.runs import TrialRun
 from retable.tracking.state import DeliveryState
 
 BATCH = 1000

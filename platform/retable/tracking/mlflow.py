@@ -5,25 +5,22 @@ again, and a point is not stored twice. A call may block as long as the server d
 `retable.tracking.uploader` calls from a thread of its own; training never does.
 """
 
-import hashlib
 import logging
 import os
-import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from retable.io.files import replacing, write_text
 from retable.io.locks import locked
-from retable.store.formats.layout import ARTIFACTS, RESULT, ResultsFolder
+from retable.store.formats.layout import RESULT, ResultsFolder
 from retable.store.metrics_log import Point
-from retable.trial.identity import Label
+from retable.tracking.runs import TrackedTrial, TrackerError, TrialRun, metric_key
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -45,68 +42,7 @@ STATUS = {"done": "FINISHED", "collapsed": "FINISHED", "pruned": "FINISHED", "fa
 ALIVE = frozenset({"running", "held"})
 
 BATCH = 1000  # MLflow's limit of metrics in one request
-NAME_LENGTH = 250
 SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrialRun:
-    """One trial of one study, as the tracker shows it.
-
-    Attributes:
-        signature: the trial's signature.
-        name: the trial's name for people.
-        folder: the trial's folder, with its metrics log and artifacts.
-        parameters: hyperparameters by the paper's names.
-        tags: tags such as seed, data and table cells; stored with the prefix ``retable.``.
-        attempt: tags of the running attempt: its number, commit and versions; empty in processes that do not train it. Stored
-            with the prefix ``retable.`` too.
-        artifacts: files to upload, as patterns relative to the folder.
-    """
-
-    study: str
-    scale: str
-    signature: str
-    name: str
-    folder: Path
-    parameters: Mapping[str, Label] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    attempt: Mapping[str, str] = field(default_factory=dict)
-    artifacts: tuple[str, ...] = ARTIFACTS
-
-
-class TrackedTrial(NamedTuple):
-    """A trial as the tracker stores it, with enough to fill a table's cell.
-
-    Attributes:
-        data: fingerprint of its data set.
-        result: content of its ``result.json``; None unless it is finished.
-        run: id of the tracker's run.
-    """
-
-    signature: str
-    data: str
-    state: str
-    message: str
-    result: bytes | None
-    run: str = ""
-
-
-def default_uri(results: Path) -> str:
-    """The variable MLFLOW_TRACKING_URI, or else a SQLite file in the folder of results."""
-    own = ResultsFolder(results.resolve()).mlflow_database
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{own.as_posix()}"
-
-
-def metric_key(name: str) -> str:
-    """A metric name that MLflow accepts: the same name if possible. Different names stay different.
-
-    MLflow allows word characters, ``-``, ``.``, space, ``:`` and ``/`` inside, up to 250 characters.
-    """
-    if re.fullmatch(r"\w[\w\-. :]*(/[\w\-: ][\w\-. :]*)*", name) and len(name) <= NAME_LENGTH:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return "_".join(re.findall(r"\w+", name))[: NAME_LENGTH - 9] + f"-{digest}"
 
 
 class Tracker:
@@ -120,13 +56,14 @@ class Tracker:
         """A tracker for the trials of one folder of results.
 
         Raises:
-            ValueError: the URI's scheme is not supported.
+            TrackerError: the URI's scheme is not supported.
         """
         scheme = uri.partition(":")[0].partition("+")[0]
         if scheme not in SCHEMES:
-            raise ValueError(
+            raise TrackerError(
                 f"the tracking URI must begin with one of {', '.join(SCHEMES)}, but got {uri!r}; MLflow's file store "
-                "is not supported: unset MLFLOW_TRACKING_URI for a SQLite file in the folder of results"
+                "is not supported",
+                remedy="unset MLFLOW_TRACKING_URI for a SQLite file in the folder of results",
             )
         self.uri, self.experiment, self.results = uri, experiment, results
         self._parents: dict[tuple[str, str], MlflowRun] = {}
@@ -241,7 +178,24 @@ class Tracker:
         return ended
 
     def trials(self, study: str, scale: str) -> Iterator[TrackedTrial]:
-        """The study's trials at that scale, of all folders of results, in the order of their starts."""
+        """The study's trials at that scale, from every folder of results, in the order of their starts.
+
+        Raises:
+            TrackerError: it can't be reached, refuses, or its database is damaged.
+        """
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            yield from self._trials(study, scale)
+        except (MlflowException, SQLAlchemyError, OSError) as error:
+            why = self.redacted(str(error).partition("\n")[0])[:300]
+            raise TrackerError(
+                f"MLflow at {self.place} can't be read: {why}",
+                remedy="see that it is up and takes this user, or name another (--from-mlflow URI)",
+            ) from error
+
+    def _trials(self, study: str, scale: str) -> Iterator[TrackedTrial]:
         if self._client.get_experiment_by_name(self.experiment) is None:
             return
         where = f"tags.`retable.study` = '{study}' and tags.`retable.scale` = '{scale}'"
@@ -363,9 +317,10 @@ class Tracker:
 
         found = self._client.get_experiment_by_name(self.experiment)
         if found is not None and found.lifecycle_stage != "active":
-            raise RuntimeError(
-                f"the experiment {self.experiment!r} was deleted in MLflow at {self.place}; restore it with "
-                f"`mlflow experiments restore -x {found.experiment_id}` and run the same command again"
+            raise TrackerError(
+                f"the experiment {self.experiment!r} was deleted in MLflow at {self.place}",
+                remedy=f"restore it with `mlflow experiments restore -x {found.experiment_id}` and run the same command "
+                "again",
             )
         try:
             return str(found.experiment_id if found else self._create_experiment())

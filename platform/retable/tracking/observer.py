@@ -14,7 +14,8 @@ from retable.store.assignment import Assignment
 from retable.store.formats.layout import ResultsFolder
 from retable.store.formats.result import TrialResult
 from retable.store.ledger import FINISHED
-from retable.tracking.mlflow import Tracker, TrialRun, default_uri
+from retable.tracking.mlflow import Tracker
+from retable.tracking.runs import TrialRun, default_uri
 from retable.tracking.uploader import Uploader
 
 CLOSE_SECONDS = 60.0

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from retable.io.sealed import DamagedFile, parse_sealed, write_sealed
 from retable.store.formats.layout import TrialFolder
 from retable.store.metrics_log import Position
-from retable.tracking.mlflow import TrialRun
+from retable.tracking.runs import TrialRun
 
 REMEDY = "run its study again: the trial is delivered again, and nothing is stored twice"
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from retable.io.sealed import DamagedFile
 from retable.tracking.delivery import Delivery
-from retable.tracking.mlflow import ALIVE, Tracker, TrialRun, default_uri
+from retable.tracking.mlflow import ALIVE, Tracker
+from retable.tracking.runs import TrialRun, default_uri
 
 PAUSE_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 60.0

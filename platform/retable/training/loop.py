@@ -245,7 +245,7 @@ class _Loop:
 
 
 def _finite(state: object) -> bool:
-    """Whether every floating tensor in nested state is finite."""
+    """True if every floating tensor in nested state is finite."""
     if isinstance(state, torch.Tensor):
         return not state.is_floating_point() or bool(torch.isfinite(state).all())
     if isinstance(state, Mapping):

@@ -54,7 +54,7 @@ class AssignedRun:
     def report(self, iteration: int, metrics: Mapping[str, float]) -> None:
         """Nothing to do: the metrics log has it."""
 
-    def report_throughput(self, iteration: int, pace: WorkerThroughput) -> None:
+    def report_throughput(self, iteration: int, throughput: WorkerThroughput) -> None:
         """Nothing to do."""
 
     def scored(self, iteration: int, scores: Mapping[str, Score], seconds: float) -> None:

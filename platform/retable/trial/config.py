@@ -102,7 +102,7 @@ class TrialConfig:
         return replace(self, iterations=iterations)
 
     def bound_to_iterations(self) -> str:
-        """Why training cannot be extended, such as a learning rate that decays over `iterations`; empty if it can.
+        """Reason against extending the training, such as a learning rate that decays over `iterations`; empty if there is none.
 
         An extended training continues from the checkpoint of a shorter one.
         """

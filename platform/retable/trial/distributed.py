@@ -145,13 +145,14 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
     """Batch norm over (N, H, W) of all workers' equal parts; torch's own SyncBatchNorm refuses the CPU.
 
     Input (N, C, H, W), any range. One worker falls back to `nn.BatchNorm2d`. The biased variance normalises, the
-    unbiased one enters `running_var`, as in torch. Statistics are float32, the output has the input's type.
+    unbiased one enters `running_var`, as in torch. Statistics are float32 at least, the output has the input's type.
     """
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         if not self.training or not dist.is_initialized() or dist.get_world_size() == 1:
             return super().forward(x_NCHW)
-        var, mean = torch.var_mean(x_NCHW.float(), dim=(0, 2, 3), correction=0)
+        wide = torch.promote_types(x_NCHW.dtype, torch.float32)
+        var, mean = torch.var_mean(x_NCHW.to(wide), dim=(0, 2, 3), correction=0)
         parts: Tensor = _GatherStatistics.apply(torch.stack([mean, var]))  # type: ignore[no-untyped-call]  # (workers, 2, C)
         mean = parts[:, 0].mean(0)
         var = parts[:, 1].mean(0) + (parts[:, 0] - mean).square().mean(0)

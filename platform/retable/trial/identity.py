@@ -28,7 +28,7 @@ def identified(config: "DataclassInstance") -> dict[str, object]:
         ValueError: a field holds a number that is not finite.
     """
     return {
-        name: _plain(value, f"{type(config).__name__}.{name}")
+        name: _json_ready(value, f"{type(config).__name__}.{name}")
         for name, value, metadata in (
             (entry.name, getattr(config, entry.name), entry.metadata) for entry in fields(config)
         )
@@ -36,7 +36,7 @@ def identified(config: "DataclassInstance") -> dict[str, object]:
     }
 
 
-def _plain(value: object, place: str) -> object:
+def _json_ready(value: object, place: str) -> object:
     if value is None or isinstance(value, bool | str) or type(value) is int:
         return value
     if type(value) is float:
@@ -48,7 +48,7 @@ def _plain(value: object, place: str) -> object:
     if is_dataclass(value) and not isinstance(value, type):
         return identified(value)
     if isinstance(value, tuple):
-        return [_plain(item, place) for item in value]
+        return [_json_ready(item, place) for item in value]
     raise TypeError(
         f"{place} must be None, a bool, a number, a string, a tuple or a frozen dataclass of such, but is "
         f"{value!r} of type {type(value).__name__}; only plain data has the same hash everywhere"

@@ -64,7 +64,7 @@ class Run(Protocol):
         """Report the metrics of an iteration to the orchestrator. Every rank calls it, at the same iterations."""
         ...
 
-    def report_throughput(self, iteration: int, pace: WorkerThroughput) -> None:
+    def report_throughput(self, iteration: int, throughput: WorkerThroughput) -> None:
         """Report this worker's throughput to monitoring: every rank, every few iterations."""
         ...
 
@@ -73,7 +73,7 @@ class Run(Protocol):
         ...
 
     def should_stop(self) -> bool:
-        """Whether the orchestrator asked this trial to save and return."""
+        """True if the orchestrator asked this trial to save and return."""
         ...
 
     def saved(self) -> None:

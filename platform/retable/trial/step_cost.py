@@ -86,5 +86,5 @@ def gpus_for(cost: StepCost, micro_batch: int, card_gb: float) -> int | None:
 
 
 def divisors(number: int) -> list[int]:
-    """Of a positive number, from 1 up."""
+    """Divisors of a positive number, from 1 up."""
     return [divisor for divisor in range(1, number + 1) if number % divisor == 0]

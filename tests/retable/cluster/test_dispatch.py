@@ -149,7 +149,7 @@ def test_nothing_starts_on_a_node_before_it_has_shown_that_it_lives(study: Study
     floor.lose(floor.started())
     assert floor.machines.doubted == ["one", "two"]
     assert floor.next() is None
-    assert floor.execution.notice == ""  # there are nodes enough
+    assert floor.execution.waiting_reason == ""  # there are nodes enough
     floor.machines.doubted.clear()
     assert floor.started().worker_group.workers == 2
 
@@ -159,10 +159,10 @@ def test_a_trial_that_no_node_can_hold_waits_and_says_so(study: Study) -> None:
     floor.finish(floor.started())
     floor.machines.here.pop()
     assert floor.next() is None
-    assert floor.execution.notice == "waiting for a node: needs 2 CPUs, 1 there"
+    assert floor.execution.waiting_reason == "waiting for a node: needs 2 CPUs, 1 there"
     floor.machines.here.append(Node("new", {"CPU": 2}))
     assert floor.started().placement.counts == {"new": 1}
-    assert floor.execution.notice == ""
+    assert floor.execution.waiting_reason == ""
 
 
 def test_it_waits_no_longer_than_the_limit(study: Study) -> None:
@@ -172,7 +172,7 @@ def test_it_waits_no_longer_than_the_limit(study: Study) -> None:
     floor.lose(judge)
     floor.clock.now += floor.dispatch.wait_seconds - 10
     assert floor.next() is None
-    assert floor.execution.notice == "waiting for a node: needs 1 CPU, 0 there"
+    assert floor.execution.waiting_reason == "waiting for a node: needs 1 CPU, 0 there"
     floor.clock.now += floor.dispatch.wait_seconds
     assert floor.next() is None
     assert not floor.execution.waiting
@@ -292,7 +292,7 @@ def test_a_cluster_that_grows_is_asked_for_what_waits(study: Study) -> None:
     floor = study.on(Node("head", {"CPU": 2}), shape=shape, grows=True)
     assert floor.next() is None
     assert floor.machines.wanted == [shape]  # the judge; the others have to wait for it
-    assert floor.execution.notice == "waiting for a node: needs 4 GPUs, 0 there"
+    assert floor.execution.waiting_reason == "waiting for a node: needs 4 GPUs, 0 there"
     floor.machines.here.append(Node("gpu", {"CPU": 8, "GPU": 2}))  # one of two has come
     assert floor.next() is None
     floor.machines.here.append(Node("gpu2", {"CPU": 8, "GPU": 2}))

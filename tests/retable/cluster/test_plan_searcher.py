@@ -18,7 +18,7 @@ from retable.execution.execution import Execution
 from retable.planning.placement import Node, WorkerGroup
 from retable.planning.plan import make_plan
 from retable.store.formats.result import TrialResult
-from retable.store.ledger import Ledger
+from retable.store.ledger import Ledger, LedgerError
 from tests.retable.cluster.machines import Answering
 
 
@@ -145,3 +145,20 @@ def test_twice_the_workers_hold_half_as_much_and_nothing_is_cut(execution: Execu
     assert assignment is not None
     execution.end(assignment, None, "it did not fit", "out_of_memory")
     assert [execution.split(judge, workers) for workers in (1, 2, 3, 4)] == [2, 1, None, 1]
+
+
+def test_a_ledger_that_breaks_ends_the_run_with_its_error(execution: Execution) -> None:
+    searcher = searcher_of(execution, 1, 1)
+    searcher.suggest("judge")
+    execution.ledger._db.execute("DROP TABLE attempt")
+    searcher.on_trial_complete("judge")
+    assert isinstance(searcher.error, LedgerError)
+    assert "no such table: attempt; move it away" in str(searcher.error)
+    assert searcher.suggest("no more") == Searcher.FINISHED
+
+
+def test_a_ledger_that_breaks_before_a_trial_begins_does_so_too(execution: Execution) -> None:
+    searcher = searcher_of(execution, 1, 1)
+    execution.ledger._db.execute("DROP TABLE attempt")
+    assert searcher.suggest("judge") == Searcher.FINISHED
+    assert isinstance(searcher.error, LedgerError)

@@ -155,7 +155,7 @@ def test_an_error_of_the_code_is_told_and_costs_the_others_nothing(first: Ran) -
     assert first.code == 1
     assert "ArithmeticError: asked to fail at iteration 25" in first.output
     assert "Not finished: s_t=1 batch_size=4 (failed: code)" in first.output
-    told = "--status shows why trials failed; when that is mended, --retry begins them again."
+    told = "`status` shows why trials failed. When the cause is mended, `retry` trains them again."
     assert told in first.output
     assert first.states["s_t=1 batch_size=4"] == ["failed"]
     assert first.states["s_t=3 batch_size=3"] == ["done"]

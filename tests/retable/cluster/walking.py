@@ -82,7 +82,7 @@ class Walker:
         self._obey(iteration)
         micros = self.workers.indices(self.config.batch_size, self.config.accumulate)
         draws = [stream(self.seed, "step", iteration, index).normal() for mine in micros for index in mine]
-        move = self.workers.mean({"move": torch.tensor(draws).mean()})["move"]
+        move = self.workers.mean({"move": torch.tensor(draws, dtype=torch.float64).mean()})["move"]
         self.place = self.place + move
         return {"place": self.place}
 

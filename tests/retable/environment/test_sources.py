@@ -121,7 +121,7 @@ def test_this_checkout_is_small_enough_to_travel(tmp_path: Path) -> None:
     travelled = names(tmp_path / "a.zip")
     assert {
         "pyproject.toml",
-        "platform/retable/cli/on_head.py",
+        "platform/retable/cli/job.py",
         "studies/subsampling_ablation.py",
     } <= travelled
     assert (tmp_path / "a.zip").stat().st_size < 10 * 2**20

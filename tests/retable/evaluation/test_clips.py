@@ -22,6 +22,8 @@ from retable.trial.learner import Score
 from retable.trial.random import stream
 from tests.retable.metrics.threads import Exchange, Threads
 
+pytestmark = pytest.mark.usefixtures("float64")
+
 
 def generate(indices: Sequence[int], repeat: int) -> Tensor:
     """Samples keyed by repeat and index, of another size than the classifier's."""
@@ -76,8 +78,8 @@ def test_scores_are_those_of_an_independent_computation(evaluator: ClipEvaluator
         a, b = np.cov(real.T), np.cov(fake.T)
         frechet.append(gap @ gap + np.trace(a + b) - 2 * np.trace(linalg.sqrtm(a @ b)).real)
     found_is, found_fid = evaluator.scores(generate, final=True).values()
-    assert found_is.value == pytest.approx(np.mean(inception), rel=1e-6)
-    assert found_is.std == pytest.approx(np.std(inception), rel=1e-4)
+    assert found_is.value == pytest.approx(np.mean(inception), rel=1e-12)
+    assert found_is.std == pytest.approx(np.std(inception), rel=1e-9)
     assert found_fid.value == pytest.approx(np.mean(frechet), rel=1e-5)
     assert found_fid.std == pytest.approx(np.std(frechet), rel=1e-3)
 
@@ -130,7 +132,7 @@ def test_the_real_clips_themselves_are_at_distance_zero(
 
 def test_a_collapsed_generator_scores_one(evaluator: ClipEvaluator) -> None:
     scores = evaluator.scores(lambda indices, _: torch.zeros(len(indices), 3, 2, 5, 5), final=False)
-    assert next(iter(scores.values())).value == pytest.approx(1, rel=1e-6)
+    assert next(iter(scores.values())).value == pytest.approx(1, rel=1e-12)
 
 
 @pytest.mark.parametrize("size", [2, 3])
@@ -159,7 +161,7 @@ def test_the_number_of_workers_does_not_matter(
     assert all(result == results[0] for result in results.values())
     assert results[0].keys() == alone.keys()
     for name, score in alone.items():
-        assert results[0][name].value == pytest.approx(score.value, rel=1e-6)
+        assert results[0][name].value == pytest.approx(score.value, rel=1e-9)
 
 
 def test_real_features_are_computed_once_for_all_trials(

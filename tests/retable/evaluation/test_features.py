@@ -29,6 +29,7 @@ def test_the_best_snapshot_of_a_finished_trial_is_loaded(
     assert not loaded.network.training
 
 
+@pytest.mark.usefixtures("float64")
 def test_other_sizes_are_resized_between_corner_centres(judge: torch.nn.Module, config: TrialConfig) -> None:
     clips = torch.rand(2, 3, 2, 7, 9) * 2 - 1
     resized = torch.stack(
@@ -45,6 +46,7 @@ def test_other_sizes_are_resized_between_corner_centres(judge: torch.nn.Module, 
     assert not found[0].requires_grad
 
 
+@pytest.mark.usefixtures("float64")
 def test_values_beyond_the_range_are_clipped(judge: torch.nn.Module, config: TrialConfig) -> None:
     clips = torch.randn(2, 3, 2, 4, 4) * 3
     torch.testing.assert_close(extractor(judge, config).features(clips), judge(clips.clamp(-1, 1)))

@@ -32,6 +32,8 @@ from retable.trial.random import stream
 from retable.trial.trial import Trial
 from tests.retable.metrics.threads import Exchange, Threads
 
+pytestmark = pytest.mark.usefixtures("float64")
+
 SIZE, IMAGES = 4, 12
 PIXELS = ImageSpec(size=SIZE)
 
@@ -161,7 +163,7 @@ def test_scores_are_those_of_an_independent_computation(evaluator: ImageEvaluato
         evaluator.scores(generate, final=True).items(), found.values(), strict=True
     ):
         assert score.value == pytest.approx(np.mean(values), rel=1e-5), name
-        assert score.std == pytest.approx(np.std(values), rel=1e-3, abs=1e-7), name
+        assert score.std == pytest.approx(np.std(values), rel=1e-3, abs=1e-9), name
         assert score.repeats == len(values)
 
 
@@ -188,7 +190,7 @@ def test_the_number_of_workers_does_not_matter(
     assert all(result == results[0] for result in results.values())
     assert results[0].keys() == alone.keys()
     for name, score in alone.items():
-        assert results[0][name].value == pytest.approx(score.value, rel=1e-5)
+        assert results[0][name].value == pytest.approx(score.value, rel=1e-9)
 
 
 def test_images_are_forgotten_batch_by_batch(evaluation: ImageEvaluation, folder: Path) -> None:

@@ -108,9 +108,9 @@ def test_what_a_person_has_to_mend_is_told_and_begun_again_only_when_asked(
     execution, notes = study.run()
     assert (notes.began_names, execution.states[failed]) == ([], "failed")
     assert "Traceback (most recent call last)" in execution.messages[failed]
-    execution, notes = study.run(Retries(asked=frozenset(CAUSES) - {cause}))
+    execution, notes = study.run(Retries(requested=frozenset(CAUSES) - {cause}))
     assert notes.began_names == []
-    execution, notes = study.run(Retries(asked=frozenset({cause})))
+    execution, notes = study.run(Retries(requested=frozenset({cause})))
     assert notes.began_names == ["s_t=2 batch_size=4"]
     with Ledger(study.results / "ledger.db") as ledger:
         assert [(a.state, a.cause) for a in ledger.attempts(failed)] == [("failed", cause), ("done", None)]
@@ -144,7 +144,7 @@ def test_out_of_memory_is_given_up_at_the_limit_and_tried_whole_again_when_asked
     never, failed = Retries(out_of_memory=0), study.signature("s_t=2")
     assert study.run(never)[0].states[failed] == "failed"
     assert study.run(never)[1].began_names == []
-    asked = Retries(out_of_memory=0, asked=frozenset({"out_of_memory"}))
+    asked = Retries(out_of_memory=0, requested=frozenset({"out_of_memory"}))
     assert study.run(asked)[0].states[failed] == "done"
     with Ledger(study.results / "ledger.db") as ledger:
         assert [attempt.split for attempt in ledger.attempts(failed)] == [1, 1]

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from retable.cli.commands import run as training
-from retable.cli.commands.request import Request
+from retable.cli.actions import training
+from retable.cli.arguments.request import Request
+from retable.cli.commands.retry import retry_trials
 from retable.environment.process import ProcessIdentity
 from retable.execution.restart import restart
 from retable.execution.sync import results_folder
@@ -41,7 +42,7 @@ def finished(
         local=True,
     )
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(training, "_prepared", lambda request, console: (folder, plan))
+        patched.setattr(training, "prepare", lambda request, console: (folder, plan))
         patched.setenv("WALKING_PAUSE", "0")
         assert training.run(request, console()) == 0
         yield request
@@ -79,9 +80,9 @@ def test_only_the_trial_that_is_named_is_trained_again_and_comes_out_the_same(
         trained(folder)
 
     told = console()
-    assert training.retry(study, told, judge.signature[:8]) == 0
+    assert retry_trials(study, told, judge.signature[:8]) == 0
     aside = study.results / "set-aside" / f"{judge.signature}-1"
-    assert f"what it left is in {aside}" in said(told)
+    assert f"its former folder is {aside}" in said(told)
     states = attempts(study.results)
     assert states.pop("judge") == ["failed", "done"]
     assert set(map(tuple, states.values())) == {("done",)}
@@ -91,7 +92,7 @@ def test_only_the_trial_that_is_named_is_trained_again_and_comes_out_the_same(
 
 def test_what_learned_from_it_can_be_trained_again_after_it(study: Request, plan: Plan[Any]) -> None:
     for planned in plan.trials[:2]:
-        assert training.retry(study, console(), planned.signature) == 0
+        assert retry_trials(study, console(), planned.signature) == 0
     assert [len(states) for states in attempts(study.results).values()] == [2, 2, 1, 1]
 
 
@@ -104,7 +105,7 @@ def test_a_crash_before_its_folder_was_set_aside_changes_nothing(
     with monkeypatch.context() as patched:
         patched.setattr(os, "rename", killed)
         with pytest.raises(KeyboardInterrupt):
-            training.retry(study, console(), plan.trials[0].signature)
+            retry_trials(study, console(), plan.trials[0].signature)
     assert attempts(study.results)["judge"] == ["failed"]
     assert training.run(study, console()) == 0
     assert attempts(study.results)["judge"] == ["failed", "done"]
@@ -117,7 +118,7 @@ def test_a_folder_that_was_deleted_is_made_again(study: Request, plan: Plan[Any]
     shutil.rmtree(folder)
     with pytest.raises(FileNotFoundError, match=f"if the folder was deleted .* --trial {folder.name}"):
         trained(folder)
-    assert training.retry(study, console(), folder.name) == 0
+    assert retry_trials(study, console(), folder.name) == 0
     assert trained(folder).result.state == "done"
 
 
@@ -127,7 +128,7 @@ def test_what_is_not_finished_goes_on_where_it_was(study: Request, plan: Plan[An
         restart(study.results, ledger, signature)
         ledger.finish(ledger.begin(signature), "stopped")
     told = console()
-    assert training.retry(study, told, signature) == 0
+    assert retry_trials(study, told, signature) == 0
     assert f"Trial {signature} (judge) is stopped: it goes on." in said(told)
     assert attempts(study.results)["judge"] == ["failed", "stopped", "done"]
 
@@ -146,20 +147,20 @@ def test_nothing_is_moved_while_trials_are_being_trained(study: Request, plan: P
 
 @pytest.mark.parametrize(
     ("trial", "message"),
-    [("nonsense", "but 'nonsense' fits 0 of 4; --status lists them"), ("", "but '' fits 4 of 4")],
+    [("nonsense", "but 'nonsense' fits 0 of 4; `status` lists them"), ("", "but '' fits 4 of 4")],
 )
 def test_a_trial_that_is_not_one_of_the_studys_is_refused(study: Request, trial: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        training.retry(study, console(), trial)
+        retry_trials(study, console(), trial)
 
 
 def test_a_trial_that_this_run_would_not_train_is_refused(
     study: Request, plan: Plan[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fewer = replace(plan, trials=plan.trials[:2])
-    monkeypatch.setattr(training, "_prepared", lambda request, console: (study.results, fewer))
+    monkeypatch.setattr(training, "prepare", lambda request, console: (study.results, fewer))
     with pytest.raises(ValueError, match="is not in the plan: name its tables, seeds and iterations"):
-        training.retry(study, console(), plan.trials[2].signature)
+        retry_trials(study, console(), plan.trials[2].signature)
 
 
 def test_results_under_a_url_and_those_that_are_not_there_are_refused(
@@ -168,9 +169,9 @@ def test_results_under_a_url_and_those_that_are_not_there_are_refused(
     monkeypatch.setenv("RETABLE_CACHE", str(tmp_path / "cache"))
     away = results_folder(f"file://{tmp_path}/away")
     with pytest.raises(ValueError, match="where results live under a URL"):
-        training.retry(replace(study, results=away), console(), plan.trials[0].signature)
+        retry_trials(replace(study, results=away), console(), plan.trials[0].signature)
     with pytest.raises(ValueError, match="nothing was trained with --out .*new: leave --trial 12ab away"):
-        training.retry(replace(study, results=tmp_path / "new"), console(), "12ab")
+        retry_trials(replace(study, results=tmp_path / "new"), console(), "12ab")
 
 
 def test_tables_are_the_same_where_the_folders_were_deleted_to_make_room(study: Request) -> None:

@@ -57,7 +57,7 @@ def raised_from(cause: Exception) -> Exception:
         (MemoryError(), "out_of_memory"),
         (DataError("class list is missing"), "data"),
         (raised_from(DataError("a shard is damaged")), "data"),
-        (DiskFull(errno.ENOSPC, "no room"), "disk"),
+        (DiskFull("no room"), "disk"),
         (OSError(errno.ENOENT, "no such file"), "code"),
         (ValueError("out of memory is a word in my message"), "code"),
         (RuntimeError("shapes do not match"), "code"),
@@ -81,7 +81,7 @@ def test_what_a_new_run_begins_again(cause: str, taken_up: bool) -> None:
     assert Retries().take_up(record((cause, 1, 1))) is taken_up
     asked = failure_class(attempt(1, cause=cause))
     assert asked is not None
-    assert Retries(asked=frozenset({asked})).take_up(record((cause, 1, 1)))
+    assert Retries(requested=frozenset({asked})).take_up(record((cause, 1, 1)))
 
 
 def test_lost_workers_are_replaced_so_often_in_one_run() -> None:

@@ -13,6 +13,8 @@ from torchmetrics.functional.image import (
 
 from retable.metrics.similarity import ms_ssim, psnr, ssim
 
+pytestmark = pytest.mark.usefixtures("float64")
+
 
 def pair(side: int, noise: float = 0.2) -> tuple[Tensor, Tensor]:
     """Smooth images in [-1, 1], and the same with noise."""
@@ -27,15 +29,15 @@ def pair(side: int, noise: float = 0.2) -> tuple[Tensor, Tensor]:
 def test_ssim_and_psnr_are_those_of_torchmetrics(side: int, data_range: float) -> None:
     a, b = (image * data_range / 2 for image in pair(side))
     theirs = structural_similarity_index_measure(a, b, data_range=data_range, reduction="none")
-    torch.testing.assert_close(ssim(a, b, data_range), theirs, atol=1e-5, rtol=0)
+    torch.testing.assert_close(ssim(a, b, data_range), theirs, atol=1e-10, rtol=0)
     theirs = peak_signal_noise_ratio(a, b, data_range=data_range, dim=(1, 2, 3), reduction="none")
-    torch.testing.assert_close(psnr(a, b, data_range), theirs, atol=1e-5, rtol=1e-6)
+    torch.testing.assert_close(psnr(a, b, data_range), theirs, atol=1e-10, rtol=1e-10)
 
 
 def test_ms_ssim_is_that_of_torchmetrics() -> None:
     a, b = pair(176)
     theirs = multiscale_structural_similarity_index_measure(a, b, data_range=2.0, reduction="none")
-    torch.testing.assert_close(ms_ssim(a, b), theirs, atol=1e-5, rtol=0)
+    torch.testing.assert_close(ms_ssim(a, b), theirs, atol=1e-10, rtol=0)
     assert (theirs < 0.999).all()
 
 

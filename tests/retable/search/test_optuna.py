@@ -140,7 +140,9 @@ def test_a_failed_trial_that_is_tried_again_is_a_new_one_there(
 
 
 def test_a_storage_that_cannot_be_reached_is_told_without_its_password(tmp_path: Path) -> None:
-    with pytest.raises(OptunaStorageError, match=r"Optuna can't use sqlite:.*nowhere.*--storage another URL"):
+    with pytest.raises(
+        OptunaStorageError, match=r"Optuna can't use sqlite:.*nowhere.*--optuna-storage another URL"
+    ):
         OptunaStorage(f"sqlite:///{tmp_path / 'nowhere' / 'optuna.db'}")
     with pytest.raises(OptunaStorageError) as error:
         OptunaStorage("nosuchdb://user:secret@host/name")

@@ -21,9 +21,10 @@ import optuna
 import torch
 
 from retable.cli.main import main_study
-from retable.execution import execution, local
+from retable.execution import local
 from retable.execution.execution import Execution
 from retable.execution.retries import Cause, Retries
+from retable.io import sealed
 from retable.search import history
 from retable.search.controller import SearchController
 from retable.search.optuna import OptunaStorage
@@ -33,7 +34,6 @@ from retable.study.scale import Scale
 from retable.study.search import Halving, Real, Search, Variant
 from retable.study.study import Study
 from retable.study.table import Row, unchanged
-from retable.training import loop
 from retable.trial.config import TrialConfig
 from retable.trial.distributed import Workers
 from retable.trial.identity import Label
@@ -144,7 +144,7 @@ def search(
     plan = search_plan(study, scale, "data", cells, winners=False)
     with ledger.Ledger(results / "ledger.db") as record:
         storage = OptunaStorage(f"sqlite:///{results / 'optuna.db'}")
-        run = Execution(plan, results, results, record, retries=Retries(asked=asked))
+        run = Execution(plan, results, results, record, retries=Retries(requested=asked))
         SearchController(run, cells, storage, scale.seeds, (told if told is not None else []).append)
         local.run_plan(run)
         storage.close()
@@ -181,10 +181,9 @@ def kill_at(moment: int) -> None:
         "set_trial_state_values",
     ):
         counted(optuna.storages.RDBStorage, name)
-    counted(history, "write_json")
-    counted(checkpoint, "save")
-    for module in (execution, loop):
+    for module in (history, sealed):  # suggestions; configs, results and fences
         counted(module, "write_json")
+    counted(checkpoint, "save")
 
 
 def killed_again_and_again(folder: Path, first: int, step: int) -> None:
@@ -198,6 +197,7 @@ def killed_again_and_again(folder: Path, first: int, step: int) -> None:
         _, status = os.waitpid(child, 0)
         sys.stdout.write(f"{moment}\n")
         if not os.WIFSIGNALED(status):
+            assert os.waitstatus_to_exitcode(status) == 0
             return
 
 

@@ -9,7 +9,7 @@ import pytest
 from mlflow import MlflowClient
 from rich.console import Console
 
-from retable.cli.commands.mlflow import load_from_mlflow
+from retable.cli.actions.from_mlflow import load_from_mlflow
 from retable.execution import local
 from retable.execution.execution import Execution
 from retable.planning.plan import make_plan

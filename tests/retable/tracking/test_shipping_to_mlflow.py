@@ -17,7 +17,8 @@ import pytest
 
 from retable.cli.main import main
 from retable.store import metrics_log
-from retable.tracking.mlflow import Tracker, TrialRun, default_uri
+from retable.tracking.mlflow import Tracker
+from retable.tracking.runs import TrialRun, default_uri
 from retable.tracking.uploader import Uploader
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ..noload:DeprecationWarning")  # inside MLflow 3.17
@@ -156,16 +157,16 @@ def test_training_never_waits_and_what_was_not_delivered_comes_later(
     server.close()
     uploader._thread.join(PATIENCE)
 
-    until(lambda: main(["ship", "--out", str(results)]) == 0)
+    until(lambda: main(arguments=["ship", "--out", str(results)]) == 0)
     check(local(results), {one.signature: "FINISHED"})
     other = f"sqlite:///{tmp_path}/another.db"  # an MLflow that knows nothing is given everything
     monkeypatch.setenv("MLFLOW_TRACKING_URI", other)
-    assert main(["ship", "--out", str(results)]) == 0
+    assert main(arguments=["ship", "--out", str(results)]) == 0
     check(Tracker(other, "gans", results), {one.signature: "FINISHED"})
 
 
 def test_a_folder_without_results_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["ship", "--out", str(tmp_path)]) == 2
+    assert main(arguments=["ship", "--out", str(tmp_path)]) == 2
     assert "holds nothing for MLflow: name with --out" in " ".join(capsys.readouterr().out.split())
 
 

@@ -9,7 +9,7 @@ from retable.io.sealed import DamagedFile
 from retable.store.formats.layout import ResultsFolder
 from retable.store.metrics_log import Position, Unread
 from retable.tracking.delivery import Delivery
-from retable.tracking.mlflow import TrialRun
+from retable.tracking.runs import TrialRun
 from retable.tracking.state import DeliveryState
 from retable.tracking.uploader import upload_all
 

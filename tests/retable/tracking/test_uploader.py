@@ -11,7 +11,8 @@ import pytest
 
 from retable.io.files import write_text
 from retable.store.metrics_log import MetricsLog, Point
-from retable.tracking.mlflow import Tracker, TrialRun
+from retable.tracking.mlflow import Tracker
+from retable.tracking.runs import TrialRun
 from retable.tracking.uploader import Uploader
 
 PAUSE = 0.01

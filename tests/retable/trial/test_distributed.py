@@ -80,11 +80,11 @@ def test_a_worker_groups_batch_norm_is_torchs_on_the_whole_batch(found: dict[str
     for part in parts:
         for name, value in expected.items():
             assert value is not None
-            assert part[name] == pytest.approx(value.tolist(), rel=1e-5, abs=1e-6), name
+            assert part[name] == pytest.approx(value.tolist(), rel=1e-10, abs=1e-10), name
         assert part["tracked"] == [2.0]
-    own = torch.cat([torch.tensor(part["x"]) for part in parts])
-    torch.testing.assert_close(own, loss_gradient(loss, x).flatten(), rtol=1e-5, atol=1e-6)
-    assert sum(part["loss"][0] for part in parts) == pytest.approx(float(loss.detach()), rel=1e-6)
+    own = torch.cat([torch.tensor(part["x"], dtype=torch.float64) for part in parts])
+    torch.testing.assert_close(own, loss_gradient(loss, x).flatten(), rtol=1e-10, atol=1e-10)
+    assert sum(part["loss"][0] for part in parts) == pytest.approx(float(loss.detach()), rel=1e-12)
 
 
 def test_bfloat16_statistics_are_taken_in_float32(found: dict[str, list[Result]]) -> None:
@@ -110,13 +110,15 @@ def test_a_worker_group_averages_gradients_and_gathers_in_rank_order(found: dict
 def batch_norm_case(
     size: int, layer: type[nn.BatchNorm2d], rank: int | None = None
 ) -> tuple[Tensor, nn.BatchNorm2d, Tensor]:
-    """The input (leaf), the layer and a loss that is a sum over samples, for the whole batch or one rank's part."""
+    """The input (leaf), the layer and a loss that is a sum over samples, for the whole batch or one rank's part; float64."""
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(2 * size, 3, 4, 5, generator=generator) * 3 + torch.tensor([0, 10, -4]).view(1, 3, 1, 1)
-    target = torch.randn(2 * size, 3, 4, 5, generator=generator)
+    x = torch.randn(2 * size, 3, 4, 5, generator=generator).double() * 3 + torch.tensor([0, 10, -4]).view(
+        1, 3, 1, 1
+    )
+    target = torch.randn(2 * size, 3, 4, 5, generator=generator).double()
     part = slice(None) if rank is None else slice(2 * rank, 2 * rank + 2)
     x = x[part].clone().requires_grad_()
-    norm = layer(3, eps=2e-5, momentum=0.1)
+    norm = layer(3, eps=2e-5, momentum=0.1, dtype=torch.float64)
     nn.init.uniform_(norm.weight, 0.5, 1.5, generator=generator)
     first = norm(x)
     return x, norm, (norm(first.tanh() + x) * target[part]).square().sum()

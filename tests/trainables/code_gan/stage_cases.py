@@ -23,7 +23,7 @@ from trainables.code_gan.autoencoder.config import AutoencoderConfig
 from trainables.code_gan.autoencoder.learner import AutoencoderLearner
 from trainables.code_gan.autoencoder.network import build_autoencoder
 from trainables.code_gan.config import CodeGANConfig
-from trainables.code_gan.encoding.codes import PlainImages
+from trainables.code_gan.encoding.codes import UnencodedImages
 from trainables.code_gan.learner import CodeGANLearner
 from trainables.code_gan.stages.images import TrainingImages
 
@@ -93,7 +93,7 @@ class EncodedImages:
     """Images encoded when they are asked for, mirrored ones too: what stored codes are compared with."""
 
     def __init__(self, images: TrainingImages, codec: Codec, device: torch.device) -> None:
-        self.plain, self.codec = PlainImages(images, device), codec
+        self.plain, self.codec = UnencodedImages(images, device), codec
 
     def batch(self, iteration: int, indices: Sequence[int]) -> Tensor:
         return self.codec.encode(self.plain.batch(iteration, indices))
@@ -114,7 +114,9 @@ def codec() -> Codec:
 
 def gan_learner(config: CodeGANConfig, workers: Workers, seed: int = 0) -> CodeGANLearner:
     images, frozen = NumberedImages(), codec() if config.accelerate else None
-    codes = EncodedImages(images, frozen, workers.device) if frozen else PlainImages(images, workers.device)
+    codes = (
+        EncodedImages(images, frozen, workers.device) if frozen else UnencodedImages(images, workers.device)
+    )
     return CodeGANLearner(config, seed, workers, codes=codes, codec=frozen, scorer=MeanScorer())
 
 

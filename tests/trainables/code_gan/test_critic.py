@@ -103,6 +103,7 @@ def test_the_generator_gets_its_gradient_and_the_discriminator_none() -> None:
     torch.testing.assert_close(made.grad, slope / 2)
 
 
+@pytest.mark.usefixtures("float64")
 def test_objectives_by_hand() -> None:
     two = torch.tensor([1.0, 3.0])
     assert float(critic_loss(two, two + 5)) == 5
@@ -116,6 +117,7 @@ def test_objectives_by_hand() -> None:
     assert float(detection_loss(logits, logits)) == pytest.approx(expected)
 
 
+@pytest.mark.usefixtures("float64")
 def test_images_are_to_have_high_logits_and_reconstructions_low_ones() -> None:
     real, fake = torch.tensor([2.0]), torch.tensor([-1.0])
     torch.testing.assert_close(detection_loss(real, fake), (softplus(-real) + softplus(fake)).squeeze())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from retable.trial.distributed import Workers
+from tests.precision import in_float64
 from tests.trainables.code_gan.stage_cases import BEFORE, ENCODER, GAN, learner
 from trainables.code_gan.autoencoder.config import AutoencoderConfig
 from trainables.code_gan.config import CodeGANConfig
@@ -36,7 +37,8 @@ def losses(config: CodeGANConfig | AutoencoderConfig, workers: Workers) -> Losse
 
 
 def as_worker(workers: Workers, folder: Path) -> dict[str, Losses]:
-    return {name: losses(config, workers) for name, config in CONFIGS.items()}
+    with in_float64():
+        return {name: losses(config, workers) for name, config in CONFIGS.items()}
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +51,9 @@ def found(worker_group: WorkerGroup, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.usefixtures("float64")
 def test_two_workers_are_one(found: dict[str, Losses], name: str) -> None:
     alone = losses(CONFIGS[name], Workers())
     assert len(alone) == len(found[name]) == STEPS + 1
     for one, two in zip(alone, found[name], strict=True):
-        assert two == pytest.approx(one, rel=1e-4, abs=1e-6)
+        assert two == pytest.approx(one, rel=1e-8, abs=1e-8)

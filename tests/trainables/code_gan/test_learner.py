@@ -29,7 +29,7 @@ from trainables.code_gan.autoencoder.codec import Codec
 from trainables.code_gan.autoencoder.config import AutoencoderConfig
 from trainables.code_gan.autoencoder.scores import reconstruction_scores
 from trainables.code_gan.config import CodeGANConfig
-from trainables.code_gan.encoding.codes import PlainImages
+from trainables.code_gan.encoding.codes import UnencodedImages
 from trainables.code_gan.random_draws import mixes, noise
 from trainables.code_gan.reconstruction.config import ReconstructionConfig
 from trainables.code_gan.reconstruction.learner import Reconstruction
@@ -59,13 +59,14 @@ def test_a_resumed_trial_gives_the_same_bits(config: Config) -> None:
 
 
 @EVERY
+@pytest.mark.usefixtures("float64")
 def test_accumulation_changes_nothing_beyond_rounding(config: Config) -> None:
     whole, parts = learner(config), learner(replace(config, accumulate=4))
     for at in range(2):
         one, other = (
             {name: float(value) for name, value in model.step(at).items()} for model in (whole, parts)
         )
-        assert other == pytest.approx(one, rel=1e-4, abs=1e-6)
+        assert other == pytest.approx(one, rel=1e-9, abs=1e-9)
 
 
 @EVERY
@@ -87,6 +88,7 @@ def test_the_critic_moves_more_often_than_the_generator() -> None:
         assert {int(state["step"]) for state in adam.state.values()} == {updates}
 
 
+@pytest.mark.usefixtures("float64")
 def test_samples_are_the_average_s() -> None:
     model = gan_learner(GAN, Workers())
     before = [parameter.clone() for parameter in model.generator.parameters()]
@@ -106,7 +108,7 @@ def test_samples_are_the_average_s() -> None:
 def test_codes_are_those_of_the_frozen_encoder() -> None:
     images, frozen = NumberedImages(), codec()
     device = torch.device("cpu")
-    plain = PlainImages(images, device).batch(3, range(2))
+    plain = UnencodedImages(images, device).batch(3, range(2))
     assert float(plain.min()) >= -1
     assert float(plain.max()) <= 1
     codes = EncodedImages(images, frozen, device).batch(3, range(2))
@@ -117,6 +119,7 @@ def test_codes_are_those_of_the_frozen_encoder() -> None:
     assert not any(p.requires_grad for p in (*frozen.encoder.parameters(), *frozen.decoder.parameters()))
 
 
+@pytest.mark.usefixtures("float64")
 def test_a_trained_autoencoder_becomes_a_codec() -> None:
     model = encoder_learner(ENCODER, Workers())
     model.step(0)
@@ -141,18 +144,19 @@ def test_alpha_weighs_what_the_discriminator_says() -> None:
     assert "discriminator" not in plain.state()
 
 
+@pytest.mark.usefixtures("float64")
 def test_reconstruction_by_hand() -> None:
     images = NumberedImages()
     found = reconstruction_scores(
-        lambda x, _: x + 0.1, images, 5, 16, Workers(), rounded=lambda x, _: x + 0.2
+        lambda x, _: x.double() + 0.1, images, 5, 16, Workers(), rounded=lambda x, _: x.double() + 0.2
     )
     values = {Protocol.parse(name).family: score.value for name, score in found.items()}
-    assert values["mse11"] == pytest.approx(0.01, rel=1e-5)
-    assert values["mse01"] == pytest.approx(0.0025, rel=1e-5)
+    assert values["mse11"] == pytest.approx(0.01, rel=1e-12)
+    assert values["mse01"] == pytest.approx(0.0025, rel=1e-12)
     assert values["psnr"] == pytest.approx(
         float(psnr(torch.zeros(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.1)))
     )
-    assert values["rounding"] == pytest.approx(300, rel=1e-5)  # percent: four times the error
+    assert values["rounding"] == pytest.approx(300, rel=1e-12)  # percent: four times the error
     assert "rounding5x1_to16_test_data-012345_codes-float16" in found
     assert "mse01-5x1_to16_test_data-012345" in found
     assert "mse01-7x1_to16_test_data-012345" in reconstruction_scores(

@@ -37,11 +37,11 @@ def test_the_plan_and_a_run_refuse_them_before_any_is_decoded(
 ) -> None:
     options = ["--tables", "2", "--data", str(small), "--out", str(tmp_path / "results")]
     told = f"20 of 20 images of {small} can't be used (20 too small), and more than 1% may not be skipped"
-    assert main(["plan", str(STUDY), *options]) == 2
+    assert main(arguments=["plan", str(STUDY), *options]) == 2
     planned = "".join(capsys.readouterr().out.split())
     assert "2cellscan'trun" in planned
     assert f"Trainingwouldnotstart:nocellcanrun:{told}".replace(" ", "") in planned
-    assert main(["run", str(STUDY), "--local", *options]) == 2
+    assert main(arguments=["run", str(STUDY), "--local", *options]) == 2
     assert told.replace(" ", "") in "".join(capsys.readouterr().out.split())
     assert not list(
         (tmp_path / "cache").rglob("*.arrow")

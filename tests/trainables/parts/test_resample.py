@@ -29,11 +29,12 @@ def test_a_convolution_and_its_pooling_are_one(taps: tuple[int, ...], halved: tu
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (3, 5), (1, 4)])
+@pytest.mark.usefixtures("float64")
 def test_upsampling_and_the_convolution_after_it_are_one(size: tuple[int, int]) -> None:
     x, weight = torch.randn(2, 3, *size), torch.randn(4, 3, 3, 3)
     bias = torch.randn(4)
     steps = F.conv2d(F.interpolate(x, scale_factor=2.0), weight, bias, padding=1)
-    torch.testing.assert_close(upsampled_conv2d(x, weight, bias), steps, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(upsampled_conv2d(x, weight, bias), steps, rtol=1e-10, atol=1e-10)
 
 
 def test_taps_that_only_meet_padding_are_left_out() -> None:

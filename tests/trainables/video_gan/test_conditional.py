@@ -104,6 +104,7 @@ def test_a_label_changes_its_own_samples_frames_and_no_others() -> None:
 
 
 @torch.no_grad()
+@pytest.mark.usefixtures("float64")
 def test_each_frame_is_normalised_by_its_own_label() -> None:
     """A batch gives what its samples give one by one, at every level and after every subsampling layer."""
     for s_t in (1, 2, 4):
@@ -113,10 +114,10 @@ def test_each_frame_is_normalised_by_its_own_label() -> None:
         for at in range(3):
             alone = generator(z[at : at + 1], (0, 1, 0), labels[at : at + 1])
             for level, video in zip(alone, together, strict=True):
-                torch.testing.assert_close(level[0], video[at], rtol=1e-4, atol=1e-5)
+                torch.testing.assert_close(level[0], video[at], rtol=1e-10, atol=1e-10)
         dense = generator.generate(z, labels, frames=8)
         torch.testing.assert_close(
-            generator.generate(z[1:2], labels[1:2], frames=8)[0], dense[1], rtol=1e-4, atol=1e-5
+            generator.generate(z[1:2], labels[1:2], frames=8)[0], dense[1], rtol=1e-10, atol=1e-10
         )
 
 
@@ -135,6 +136,7 @@ def test_in_training_a_rendering_block_shows_the_label_where_it_belongs() -> Non
 
 
 @torch.no_grad()
+@pytest.mark.usefixtures("float64")
 def test_the_one_hot_label_precedes_the_noise() -> None:
     generator, z = build_generator(TINY).eval(), torch.rand(2, 6)
     joined = torch.cat([torch.tensor([[0.0, 0, 1], [1, 0, 0]]), z], dim=1)
@@ -153,6 +155,7 @@ def test_labels_where_there_are_no_classes_and_the_other_way_round() -> None:
         build_discriminator(TINY).levels[0](torch.zeros(1, 3, 8, 2, 2), Pass())
 
 
+@pytest.mark.usefixtures("float64")
 def test_projection_by_its_equation() -> None:
     torch.manual_seed(0)
     net, x, labels = ResNet(2, classes=5), torch.randn(3, 3, 4, 16, 16), torch.tensor([4, 1, 4])
@@ -166,11 +169,12 @@ def test_projection_by_its_equation() -> None:
         rows * features
     ).sum(1)
     for run in (Pass(), Pass(literal=True)):
-        torch.testing.assert_close(net(x, run, labels_N=labels), expected, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(net(x, run, labels_N=labels), expected, rtol=1e-10, atol=1e-10)
     limit = (6 / (32 + 5)) ** 0.5
     assert 0.9 * limit < float(net.projection.weight.detach().abs().max()) <= limit
 
 
+@pytest.mark.usefixtures("float64")
 def test_both_streams_project() -> None:
     torch.manual_seed(0)
     net, x = Discriminator(levels=1, channels=2, two_stream=True, classes=3), torch.randn(2, 3, 4, 16, 16)
@@ -231,10 +235,11 @@ def test_a_resumed_trial_gives_the_same_bits() -> None:
     assert np.array_equal(whole.samples(), resumed.samples())
 
 
+@pytest.mark.usefixtures("float64")
 def test_accumulation_averages_micro_batches() -> None:
     whole, parts = (learner(replace(TINY, accumulate=n)).step(5) for n in (1, 2))
     for name in ("logit_real_1", "logit_real_4", "loss_gp"):
-        assert float(parts[name]) == pytest.approx(float(whole[name]), rel=1e-4)
+        assert float(parts[name]) == pytest.approx(float(whole[name]), rel=1e-9)
 
 
 def asked(config: VideoGANConfig, repeat: int, indices: Sequence[int]) -> list[int]:

@@ -18,6 +18,7 @@ from retable.evaluation.config import Evaluation
 from retable.trial.distributed import Workers
 from retable.trial.random import stream
 from retable.trial.run import Run
+from tests.precision import in_float64
 from trainables.classifiers.c3d.config import C3DConfig
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.learner import VideoGANLearner
@@ -94,7 +95,8 @@ def losses(config: VideoGANConfig, workers: Workers) -> Losses:
 
 
 def as_worker(workers: Workers, folder: Path) -> dict[str, Losses]:
-    return {name: losses(config, workers) for name, config in CONFIGS.items()}
+    with in_float64():
+        return {name: losses(config, workers) for name, config in CONFIGS.items()}
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +109,9 @@ def found(worker_group: WorkerGroup, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.usefixtures("float64")
 def test_two_workers_are_one(found: dict[str, Losses], name: str) -> None:
     alone = losses(CONFIGS[name], Workers())
     assert len(alone) == len(found[name]) == STEPS + 2
     for one, two in zip(alone, found[name], strict=True):
-        assert two == pytest.approx(one, rel=1e-4, abs=1e-6)
+        assert two == pytest.approx(one, rel=1e-8, abs=1e-8)

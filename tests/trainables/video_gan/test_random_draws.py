@@ -2,7 +2,7 @@ import torch
 
 from trainables.video_gan.modules.pyramid import pyramid
 from trainables.video_gan.random_draws import (
-    judged_frames,
+    discriminated_frames,
     labels,
     mixtures,
     noise,
@@ -50,7 +50,7 @@ def test_mixtures_are_uniform_and_keyed_by_sample() -> None:
 
 
 def test_judged_frames_are_drawn_apart_for_real_and_fake() -> None:
-    pairs = {judged_frames(0, update, 0, 4) for update in range(300)}
+    pairs = {discriminated_frames(0, update, 0, 4) for update in range(300)}
     assert len(pairs) == 16
 
 
@@ -69,7 +69,7 @@ def test_pyramid_subsamples_then_shrinks() -> None:
 
 
 def test_pyramid_takes_block_means() -> None:
-    x = torch.rand(2, 3, 4, 16, 16)
+    x = torch.rand(2, 3, 4, 16, 16, dtype=torch.float64)
     videos = pyramid(x, (1, 1, 1), torch.zeros(2, 3, dtype=torch.int64), (1, 4))
     torch.testing.assert_close(videos[0], x.reshape(2, 3, 4, 2, 8, 2, 8).mean((4, 6)))
     assert torch.equal(videos[1], x)

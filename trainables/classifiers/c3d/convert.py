@@ -41,7 +41,7 @@ UCF101_CLASSES = 101
 
 
 def layer_shapes(widths: Sequence[int], fc: int, classes: int) -> dict[str, tuple[int, ...]]:
-    """What the npz must hold: key -> shape."""
+    """Required content of the npz: key -> shape."""
     shapes: dict[str, tuple[int, ...]] = {}
     for name, (into, out) in zip(CONVOLUTIONS, pairwise([3, *widths]), strict=True):
         shapes |= {f"{name}/W": (out, into, 3, 3, 3), f"{name}/b": (out,)}

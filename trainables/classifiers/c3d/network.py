@@ -22,7 +22,7 @@ SIZE = 112
 
 
 def pooled(size: int, stages: int) -> int:
-    """What is left of an axis after that many halving pools, each rounded up."""
+    """Length of an axis after that many halving pools, each rounded up."""
     for _ in range(stages):
         size = -(-size // 2)
     return size

@@ -74,7 +74,7 @@ class PretrainedC3D(PretrainedConfig):
 
     @property
     def resize(self) -> Resize:
-        """How frames of any size become 112 × 112."""
+        """Resizing of frames of any size to 112 × 112."""
         return PIPELINES[self.preprocessing][0]
 
     def labels(self) -> Mapping[str, Label]:

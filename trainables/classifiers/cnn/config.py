@@ -71,7 +71,7 @@ class ImageClassifierConfig(TrialConfig):
         return {**super().labels(), "size": self.data.size, "features": self.features, "lr": self.lr}
 
     def cost_key(self) -> Mapping[str, object]:
-        """What makes the network."""
+        """Fields of the network."""
         return {"widths": list(self.widths), "features": self.features, "size": self.data.size}
 
     def bound_to_iterations(self) -> str:

@@ -40,7 +40,7 @@ def fetched(url: str, tell: Callable[[int, int], None], *, seconds: float = SECO
     digest, size = hashlib.sha256(), 0
     with replacing(path) as temporary:
         with temporary.open("wb") as file:
-            for piece in _pieces(url, tell, seconds):
+            for piece in _chunks(url, tell, seconds):
                 digest.update(piece)
                 size += file.write(piece)
         if not digest.hexdigest().startswith(digits):
@@ -51,7 +51,7 @@ def fetched(url: str, tell: Callable[[int, int], None], *, seconds: float = SECO
     return path
 
 
-def _pieces(url: str, tell: Callable[[int, int], None], seconds: float) -> Iterator[bytes]:
+def _chunks(url: str, tell: Callable[[int, int], None], seconds: float) -> Iterator[bytes]:
     try:
         with urlopen(url, timeout=seconds) as answer:
             total = -(-int(answer.headers["Content-Length"] or 0) // MEGABYTE)

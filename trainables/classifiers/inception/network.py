@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from retable.data.samples.pixels import to_uint8
+from retable.errors import MissingPackageError
 
 LOGITS, FEATURES = "logits_unbiased", "2048"
 """Layers of torch-fidelity for IS, and for FID, KID and nearest neighbours."""
@@ -22,15 +23,15 @@ def extractor_class() -> Callable[..., nn.Module]:
     """torch-fidelity's FeatureExtractorInceptionV3.
 
     Raises:
-        ValueError: the extra is not installed, or its torchvision does not fit this torch.
+        MissingPackageError: the extra is not installed, or its torchvision does not fit this torch.
     """
     try:
         module = import_module("torch_fidelity.feature_extractor_inceptionv3")
     except (ImportError, RuntimeError) as error:
         # Beside a torch that it was not built for, torchvision raises a RuntimeError when it is imported.
-        raise ValueError(
-            f"Inception-v3 needs torch-fidelity, which can't be imported ({error}); install the extra on every machine "
-            "(`pip install retable[inception]`), or leave --classifier out"
+        raise MissingPackageError(
+            f"Inception-v3 needs torch-fidelity, which can't be imported ({error})",
+            remedy="install the extra on every machine (`pip install retable[inception]`), or leave --classifier out",
         ) from error
     found: Callable[..., nn.Module] = module.FeatureExtractorInceptionV3
     return found

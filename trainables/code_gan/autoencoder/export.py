@@ -2,7 +2,7 @@
 
 ``python -m trainables.code_gan.autoencoder.export SIGNATURE --results results --out encoder.safetensors``
 
-The signature is that of the autoencoder's trial (``--plan`` and ``--status`` print it), and its first digits are enough.
+The signature is that of the autoencoder's trial (`plan` and `status` print it), and its first digits are enough.
 The file holds the weights of F and H at the best snapshot. A study then takes it in the place of the one that it would train:
 ``--encoder encoder.safetensors``.
 """

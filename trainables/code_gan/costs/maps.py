@@ -23,7 +23,7 @@ class Maps:
 
 
 def maps(shape: Stage2) -> Maps:
-    """Of both networks, from a forward pass on the meta device."""
+    """Feature maps of both networks, from a forward pass on the meta device."""
     with torch.device("meta"):
         generator, discriminator = build_generator(shape), build_discriminator(shape)
         z_NZ = torch.empty(1, shape.z_dim)

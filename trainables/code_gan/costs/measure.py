@@ -60,7 +60,7 @@ class NoScorer:
 
 
 def device() -> torch.device:
-    """What is measured: the first GPU, or the CPU."""
+    """Device to measure: the first GPU, or the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

@@ -56,7 +56,7 @@ class TrainingCost:
 def autoencoder_costs(
     resolution: int, divisor: int, code_channels: int = 16, *, literal: bool = True
 ) -> tuple[Forward, Forward]:
-    """Of the encoder and of the decoder, for an image of that resolution."""
+    """Operations of the encoder and of the decoder, for an image of that resolution."""
     with torch.device("meta"):
         encoder = Encoder(divisor=divisor, code_channels=code_channels)
         decoder = Decoder(divisor=divisor, code_channels=code_channels, literal=literal)
@@ -69,7 +69,7 @@ def autoencoder_costs(
 
 @lru_cache
 def training_cost(shape: Stage2, *, lam: float = 10.0, literal: bool = True) -> TrainingCost:
-    """Of stage 2: what one more sample adds to a step."""
+    """Operations that one more sample adds to a step of stage 2."""
     with torch.device("meta"):
         generator = build_generator(shape, literal=literal)
         critic = Critic(build_discriminator(shape), lam=lam)

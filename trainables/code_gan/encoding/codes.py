@@ -24,7 +24,7 @@ class Codes(Protocol):
         ...
 
 
-class PlainImages:
+class UnencodedImages:
     """Images as they are: what the image GAN learns."""
 
     def __init__(self, images: TrainingImages, device: torch.device) -> None:

@@ -31,7 +31,7 @@ def copies(data: ImageSpec) -> int:
 
 
 def code_store(config: CodesConfig, folder: Path, images: Images, codec: Codec) -> ArrayStore:
-    """Where the codes are, or go. Its key is what they are made from: no other encoder's can be taken for them.
+    """Folder of the codes. Its key is what they are made from: no other encoder's can be taken for them.
 
     The code of image n is array n · copies, and its mirror image's is the next one.
 
@@ -63,7 +63,7 @@ class CodeWriter:
 
     @classmethod
     def of(cls, config: CodesConfig, seed: int, run: Run) -> Self:
-        """That of the codes' own trial."""
+        """Work of the codes' own trial."""
         images = Images(run.data, config.data, SPLIT, seed)
         return cls(config, run, run.folder, images, trained_codec(config.of, 0, run, run.device))
 
@@ -83,7 +83,7 @@ class CodeWriter:
         self.store.write(partition, self._batches(self.store.rows(partition)))
 
     def seconds(self) -> float:
-        """What all shards took, encoding and all, added up over the processes that wrote them."""
+        """Seconds of all shards, encoding included, added up over the processes that wrote them."""
         return self.store.seconds()
 
     def _batches(self, rows: Sequence[int]) -> Iterator[Array]:

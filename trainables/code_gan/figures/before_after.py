@@ -55,7 +55,7 @@ def at_equal_iterations(one: Sequence[Kept], other: Sequence[Kept]) -> tuple[Kep
 
 
 def at_equal_time(one: Sequence[Kept], other: Sequence[Kept]) -> tuple[Kept, Kept] | None:
-    """Of each the kept snapshot that is nearest to the time when the first of them was at its end."""
+    """Kept snapshot of each trial that is nearest to the time when the first of them ended."""
     if not one or not other:
         return None
     end = min(one[-1].seconds, other[-1].seconds)
@@ -88,7 +88,7 @@ def _beside(
 
 
 def _devices(trials: Sequence[FinishedTrial]) -> str:
-    """What the seconds were measured on."""
+    """Devices that the seconds were measured on."""
     places = [one.trained_on for one in trials]
     return f"each on {places[0]}" if places[0] == places[1] else f"but on {places[0]} and {places[1]}"
 
@@ -99,7 +99,7 @@ def _encoder_seconds(after: FinishedTrial) -> float:
 
 
 def _accelerates(before: FinishedTrial, after: FinishedTrial) -> bool:
-    """Whether the two differ in acceleration only, and in how long they train."""
+    """True if the two differ in acceleration and length of training only."""
     one, other = _config(before), _config(after)
     if one.accelerate or not other.accelerate or before.trial.seed != after.trial.seed:
         return False

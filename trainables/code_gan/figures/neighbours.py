@@ -37,7 +37,7 @@ SUSPECT = 0.05
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Of each query the nearest training images.
+    """Nearest training images of each query.
 
     Attributes:
         distances_MK: rising.
@@ -182,7 +182,7 @@ def _sheet(
 
 
 def _verdicts(found: dict[str, tuple[Neighbours, Neighbours]]) -> str:
-    """How many samples are suspiciously near."""
+    """Number of samples that are suspiciously near."""
     parts = []
     for samples, held_out in zip(*found.values(), strict=True):
         near = held_out.distances_MK[:, 0].quantile(SUSPECT)

@@ -45,7 +45,7 @@ def channels(resolution: int, width: int = WIDTH) -> int:
 
 
 def levels(resolution: int) -> range:
-    """How often 4 px are doubled on the way to a resolution: 1, 2, ... for 8, 16, ... px; empty for 4 px.
+    """Doublings of 4 px on the way to a resolution: 1, 2, ... for 8, 16, ... px; empty for 4 px.
 
     Raises:
         ValueError: doubling never gets there.

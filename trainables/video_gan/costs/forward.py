@@ -20,7 +20,7 @@ from trainables.video_gan.modules.discriminator import Discriminator
 from trainables.video_gan.modules.generator import Generator
 from trainables.video_gan.networks import build_discriminator, build_generator, first_labels
 
-Part: TypeAlias = Literal["generator", "discriminator"]
+NetworkName: TypeAlias = Literal["generator", "discriminator"]
 
 TABLE_1 = {
     "aten.convolution": Rule(),
@@ -42,13 +42,13 @@ TABLE_1 = {
 is free, and a slice is a copy (`aten.clone` below, for our slices are views)."""
 
 
-def forward_costs(config: VideoGANConfig, part: Part) -> dict[int, Cost]:
+def forward_costs(config: VideoGANConfig, network: NetworkName) -> dict[int, Cost]:
     """A forward pass of one clip in training mode by Table 1's convention, for each level (Figure 5).
 
     What the levels share, such as the ConvLSTM, is counted at level 1.
     """
     config = config.canonical()
-    levels, ops = _generate(config) if part == "generator" else _judge(config)
+    levels, ops = _generate(config) if network == "generator" else _discriminate(config)
     costs: dict[int, Cost] = {}
     level = min(levels.values())
     for op in ops:  # what no block ran belongs to the level of the block that ran before it
@@ -80,7 +80,7 @@ def _generate(config: VideoGANConfig) -> tuple[dict[str, int], Iterator[Op]]:
     return levels, _as_authors_generate(trace.ops, generator)
 
 
-def _judge(config: VideoGANConfig) -> tuple[dict[str, int], Iterator[Op]]:
+def _discriminate(config: VideoGANConfig) -> tuple[dict[str, int], Iterator[Op]]:
     """Names of the discriminators with their levels, and what they run as the authors' would."""
     with torch.device("meta"):
         discriminator = build_discriminator(config, literal=True)
@@ -89,7 +89,7 @@ def _judge(config: VideoGANConfig) -> tuple[dict[str, int], Iterator[Op]]:
     with torch.no_grad(), Trace(discriminator) as trace:
         discriminator(videos, frames, labels_N)
     levels = {f"levels.{at}.": level for at, level in enumerate(config.levels)}
-    return levels, _as_authors_judge(trace.ops, discriminator)
+    return levels, _as_authors_discriminator(trace.ops, discriminator)
 
 
 def _as_authors_generate(ops: Iterable[Op], generator: Generator) -> Iterator[Op]:
@@ -109,7 +109,7 @@ def _as_authors_generate(ops: Iterable[Op], generator: Generator) -> Iterator[Op
         yield op
 
 
-def _as_authors_judge(ops: Sequence[Op], discriminator: Discriminator) -> Iterator[Op]:
+def _as_authors_discriminator(ops: Sequence[Op], discriminator: Discriminator) -> Iterator[Op]:
     """The authors pool both branches of a block before they add them, where we pool odd sizes after; and their frame
     discriminator is made of 2D layers, where ours is of 3D layers on one frame.
     """

@@ -13,7 +13,7 @@ import torch
 
 from retable.trial.step_cost import MIB
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.costs.forward import Part, video_shapes
+from trainables.video_gan.costs.forward import NetworkName, video_shapes
 from trainables.video_gan.networks import build_critic, build_generator, first_labels
 
 STEPS = 3
@@ -34,17 +34,17 @@ class Measured:
 
 
 def device() -> torch.device:
-    """What is measured: the first GPU, or the CPU."""
+    """Device to measure: the first GPU, or the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def measure_each(networks: Iterable[tuple[VideoGANConfig, Part]]) -> Iterator[Measured]:
+def measure_each(networks: Iterable[tuple[VideoGANConfig, NetworkName]]) -> Iterator[Measured]:
     """Measure each in a process of its own, for a process's peak memory never goes down."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
         yield from pool.map(measure, *zip(*networks, strict=True))
 
 
-def measure(config: VideoGANConfig, part: Part) -> Measured:
+def measure(config: VideoGANConfig, network: NetworkName) -> Measured:
     """Measure in this process, which should be fresh.
 
     The generator's share is a forward and a backward pass; the discriminator's is a verdict on a real and a generated
@@ -52,7 +52,9 @@ def measure(config: VideoGANConfig, part: Part) -> Measured:
     """
     torch.set_flush_denormal(True)  # as training does
     on = device()
-    module, step = (_generator_step if part == "generator" else _discriminator_step)(config.canonical(), on)
+    module, step = (_generator_step if network == "generator" else _discriminator_step)(
+        config.canonical(), on
+    )
     for parameter in module.parameters():
         parameter.grad = torch.empty_like(
             parameter

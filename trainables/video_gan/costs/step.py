@@ -8,6 +8,7 @@ from torch._subclasses import FakeTensorMode
 
 from retable.costs.flops import SIZES, count_step
 from retable.trial.step_cost import StepCost
+from trainables.parts.precision import widened
 from trainables.video_gan.config import VideoGANConfig
 from trainables.video_gan.losses.critic import Critic, Verdict
 from trainables.video_gan.modules.generator import Generator
@@ -47,7 +48,7 @@ def _update(
     labels_N = first_labels(config, len(z_NZ), z_NZ.device)
     with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
         with torch.set_grad_enabled(both):
-            fakes = tuple(video.float() for video in generator(z_NZ, (0, 0, 0), labels_N))
+            fakes = tuple(widened(video) for video in generator(z_NZ, (0, 0, 0), labels_N))
         reals = tuple(torch.empty_like(video) for video in fakes)
         frames_M = torch.zeros(2 * len(z_NZ), dtype=torch.int64, device=z_NZ.device)
         mix_N = torch.empty(len(z_NZ), device=z_NZ.device)

@@ -38,7 +38,7 @@ class Codes:
     def __len__(self) -> int:
         return len(self.z_NZ)
 
-    def part(self, start: int, stop: int) -> "Codes":
+    def between(self, start: int, stop: int) -> "Codes":
         """Those numbered start..stop-1."""
         labels_N = None if self.labels_N is None else self.labels_N[start:stop]
         return Codes(self.z_NZ[start:stop], labels_N)
@@ -78,7 +78,7 @@ class Sampler:
     def clips(self, codes: Codes, level: int = 4) -> Pixels:
         """The same of any number of samples, to look at: uint8 (N, T, 3, H, W)."""
         parts = [
-            to_uint8(self.videos(codes.part(start, start + BATCH), level)).cpu()
+            to_uint8(self.videos(codes.between(start, start + BATCH), level)).cpu()
             for start in range(0, len(codes), BATCH)
         ]
         return torch.cat(parts).numpy()

@@ -30,7 +30,7 @@ def first_frames(sampler: Sampler) -> Iterator[Figure]:
 
 
 def measured(sampler: Sampler, samples: int, progress: Callable[[int, int], None]) -> Iterator[Figure]:
-    """How much consecutive frames differ, and how alike levels 1 and 4 are (Figure 15), by frame."""
+    """Differences of consecutive frames, and similarity of levels 1 and 4 (Figure 15), by frame."""
     shown = sorted({sampler.config.levels[0], sampler.config.levels[-1]})
     changes: dict[int, list[Tensor]] = {level: [] for level in shown}
     alike: list[tuple[Tensor, Tensor]] = []

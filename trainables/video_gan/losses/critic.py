@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainables.parts.layout import packed
+from trainables.parts.precision import widened
 from trainables.video_gan.losses.objective import Adversarial, Form, discriminator_loss, generator_loss
 from trainables.video_gan.losses.penalty import Penalty, between, squares
 from trainables.video_gan.modules.discriminator import Discriminator
@@ -16,7 +17,7 @@ from trainables.video_gan.modules.passes import Recorded, Tangent
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the discriminator makes of real and generated videos.
+    """Losses and gradients of the discriminator on real and generated videos.
 
     Attributes:
         gradients: of loss_dis + loss_gp, each with the kernel or bias that it is of.
@@ -50,7 +51,7 @@ class Critic(nn.Module):
         adversarial: which losses.
         penalty: on the slopes of each level.
         share: of a micro-batch in an update; all gradients are times it.
-        one_in: for each level, of how many samples it judges one; None where all levels judge all.
+        one_in: for each level, of how many samples it sees one; None where all levels see all.
     """
 
     def __init__(
@@ -101,9 +102,9 @@ class Critic(nn.Module):
             labels = self._kept(labels_N, level)
             labels = None if labels is None else labels.repeat(len(pair))
             x_MCTHW = packed(torch.cat(pair).detach()).requires_grad_()
-            logits_M = self.discriminator.judge(level, x_MCTHW, run, frames, labels)
+            logits_M = self.discriminator.logits(level, x_MCTHW, run, frames, labels)
             slope, cotangent = run.backward(logits_M, x_MCTHW)
-            judged_M = logits_M.detach().float()[-2 * samples :]
+            judged_M = widened(logits_M.detach())[-2 * samples :]
             real_logits.append(judged_M[:samples].requires_grad_())
             fake_logits.append(judged_M[samples:].requires_grad_())
             slopes.append(slope)
@@ -138,7 +139,7 @@ class Critic(nn.Module):
         )
 
     def _kept(self, x_N: Tensor | None, level: int) -> Tensor | None:
-        """What each sample has, of the samples that the level judges: (n_l,)."""
+        """Values of the samples that the level sees: (n_l,)."""
         return None if x_N is None else x_N[:: self.one_in[level]]
 
     @torch.no_grad()
@@ -154,5 +155,5 @@ class Critic(nn.Module):
         if self.penalty.weight == 0:
             return [call.x_NCTHW[:0] for call in recorded.calls]
         run = Tangent(recorded)
-        self.discriminator.judge(level, slope_NCTHW, run, frames_M, labels_N)
+        self.discriminator.logits(level, slope_NCTHW, run, frames_M, labels_N)
         return run.inputs

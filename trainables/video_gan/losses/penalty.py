@@ -13,6 +13,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from trainables.parts.precision import widened
+
 Kind = Literal["r1", "wgan-gp"]
 TINY = 1e-30
 """The least s that a root is taken of: at 0 the derivative of √s is infinite."""
@@ -32,7 +34,7 @@ class Penalty:
 
     @property
     def between(self) -> bool:
-        """Whether slopes are taken between real and generated videos, not at the real ones."""
+        """True if slopes are taken between real and generated videos, not at the real ones."""
         return self.kind == "wgan-gp" and self.weight > 0
 
     def p(self, s_N: Tensor) -> Tensor:
@@ -50,5 +52,5 @@ def between(real_NCTHW: Tensor, fake_NCTHW: Tensor, mix_N: Tensor) -> Tensor:
 
 
 def squares(slope_NCTHW: Tensor) -> Tensor:
-    """s of each sample, (N,), in float32."""
-    return slope_NCTHW.flatten(1).float().square().sum(dim=1)
+    """s of each sample, (N,), in float32 at least."""
+    return widened(slope_NCTHW.flatten(1)).square().sum(dim=1)

@@ -88,7 +88,7 @@ def _conv(channels_in: int, channels_out: int, *, flat: bool) -> nn.Conv3d:
 
 
 def _even(x_NCTHW: Tensor, pooled: Sequence[bool]) -> tuple[bool, ...]:
-    """Which of the axes (T, H, W) to be pooled are all pairs."""
+    """Selection of the axes (T, H, W) to pool that consist of pairs."""
     return tuple(axis and size % 2 == 0 for axis, size in zip(pooled, x_NCTHW.shape[2:], strict=True))
 
 

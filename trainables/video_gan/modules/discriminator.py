@@ -118,7 +118,7 @@ class Discriminator(nn.Module):
     Args:
         levels: number of videos.
         channels: of the first block of each net.
-        two_stream: judge one frame of each video too.
+        two_stream: discriminate one frame of each video too.
         residual: whether the nets' blocks are.
         spectral_norm: divide the kernel of every convolution in the blocks by its largest singular value (Miyato et al.
             2018), of which each training pass takes one step of the power method. The vectors of that method are
@@ -160,10 +160,10 @@ class Discriminator(nn.Module):
             labels_N: class of each sample, from 0, for a conditional model.
         """
         run = Pass(literal=self.literal)
-        logits = [self.judge(level, x, run, frames_N, labels_N) for level, x in enumerate(videos)]
+        logits = [self.logits(level, x, run, frames_N, labels_N) for level, x in enumerate(videos)]
         return torch.stack(logits, dim=1)
 
-    def judge(
+    def logits(
         self, level: int, x_NCTHW: Tensor, run: Pass, frames_N: Tensor | None, labels_N: Tensor | None = None
     ) -> Tensor:
         """Logits (N,) of one level's videos; levels count from 0 here."""

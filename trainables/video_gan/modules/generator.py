@@ -49,7 +49,7 @@ def batch_norm(channels: int, classes: int = 0, *, on: bool = True) -> nn.Module
 
 
 def normalised(norm: nn.Module, x_MCHW: Tensor, labels_N: Tensor | None) -> Tensor:
-    """What the layer makes of the features; only a conditional one asks for the samples' labels."""
+    """Output of the layer for features; only a conditional layer uses the samples' labels."""
     out: Tensor = norm(x_MCHW, labels_N) if isinstance(norm, ConditionalBatchNorm2d) else norm(x_MCHW)
     return out
 

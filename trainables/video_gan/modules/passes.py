@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.grad import conv3d_weight
 
+from trainables.parts.precision import wide, widened
 from trainables.parts.resample import Axis, full_precision, kernel_of
 
 KEPT = (False, False, False)
@@ -110,7 +111,7 @@ class Recorded(Pass):
         """
         for call, cotangent, tangent in zip(self.calls, cotangents, tangents, strict=True):
             if cotangent.device.type == "cpu":  # oneDNN's bfloat16 kernel gradients read memory nobody wrote
-                cotangent = cotangent.float()
+                cotangent = widened(cotangent)
             x = call.x_NCTHW * slopes_N[:, None, None, None, None]
             x[: len(tangent)].add_(tangent, alpha=2 * weight)
             kernel_gradient = conv3d_weight(  # type: ignore[no-untyped-call]
@@ -120,9 +121,9 @@ class Recorded(Pass):
                 stride=[axis.stride for axis in call.axes],
                 padding=[axis.padding for axis in call.axes],
             )
-            yield call.kernel, kernel_gradient.float()
+            yield call.kernel, widened(kernel_gradient)
             if call.bias is not None:
-                sums_NO = cotangent.sum(dim=(2, 3, 4), dtype=torch.float32)
+                sums_NO = cotangent.sum(dim=(2, 3, 4), dtype=wide(cotangent.dtype))
                 yield call.bias, (slopes_N[:, None] * sums_NO).sum(dim=0)
 
 

@@ -1,23 +1,61 @@
-"""What `retable doctor` does, told on a console."""
+"""`retable doctor`: the checks of this machine, or of every node of a cluster."""
 
 import json
 import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+from cyclopts import Group
+from cyclopts.validators import mutually_exclusive
 from rich.console import Console
 
+from retable.cli.arguments import values
+from retable.cli.arguments.options import flag, option
+from retable.cli.arguments.request import Given
 from retable.cluster.jobs.transfer import ANSWER
 from retable.doctor.examine import Subject, examine_alone
 from retable.doctor.finding import Finding, worst
 from retable.doctor.report import from_json, rendered, to_json
 from retable.environment.sources import Sources, checkout
 
+MACHINE = Group("Machine (one of them)", validator=mutually_exclusive)
+
+
+def doctor(
+    *,
+    cluster: Annotated[
+        str | None,
+        option(
+            "FILE",
+            "Check every node of this cluster from its head: the file that `ray up` takes, or the URL of its job server.",
+            group=MACHINE,
+        ),
+    ] = None,
+    address: Annotated[
+        str | None,
+        option(
+            "ADDRESS", "Check every node of the running Ray cluster of this machine: auto.", group=MACHINE
+        ),
+    ] = None,
+    expect: Annotated[
+        tuple[str, ...],
+        option("IP,…", "Nodes that must be in the cluster. Default: none.", values.comma_separated),
+    ] = (),
+    out: Annotated[Path, option("DIR", "Folder of results. RETABLE_STORAGE goes before it.", Path)] = Path(
+        "results"
+    ),
+    json: Annotated[bool, flag("Print the findings as JSON and nothing else.")] = False,
+    session: Given,
+) -> int:
+    """Check whether this machine, or every node of a cluster, can train. The exit code is 1 if it can't."""
+    return diagnose(Place(out, address, cluster, expect), session.console, as_json=json)
+
 
 @dataclass(frozen=True)
 class Place:
-    """What is looked at.
+    """The machine or the cluster to check.
 
     Attributes:
         results: folder of results, shared by all nodes unless RETABLE_STORAGE names another place.
@@ -54,7 +92,7 @@ def diagnose(place: Place, console: Console, *, as_json: bool = False) -> int:
 
 def _findings(place: Place) -> tuple[Finding, ...]:
     if place.cluster is not None:
-        return _on_head(place.cluster, place.expected)
+        return _findings_of_head(place.cluster, place.expected)
     storage = os.environ.get("RETABLE_STORAGE") or str(place.results.absolute())
     if place.address is None:
         return examine_alone(Subject(storage))
@@ -63,8 +101,8 @@ def _findings(place: Place) -> tuple[Finding, ...]:
     return examine_cluster(place.address, storage, place.expected)
 
 
-def _on_head(cluster: str, expected: tuple[str, ...]) -> tuple[Finding, ...]:
-    """What the doctor finds that runs on a cluster's head."""
+def _findings_of_head(cluster: str, expected: tuple[str, ...]) -> tuple[Finding, ...]:
+    """Findings of the doctor that runs on a cluster's head."""
     from retable.cluster.jobs.head import head_of, nodes_of
     from retable.cluster.jobs.jobs import jobs_on
 

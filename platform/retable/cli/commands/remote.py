@@ -1,13 +1,16 @@
-"""What the command line does for a study that runs on a cluster's head."""
+"""`retable submit`, `logs` and `stop`, and every verb that runs on the head of a cluster in the place of this machine."""
 
-import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from cyclopts import Parameter
 from rich.console import Console
 
-from retable.cli.commands.request import ABSENT, named_scale
+from retable.cli.arguments.options import StudyFile, StudyOptions, TrainingOptions, flag, option
+from retable.cli.arguments.request import ABSENT, Given, Session, named_scale
+from retable.cli.arguments.usage import check_verb
 from retable.planning.plan import make_plan
 from retable.study.study import Study
 
@@ -15,77 +18,143 @@ if TYPE_CHECKING:
     from retable.cluster.jobs.client import ClusterClient
 
 LOOKS = ("plan", "status", "table")
-"""What a study's file does without training."""
+"""Verbs that train nothing, so that several of their jobs may run at a time."""
+
+JOB_VERBS = ("run", "retry", "extend", *LOOKS)
+
+RequiredCluster = Annotated[
+    str,
+    option("FILE", "The cluster: the file that `ray up` takes, or the URL of its job server."),
+]
+Follow = Annotated[bool, flag("Print the job's log until it ends.")]
 
 
-def on_cluster(study: Study[Any], given: argparse.Namespace, typed: Sequence[str], console: Console) -> int:
-    """`submit`, `status`, `table`, `logs` and `stop` on a cluster."""
-    remote = _there(study, given.study, given.cluster, given, console)
-    if given.verb == "submit":
-        mine = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-        mine.add_argument("--cluster")
-        mine.add_argument("--follow", action="store_true")
-        options = [word for word in mine.parse_known_args(typed)[1][1:] if Path(word) != given.study]
-        job = remote.submit(["script", "{study}", *options], trains=given.act not in LOOKS)
-        remote.hint()
-        return remote.follow(job) if given.follow else 0
-    if given.verb == "status":
-        return remote.status(*(["--trial", given.trial] if given.trial else []))
-    if given.verb == "table":
-        uri = given.from_mlflow
-        return remote.table(given.export or given.out, *([f"--from-mlflow={uri}"] if uri is not None else []))
-    return remote.logs(follow=given.follow) if given.verb == "logs" else remote.stop()
-
-
-def run_remote(
-    study: Study[Any],
-    file: Path,
-    given: argparse.Namespace,
-    words: Sequence[str],
-    act: str | None,
-    console: Console,
+def submit(
+    study: StudyFile,
+    /,
+    *verb_and_options: Annotated[
+        str,
+        Parameter(
+            allow_leading_hyphen=True,
+            help=f"Verb of the job ({', '.join(JOB_VERBS)}; default: run), and its options without --out, --address and "
+            "--local, such as: retry --class lost.",
+        ),
+    ],
+    cluster: RequiredCluster,
+    follow: Follow = False,
+    session: Given,
 ) -> int:
-    """A study whose --address is another machine's: run there, followed here to its end, its tables brought here."""
-    remote = _there(study, file, given.address, given, console)
-    job = remote.submit(words, trains=act not in LOOKS)
-    code = remote.follow(job)
-    if act not in ("plan", "status") and code in (0, 1):  # 1: some trial did not finish
-        remote.table(given.out, quiet=True)
-    return code
-
-
-def _there(
-    study: Study[Any], file: Path, place: str, given: argparse.Namespace, console: Console
-) -> "ClusterClient":
-    """The study there, seen to be one that can run there, as far as that is known here.
-
-    Raises:
-        ValueError: an option can't be, or makes no sense there.
-    """
-    from retable.cluster.jobs.client import ClusterClient, check_paths
-
-    words: list[str] = []
-    if "scale" in given:
-        check_paths(data=given.data, classifier=given.classifier, encoder=given.encoder)
-        make_plan(study, named_scale(study, given.scale), ABSENT, tables=given.tables, seeds=given.seeds)
-        words = chosen(given)
-    if getattr(given, "local", False):
-        raise ValueError("--local trains in this process, so it goes with no cluster")
-    if getattr(given, "verb", "") == "submit" and (given.address is not None or given.out != Path("results")):
+    """Run a study on the head of a cluster, independently of this machine. Submitting it again resumes it."""
+    declared = session.load(study)
+    verb, tokens = "run", list(verb_and_options)
+    if tokens and not tokens[0].startswith("-"):
+        verb = tokens.pop(0)
+        check_verb(verb, JOB_VERBS)
+    options = session.parse([verb, str(study), *tokens])
+    if getattr(options, "address", None) is not None or options.out != Path("results"):
         raise ValueError(
             "submit takes neither --address nor --out: a cluster's results are where its RETABLE_STORAGE says, and "
             "`retable table --out DIR` brings tables here"
         )
-    return ClusterClient(place=place, file=file, study=study.name, selection=tuple(words), console=console)
+    client = _client(declared, study, cluster, options, session.console)
+    job = client.submit(["script", "{study}", verb, *tokens], trains=verb not in LOOKS)
+    client.hint()
+    return client.follow(job) if follow else 0
 
 
-def chosen(given: argparse.Namespace) -> list[str]:
-    """The words by which a user says what `add_choices` and `add_data` were told, but for the folder of results."""
-    words = [] if given.scale == "smoke" else ["--scale", given.scale]
-    for name in ("tables", "seeds"):
-        if getattr(given, name) is not None:
-            words += [f"--{name}", ",".join(map(str, getattr(given, name)))]
-    for name in ("iterations", "classifier", "encoder", "data"):
-        if getattr(given, name) is not None:
-            words += [f"--{name}", str(getattr(given, name))]
-    return words
+def logs(study: StudyFile, /, *, cluster: RequiredCluster, follow: Follow = False, session: Given) -> int:
+    """Print the log of the newest job of a study."""
+    return _client(session.load(study), study, cluster, None, session.console).logs(follow=follow)
+
+
+def stop(study: StudyFile, /, *, cluster: RequiredCluster, session: Given) -> int:
+    """Ask the newest job of a study to save and end, and wait until it has."""
+    return _client(session.load(study), study, cluster, None, session.console).stop()
+
+
+def is_remote(address: str | None) -> bool:
+    """True if a study with that --address runs on the head of a cluster, and not in this process."""
+    return address is not None and address.startswith(("http://", "https://")) | address.endswith(
+        (".yaml", ".yml")
+    )
+
+
+def run_remotely(session: Session, verb: str, study: Study[Any], file: Path, options: StudyOptions) -> int:
+    """Run a verb on the machine that --address names, print its log, and copy its tables to this machine."""
+    address = getattr(options, "address", None)
+    assert address is not None
+    client = _client(study, file, address, options, session.console)
+    tokens = [word for word in _without(session.tokens, {"--address", "--out"}) if word != str(file)]
+    job = client.submit(["script", "{study}", verb, *tokens], trains=verb not in LOOKS)
+    code = client.follow(job)
+    if verb not in LOOKS and code in (0, 1):  # 1: some trial did not finish
+        client.table(options.out, quiet=True)
+    return code
+
+
+def status_of(
+    session: Session, study: Study[Any], file: Path, cluster: str, options: StudyOptions, trial: str | None
+) -> int:
+    """`retable status` on the head of a cluster."""
+    client = _client(study, file, cluster, options, session.console)
+    return client.status(*(["--trial", trial] if trial else []))
+
+
+def table_of(
+    session: Session,
+    study: Study[Any],
+    file: Path,
+    cluster: str,
+    options: StudyOptions,
+    export: Path | None,
+    from_mlflow: str | None,
+) -> int:
+    """`retable table` on the head of a cluster; its files are copied to this machine."""
+    client = _client(study, file, cluster, options, session.console)
+    source = [] if from_mlflow is None else [f"--from-mlflow={from_mlflow}"]
+    return client.table(export or options.out, *source)
+
+
+def _client(
+    study: Study[Any], file: Path, place: str, options: StudyOptions | None, console: Console
+) -> "ClusterClient":
+    """The client of a study on a cluster, after all checks that this machine can make.
+
+    Raises:
+        ValueError: an option has no such value, or has no meaning there.
+    """
+    from retable.cluster.jobs.client import ClusterClient, check_paths
+
+    selection: tuple[str, ...] = ()
+    if options is not None:
+        check_paths(data=options.data, classifier=options.classifier, encoder=options.encoder)
+        make_plan(
+            study, named_scale(study, options.scale), ABSENT, tables=options.tables, seeds=options.seeds
+        )
+        selection = _tokens_of(options)
+    if isinstance(options, TrainingOptions) and options.local:
+        raise ValueError("--local trains in this process, so it goes with no cluster")
+    return ClusterClient(place=place, file=file, study=study.name, selection=selection, console=console)
+
+
+def _tokens_of(options: StudyOptions) -> tuple[str, ...]:
+    """The words that give the options of `StudyOptions` their values, without the folder of results."""
+    tokens: list[str] = []
+    for field in fields(StudyOptions):
+        value = getattr(options, field.name)
+        if field.name != "out" and value != field.default:
+            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            tokens += [f"--{field.name}", text]
+    return tuple(tokens)
+
+
+def _without(tokens: Sequence[str], options: Collection[str]) -> list[str]:
+    """The words without some options and their values."""
+    left: list[str] = []
+    skip = False
+    for word in tokens:
+        name, equals, _ = word.partition("=")
+        if not skip and name not in options:
+            left.append(word)
+        skip = not skip and name in options and not equals
+    return left

@@ -1,12 +1,16 @@
-"""What the command line says of trials while they are trained, and afterwards. It only reads."""
+"""`retable status`: the state of each trial, while it is trained and afterwards. It only reads."""
 
 from collections import Counter
+from dataclasses import dataclass
+from typing import Annotated
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from retable.cli.commands.request import Request, fingerprint_if_here
+from retable.cli.arguments.options import FLAT, Cluster, StudyFile, StudyOptions, option
+from retable.cli.arguments.request import Given, Request, refresh, requested
+from retable.cli.commands.remote import status_of
 from retable.execution.progress import TrialProgress
 from retable.execution.retries import failure_class
 from retable.planning.plan import PlannedTrial
@@ -20,8 +24,37 @@ NUMBERS = "iteration", "attempts", "worker-hours"
 STYLES = {"done": "green", "collapsed": "yellow", "failed": "red", "running": "bold"}
 
 
+@dataclass(frozen=True, kw_only=True)
+class StatusOptions(StudyOptions):
+    """The trial that is meant, and the machine."""
+
+    trial: Annotated[
+        str | None,
+        option(
+            "SIGNATURE",
+            "Print all attempts at this trial with their tracebacks. The first digits of a signature are enough.",
+        ),
+    ] = None
+    cluster: Cluster = None
+
+
+def status(
+    study: StudyFile,
+    /,
+    *,
+    options: Annotated[StatusOptions, FLAT] = StatusOptions(),
+    session: Given,
+) -> int:
+    """Print the state, the progress, the cost and the failure of each trial. Another process may be training."""
+    declared = session.load(study)
+    if options.cluster is not None:
+        return status_of(session, declared, study, options.cluster, options, options.trial)
+    refresh(options.out)
+    return show_status(requested(declared, options), session.console, options.trial)
+
+
 def show_status(request: Request, console: Console, trial: str | None = None) -> int:
-    """Print each trial's state, how far it is, what it cost and why it failed; or all of one trial.
+    """Print the state, the progress, the cost and the failure of each trial, or all attempts at one trial.
 
     Args:
         trial: the signature of a trial, or its beginning.
@@ -37,7 +70,7 @@ def show_status(request: Request, console: Console, trial: str | None = None) ->
         known = {record.signature: record for record in ledger.trials()}
     if trial is not None:
         return _show_trial(request, find(known.values(), trial), console)
-    plan = request.plan(fingerprint_if_here(request, console))
+    plan = request.plan(request.fingerprint(console))
     console.print(Text(f"{request.study.paper}, scale {request.scale.name}", style="bold"))
     rows = Table(box=None, pad_edge=False)
     for heading in ("trial", "", "state", "iteration", "attempts", "worker-hours", ""):
@@ -63,11 +96,11 @@ def _row(request: Request, planned: PlannedTrial, record: TrialRecord | None) ->
         return [short, Text(name), "missing"]
     last = record.attempts[-1]
     total = planned.trial.config.iterations
-    at, words = record.iteration, _last_line(last.message)
+    at, text = record.iteration, _last_line(last.message)
     if record.state == "running":
-        following = TrialProgress(ResultsFolder(request.results).trial(record.signature).path, last.number)
-        following.refresh()
-        at, words = following.iteration, following.words(planned.trial.config)
+        progress = TrialProgress(ResultsFolder(request.results).trial(record.signature).path, last.number)
+        progress.refresh()
+        at, text = progress.iteration, progress.text(planned.trial.config)
     return [
         short,
         Text(name),
@@ -75,7 +108,7 @@ def _row(request: Request, planned: PlannedTrial, record: TrialRecord | None) ->
         f"{at}/{total}",
         str(len(record.attempts)),
         f"{record.worker_seconds / 3600:.2f}",
-        Text(words),
+        Text(text),
     ]
 
 

@@ -6,19 +6,22 @@ import logging
 import os
 import socket
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import ray
+from ray import cloudpickle
 from ray._private.runtime_env.constants import RAY_JOB_CONFIG_JSON_ENV_VAR
 from ray.exceptions import AuthenticationError
 
 from retable.cluster.connection.preflight import NodesDifferError, check_versions, missing_folders
 from retable.cluster.connection.settings import SETTINGS
-from retable.cluster.connection.token import protect, token_file
+from retable.cluster.connection.token import ClusterError, protect, token_file
 from retable.environment.sources import checkout
+from retable.errors import OptionError
 
 PASSED_ON = ("RETABLE_CACHE",)
 """Variables that workers take from the driver. If they are not set, workers use the defaults of their own machine."""
@@ -47,8 +50,8 @@ def connected(
         shared: folders that workers read or write by their path; a file is written to the last one.
 
     Raises:
-        ValueError: a driver can't run on this machine with such an address.
-        ConnectionError: no cluster answers at the address, or it refuses us.
+        OptionError: a driver can't run on this machine with such an address.
+        ClusterError: no cluster answers at the address, or it refuses us.
         NodesDifferError: a node has other code, Python, Ray or torch, or lacks a shared folder.
     """
     scratch.mkdir(parents=True, exist_ok=True)
@@ -73,8 +76,8 @@ def joined(address: str) -> Iterator[str]:
     Yields the address of its dashboard, ``host:port``; empty if it has none.
 
     Raises:
-        ValueError: a driver can't run on this machine with such an address.
-        ConnectionError: no cluster answers at the address, or it refuses us.
+        OptionError: a driver can't run on this machine with such an address.
+        ClusterError: no cluster answers at the address, or it refuses us.
         NodesDifferError: the cluster was started with another Python or Ray.
     """
     _refuse_remote_address(address)
@@ -88,6 +91,12 @@ def joined(address: str) -> Iterator[str]:
         yield context.dashboard_url or ""
     finally:
         _disconnect()
+
+
+def pickle_by_value(modules: Iterable[ModuleType]) -> None:
+    """Send the classes of these modules to workers with their code, as those of a script are: workers can't import them."""
+    for module in modules:
+        cloudpickle.register_pickle_by_value(module)
 
 
 def _disconnect() -> None:
@@ -115,7 +124,7 @@ def runtime_environment(folder: Path) -> dict[str, Any]:
         folder: folder for the archive; Ray reads it once, when it connects.
 
     Raises:
-        ValueError: the checkout is too large to travel.
+        SourcesError: the checkout is too large to travel.
     """
     job = json.loads(os.environ.get(RAY_JOB_CONFIG_JSON_ENV_VAR, "{}")).get("runtime_env") or {}
     ours = "working_dir" not in job  # a job of ours got the code when it was submitted
@@ -152,11 +161,13 @@ def _explained(error: Exception, address: str) -> Exception:
     """The error for the user when Ray refuses to connect."""
     if "Version mismatch" in str(error):
         return NodesDifferError(
-            f"the cluster at {address} was started with another Ray or Python. {error}\nStart both from one environment"
+            f"the cluster at {address} was started with another Ray or Python: {error}",
+            remedy="start both from one environment",
         )
-    return ConnectionError(
-        f"no Ray cluster answers at {address}: {error}\nStart one with `ray up ray_cluster.yaml` or leave out --address; "
-        f"a cluster with token authentication needs its token in {token_file()} on this machine"
+    return ClusterError(
+        f"no Ray cluster answers at {address}: {error}",
+        remedy="start one with `ray up ray_cluster.yaml` or leave out --address; a cluster with token authentication needs "
+        f"its token in {token_file()} on this machine",
     )
 
 
@@ -164,19 +175,19 @@ def _refuse_remote_address(address: str) -> None:
     """Refuse at once an address that Ray would refuse after a minute, or never.
 
     Raises:
-        ValueError: no driver can run on this machine with an address of this kind.
-        ConnectionError: nothing listens there, or this machine is no node of a cluster.
+        OptionError: no driver can run on this machine with an address of this kind.
+        ClusterError: nothing listens there, or this machine is no node of a cluster.
     """
     if address.startswith("ray://"):
-        raise ValueError(
+        raise OptionError(
             f"a driver can't train through Ray Client ({address}): its ledger and results would be on this machine, "
             "where no worker sees them. Run the study on the cluster: `retable submit STUDY --cluster FILE`, or "
             "--address http://HEAD:8265"
         )
     if "://" in address or address.endswith((".yaml", ".yml")):
-        raise ValueError(
-            f"this runs only on a node of the cluster, with --address auto, but got {address}; `retable submit`, "
-            "`status`, `table` and `logs` work from other machines"
+        raise OptionError(
+            f"this runs only on a node of the cluster, with --address auto, but got {address}",
+            remedy="`retable submit`, `status`, `table` and `logs` work from other machines",
         )
     host, _, port = address.rpartition(":")
     if not port.isdecimal():
@@ -184,11 +195,13 @@ def _refuse_remote_address(address: str) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
     except OSError as error:
-        raise ConnectionError(f"nothing listens at {address}: {error}; is the cluster up?") from error
+        raise ClusterError(
+            f"nobody listens at {address}: {error}", remedy="see that the cluster is up, and try again"
+        ) from error
     if not _a_node_runs_here():
-        raise ConnectionError(
-            f"this machine is no node of the cluster at {address}, and a driver must run on one, where results are. "
-            "From here: `retable submit STUDY --cluster FILE`, or --address http://HEAD:8265"
+        raise ClusterError(
+            f"this machine is no node of the cluster at {address}, and a driver must run on one, where results are",
+            remedy="from here: `retable submit STUDY --cluster FILE`, or --address http://HEAD:8265",
         )
 
 

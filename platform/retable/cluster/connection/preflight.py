@@ -12,6 +12,7 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from retable.environment.packages import differences, package_versions
+from retable.errors import RetableError
 
 Answer = TypeVar("Answer")
 
@@ -19,8 +20,8 @@ SECONDS = 180.0
 """Timeout of the nodes' answers: each node first fetches and unpacks our code."""
 
 
-class NodesDifferError(ValueError):
-    """Some nodes can't run this driver's code. The message names them and the remedy."""
+class NodesDifferError(RetableError, ValueError):
+    """Nodes can't run what this driver would send them: the message names them and says what to do."""
 
 
 def on_every_node(

@@ -4,9 +4,15 @@ import os
 import stat
 from pathlib import Path
 
+from retable.errors import RetableError
 
-class NoTokenError(ValueError):
-    """There is no token on this machine. The message says how to get it."""
+
+class ClusterError(RetableError, ConnectionError):
+    """A cluster can't be reached, or does not do what it is asked."""
+
+
+class NoTokenError(RetableError, ValueError):
+    """There is no token on this machine; the message says how to get it."""
 
 
 def token_file() -> Path:

@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.text import Text
 
+from retable.cluster.connection.token import ClusterError
 from retable.cluster.jobs.head import LOOPBACK, head_of
 from retable.cluster.jobs.jobs import STOP_SECONDS, Job, Jobs, jobs_on
 from retable.cluster.jobs.transfer import ANSWER, unpack
 from retable.environment.sources import sources_of
+from retable.errors import OptionError
 
 START_SECONDS = 120.0
 """Seconds that `submit` waits for the start of a job. After that the job still waits on the cluster."""
@@ -46,8 +48,8 @@ class ClusterClient:
             trains: True for a job that trains. A study has at most one of these at a time.
 
         Raises:
-            ValueError: the study can't be sent, or such a job runs already.
-            ConnectionError: the cluster can't be reached, or the job did not start.
+            OptionError: the study can't be sent, or such a job runs already.
+            ClusterError: the cluster can't be reached, or the job did not start.
         """
         sources = sources_of(self.file)
         remote_arguments = [
@@ -56,9 +58,10 @@ class ClusterClient:
         self._warn()
         with jobs_on(head_of(self.place)) as jobs:
             if trains and (active := [job for job in jobs.of(self.study) if job.active]):
-                raise ValueError(
-                    f"job {active[0].id} trains {self.study} on this cluster already. Follow it with\n"
-                    f"  {self._command('logs', '--follow')}\nor stop it first with\n  {self._command('stop')}"
+                raise OptionError(
+                    f"job {active[0].id} trains {self.study} on this cluster already",
+                    remedy=f"follow it with\n  {self._command('logs', '--follow')}\nor stop it first with\n"
+                    f"  {self._command('stop')}",
                 )
             id = jobs.submit(sources, remote_arguments, self.study if trains else "")
             job = jobs.wait(id, lambda job: job.state != "PENDING", START_SECONDS)
@@ -90,7 +93,9 @@ class ClusterClient:
                 self.hint()
                 return 130
             if job.active:
-                raise ConnectionError(f"the connection was lost; the job goes on: {self._command('logs')}")
+                raise ClusterError(
+                    "the connection was lost", remedy=f"the job goes on: {self._command('logs')}"
+                )
             return self._ended(job)
 
     def logs(self, *, follow: bool) -> int:
@@ -143,9 +148,9 @@ class ClusterClient:
         self._warn()
         with jobs_on(head_of(self.place)) as jobs, self.console.status("Asking the head"):
             job, log = jobs.answer(sources, remote_arguments)
-        _, marker, text = log.partition(f"{ANSWER}\n")
-        if not marker:
-            raise ConnectionError(_explained(job, log))
+        _, begun, text = log.partition(f"{ANSWER}\n")
+        if not begun:
+            raise ClusterError(_explained(job, log))
         on_answer(text)
         return job.code or 0
 
@@ -186,12 +191,13 @@ def check_paths(**paths: Path | None) -> None:
     """Check that the paths which a study reads on a cluster are absolute.
 
     Raises:
-        ValueError: a path is relative.
+        OptionError: a path is relative.
     """
     for name, path in paths.items():
         if path is not None and not path.is_absolute():
-            raise ValueError(
-                f"--{name} is a path on the cluster's nodes, so it must be absolute, but got {path}"
+            raise OptionError(
+                f"--{name} is a path on the cluster's nodes, so it must be absolute, but got {path}",
+                remedy="begin it with /",
             )
 
 

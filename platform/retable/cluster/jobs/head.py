@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from retable.cluster.connection.token import known_token
+from retable.cluster.connection.token import ClusterError, known_token
+from retable.errors import OptionError
 
 DASHBOARD = 8265
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -75,7 +76,7 @@ def head_of(place: str) -> Head:
     """The head of a cluster, given by a YAML file for `ray up` or by its job server's URL.
 
     Raises:
-        ValueError: the place is neither, or the file does not give the head's address.
+        OptionError: the place is neither, or the file does not give the head's address.
     """
     if place.startswith(("http://", "https://")):
         return Head(name=place, url=place.rstrip("/"))
@@ -85,7 +86,9 @@ def head_of(place: str) -> Head:
     host = provider.get("head_ip")
     if not isinstance(host, str):
         if provider.get("type", "local") == "local":
-            raise ValueError(f"{file} must give the head's address as provider.head_ip, but has {host!r}")
+            raise OptionError(
+                f"{file} must give the head's address as provider.head_ip, but has {host!r}", remedy="add it"
+            )
         host = _head_in_cloud(file)
     if host in LOOPBACK:
         return Head(name=place, url=f"http://127.0.0.1:{DASHBOARD}", host=host)
@@ -105,7 +108,7 @@ def reach(head: Head) -> Iterator[JobServer]:
     SSH ends with the block, and also when this process is killed, since its standard input is then closed.
 
     Raises:
-        ConnectionError: SSH does not reach the head; the message includes SSH's own.
+        ClusterError: SSH does not reach the head; the message includes SSH's own.
         NoTokenError: there is no token on this machine or on the head.
     """
     if head.url:
@@ -151,7 +154,7 @@ def nodes_of(place: str) -> tuple[str, ...]:
     """The addresses of all nodes in a cluster's file; empty if nodes come and go, or if the place is a URL.
 
     Raises:
-        ValueError: there is no such file.
+        OptionError: there is no such file.
     """
     if place.startswith(("http://", "https://")):
         return ()
@@ -162,14 +165,15 @@ def nodes_of(place: str) -> tuple[str, ...]:
 
 def _config(file: Path) -> Any:
     if not file.is_file():
-        raise ValueError(
+        raise OptionError(
             f"a cluster is the file that `ray up` takes, such as ray_cluster.yaml, or its job server's URL, such as "
-            f"http://127.0.0.1:{DASHBOARD}, but {file} is no such file"
+            f"http://127.0.0.1:{DASHBOARD}, but {file} is no such file",
+            remedy="name one of them",
         )
     try:
         return yaml.safe_load(file.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
-        raise ValueError(f"{file} is no YAML file: {error}") from error
+        raise OptionError(f"{file} is no YAML file: {error}", remedy="mend it") from error
 
 
 def _section(config: Any, name: str) -> dict[str, Any]:
@@ -184,7 +188,9 @@ def _head_in_cloud(file: Path) -> str:
     try:
         return str(get_head_node_ip(str(file)))
     except RuntimeError as error:
-        raise ConnectionError(f"no head of {file} is running: {error}; `ray up {file}` starts it") from error
+        raise ClusterError(
+            f"no head of {file} is running: {error}", remedy=f"`ray up {file}` starts it"
+        ) from error
 
 
 def _free_port() -> int:

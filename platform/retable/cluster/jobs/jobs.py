@@ -17,6 +17,7 @@ from ray.exceptions import AuthenticationError
 from ray.job_submission import JobDetails, JobSubmissionClient
 
 from retable.cluster.connection.settings import SETTINGS
+from retable.cluster.connection.token import ClusterError
 from retable.cluster.jobs.head import Head, reach
 from retable.environment.provenance import COMMIT, provenance
 from retable.environment.sources import Sources
@@ -84,11 +85,11 @@ class Jobs:
 
         Args:
             sources: source files to send.
-            arguments: arguments of the job's entry point, `retable.cli.on_head`.
+            arguments: arguments of the job's entry point, `retable.cli.job`.
             study: name of the study that the job trains; empty for a short job.
 
         Raises:
-            ValueError: the sources are too large to send.
+            SourcesError: the sources are too large to send.
         """
         with tempfile.TemporaryDirectory() as folder:
             archive = Path(folder, "sources.zip")
@@ -125,14 +126,17 @@ class Jobs:
         """Run a short command on the head to its end. Returns the job and its log.
 
         Raises:
-            TimeoutError: it takes longer than `ANSWER_SECONDS`.
+            ClusterError: it takes longer than `ANSWER_SECONDS`.
         """
         id = self.submit(sources, arguments)
         job = None
         try:
             job = self.wait(id, lambda job: not job.active, ANSWER_SECONDS)
             if job.active:
-                raise TimeoutError(f"job {id} has not answered within {ANSWER_SECONDS:g} s: {job.message}")
+                raise ClusterError(
+                    f"job {id} has not answered within {ANSWER_SECONDS:g} s: {job.message}",
+                    remedy="ask again when the head has less to do",
+                )
             return job, self.log(id)
         finally:
             if job is None or job.active:
@@ -160,7 +164,7 @@ class Jobs:
 
 def entrypoint(arguments: Sequence[str]) -> str:
     """The shell command of a job. The nodes' start scripts put the project's Python first in the path of Ray's processes."""
-    return f"exec python -m retable.cli.on_head {shlex.join(arguments)}"
+    return f"exec python -m retable.cli.job {shlex.join(arguments)}"
 
 
 def variables(sources: Sources) -> dict[str, str]:
@@ -180,9 +184,8 @@ def jobs_on(head: Head) -> Iterator[Jobs]:
     """The jobs of a head, for the length of the block.
 
     Raises:
-        ConnectionError: the head can't be reached, or a request fails.
-        NoTokenError: there is no token.
-        ValueError: the token is another cluster's.
+        ClusterError: it can't be reached, or does not do what is asked.
+        NoTokenError: there is no token, or it is another cluster's.
     """
     for name in ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -194,8 +197,12 @@ def jobs_on(head: Head) -> Iterator[Jobs]:
                 f"{head.name} refuses the token: it is another cluster's, or that cluster was restarted; copy the "
                 f"head's ~/.ray/auth_token here again ({str(error).splitlines()[0]})"
             ) from error
+        except ClusterError as error:
+            raise ClusterError(f"{head.name}: {error.problem}", remedy=error.remedy) from error
         except (ConnectionError, RuntimeError) as error:
-            raise ConnectionError(f"{head.name}: {error}") from error
+            raise ClusterError(
+                f"{head.name}: {error}", remedy="see that the cluster is up, and try again"
+            ) from error
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from retable.cluster.connection.token import ClusterError
 from retable.io.files import write_bytes
 
 ANSWER = "On the head of the cluster:"
@@ -36,7 +37,7 @@ def unpack(text: str, folder: Path) -> tuple[str, list[Path]]:
         The text without the files' lines, in which this folder replaces the remote one, and the paths written.
 
     Raises:
-        ValueError: a file was changed in transit, or its name leads out of the folder.
+        ClusterError: a file was changed in transit, or its name leads out of the folder.
     """
     lines, written, theirs = [], [], ""
     for line in text.splitlines(keepends=True):
@@ -47,9 +48,12 @@ def unpack(text: str, folder: Path) -> tuple[str, list[Path]]:
         name = PurePosixPath(record["name"])
         content = base64.b64decode(record["base64"], validate=True)
         if name.is_absolute() or ".." in name.parts or not name.parts:
-            raise ValueError(f"the cluster sent a file with the name {name}, which leads out of {folder}")
+            raise ClusterError(
+                f"a file that the cluster sent is called {name}, which leads out of {folder}",
+                remedy="nothing of it was written; ask only clusters that you trust",
+            )
         if hashlib.sha256(content).hexdigest() != record["sha256"]:
-            raise ValueError(f"{name} was changed in transit from the cluster; run the same command again")
+            raise ClusterError(f"{name} was changed on its way from the cluster", remedy="ask again")
         write_bytes(folder / name, content)
         written.append(folder / name)
         theirs = record["folder"]

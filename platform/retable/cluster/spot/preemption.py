@@ -17,6 +17,7 @@ import ray
 from ray.core.generated import autoscaler_pb2
 
 import retable.cluster  # noqa: F401  (its settings, before Ray is connected to)
+from retable.cluster.connection.token import ClusterError
 
 AWS, GCP = "http://169.254.169.254", "http://metadata.google.internal"
 """Addresses of the clouds' metadata servers."""
@@ -83,14 +84,14 @@ def drain(address: str, node: str, seconds: float) -> None:
     """Drain a node of the cluster at that address; the node ends in so many seconds.
 
     Raises:
-        RuntimeError: the cluster refuses.
+        ClusterError: the cluster refuses.
     """
     reason = autoscaler_pb2.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
     deadline = math.floor((time.time() + seconds) * 1000)
     client = ray._raylet.GcsClient(address=address)
     accepted, why = client.drain_node(node, reason, "its cloud takes it back", deadline)
     if not accepted:
-        raise RuntimeError(f"the cluster at {address} does not let node {node} go: {why}")
+        raise ClusterError(f"the cluster at {address} does not let node {node} go: {why}")
 
 
 def _get(url: str, headers: Mapping[str, str], method: str = "GET") -> str | None:

@@ -1,6 +1,5 @@
 """Rendering of the embedded data sets by reader processes, in UCF101's layout, whole or not at all."""
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +7,15 @@ from pathlib import Path
 
 from retable.data.decode.errors import DataError
 from retable.data.decode.pool import Progress, Readers, Request
-from retable.io.files import make_folder, new_folder, sync, write_json, write_text
+from retable.io.files import (
+    UnusableFileError,
+    make_folder,
+    new_folder,
+    read_json,
+    sync,
+    write_json,
+    write_text,
+)
 from retable.io.locks import locked
 
 COMPLETE = "complete.json"  # sizes of all files; written last
@@ -72,7 +79,10 @@ def is_complete(root: Path) -> bool:
     """True if all files exist with their recorded sizes."""
     if not (root / COMPLETE).is_file():
         return False
-    sizes = json.loads((root / COMPLETE).read_bytes())
+    try:
+        sizes = read_json(root / COMPLETE)
+    except UnusableFileError:  # rendering again mends it
+        return False
     return all(
         (root / name).is_file() and (root / name).stat().st_size == size for name, size in sizes.items()
     )

@@ -1,1 +1,1 @@
-"""Output formats of a table: console, CSV, Parquet, Markdown, LaTeX and HTML. Called by the command line and by search."""
+"""Output formats of a table: console, CSV, Parquet, Markdown, LaTeX, HTML. Called by search and cli."""

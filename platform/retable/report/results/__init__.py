@@ -1,1 +1,1 @@
-"""Numbers behind the tables: results of trials, filled cells, curves, statistics. Called by the other folders of the report."""
+"""Numbers behind the tables: results, cells, curves, statistics. Called by the rest of the report, search, doctor and cli."""

@@ -41,7 +41,7 @@ class FilledCell(Generic[C]):
 
     @property
     def state(self) -> str:
-        """State of the cell: ``done``, ``not run``, ``cannot run``, ``collapsed at 400``, ``quoted``, …; counts if seeds differ."""
+        """State such as ``done``, ``not run``, ``cannot run``, ``collapsed at 400``, ``quoted``; counts if seeds differ."""
         if not self.outcomes:
             return "cannot run" if self.cell.obstacle else "quoted"
         counts = Counter(outcome.state_text for outcome in self.outcomes)

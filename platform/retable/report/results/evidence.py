@@ -1,4 +1,4 @@
-"""Evidence for differences and verdicts: a weighted sum of cells for each training seed, or the reason why there is none."""
+"""Evidence for differences and verdicts: a weighted sum of cells for each training seed, or the reason for none."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Statistics of a report: spreads over seeds and over evaluation repeats (never mixed), paired tests, Holm's correction."""
+"""Statistics of a report: spreads over seeds and over evaluation repeats, never mixed; paired tests; Holm's correction."""
 
 import math
 from collections.abc import Sequence

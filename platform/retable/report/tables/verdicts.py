@@ -36,7 +36,7 @@ DTYPES = {
 
 
 def verdict_table(plan: Plan[Any], verdicts: Sequence[ClaimVerdict]) -> WideTable:
-    """Table with a row for each claim: check by the paper's own numbers, our verdict, and the effect with its interval."""
+    """Table with a row for each claim: check by the paper's own numbers, our verdict, and the effect."""
     scale = plan.scale.name
     return WideTable(
         number="claims",

@@ -5,14 +5,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from retable.io.files import seal, unseal
+from retable.errors import RetableError
+from retable.io.files import UnusableFileError, seal, unseal
 from retable.store.formats.layout import MANIFEST
 
 FORMAT = 1
 TENSORS, PLAIN = "state.safetensors", "state.json"
 
 
-class Corrupt(RuntimeError):
+class Corrupt(RetableError, RuntimeError):
     """A checkpoint's files are not those that were saved."""
 
 
@@ -65,7 +66,7 @@ class Manifest:
 
         Raises:
             Corrupt: it is missing or damaged.
-            ValueError: it is of a newer format.
+            UnusableFileError: it is of a newer format.
         """
         path = folder / MANIFEST
         try:
@@ -75,9 +76,9 @@ class Manifest:
         except ValueError as error:
             raise Corrupt(f"{path} is damaged: {error}") from error
         if record["format"] != FORMAT:
-            raise ValueError(
-                f"{folder} has format {record['format']}, but this version of Retable reads {FORMAT}; "
-                "use the version that saved it, or start the trial again in a new folder"
+            raise UnusableFileError(
+                f"{folder} has format {record['format']}, but this version of Retable reads {FORMAT}",
+                remedy="use the version that saved it, or start the trial again in a new folder",
             )
         return cls(
             record["signature"],

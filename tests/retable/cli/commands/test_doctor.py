@@ -50,13 +50,13 @@ def test_all_checks_are_made_here_and_told_as_json(
     for variable in ("RAY_AUTH_TOKEN", "RETABLE_STORAGE", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(examine, "all_reduce_alone", lambda backend: ok(f"all-reduce, {backend}", "fast"))
-    code = main(["doctor", "--out", str(tmp_path / "results"), "--json"])
+    code = main(arguments=["doctor", "--out", str(tmp_path / "results"), "--json"])
     told = json.loads(capsys.readouterr().out)
     assert {finding["check"] for finding in told["findings"]} == CHECKS
     bad = {finding["check"] for finding in told["findings"] if finding["verdict"] == "failure"}
     assert (code, told["verdict"], bad - MACHINES_OWN) == (1, "failure", {"token"})
     token.chmod(0o600)
-    assert main(["doctor", "--out", str(tmp_path / "results")]) == (1 if bad & MACHINES_OWN else 0)
+    assert main(arguments=["doctor", "--out", str(tmp_path / "results")]) == (1 if bad & MACHINES_OWN else 0)
     assert "chmod" not in capsys.readouterr().out
 
 
@@ -65,7 +65,7 @@ def test_storage_elsewhere_is_not_looked_for_on_this_disk(
 ) -> None:
     monkeypatch.setenv("RETABLE_STORAGE", (tmp_path / "shared").as_uri())
     monkeypatch.setattr(doctor, "examine_alone", lambda subject: (ok("storage", subject.results),))
-    assert main(["doctor", "--json"]) == 0
+    assert main(arguments=["doctor", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["findings"][0]["found"] == (tmp_path / "shared").as_uri()
     assert [f.check for f in examine._disks("s3://bucket/folder")] == [
         "free disk, cache",

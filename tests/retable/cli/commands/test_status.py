@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from retable.cli.commands.live import LiveView
-from retable.cli.commands.request import Request
+from retable.cli.actions.live.view import LiveView
+from retable.cli.arguments.request import Request
 from retable.cli.commands.status import show_status
 from retable.execution import local
 from retable.execution.execution import Execution
@@ -23,7 +23,7 @@ NAME = "accuracy8x1_bilinear32_test_data-123456"
 
 @pytest.fixture
 def plan(walking: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Plan[Any]:
-    monkeypatch.setattr("retable.cli.commands.status.fingerprint_if_here", lambda request, console: "data")
+    monkeypatch.setattr(Request, "fingerprint", lambda request, console: "data")
     return make_plan(walking.STUDY, walking.STUDY.scales["smoke"], "data")
 
 
@@ -70,7 +70,7 @@ def test_a_failure_shows_its_class_and_its_traceback_in_full(
     assert "attempt 1: failed: code at iteration 20" in said(full)
     assert "Traceback (most recent call last)" in said(full)
     assert "in _obey" in said(full)
-    with pytest.raises(ValueError, match=r"--trial must be .* but 'xyz' fits 0 of 4; --status lists them"):
+    with pytest.raises(ValueError, match=r"--trial must be .* but 'xyz' fits 0 of 4; `status` lists them"):
         show_status(request_, console(), "xyz")
 
 

@@ -87,8 +87,8 @@ def test_submit_sends_the_options_of_the_study_and_says_how_to_follow_it(
     cluster: Notes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["submit", STUDY, "--cluster", URL, "--scale", "toy", "--tables", "9", "--workers", "2"]
-    assert main([*words, "--retry", "lost"]) == 0
-    sent = ["script", NAME, "--scale", "toy", "--tables", "9", "--workers", "2", "--retry", "lost"]
+    assert main(arguments=[*words, "--retry", "lost"]) == 0
+    sent = ["script", NAME, "retry", "--class", "lost", "--scale", "toy", "--tables", "9", "--workers", "2"]
     assert cluster.submitted == [(sent, "subsampling_ablation")]
     assert cluster.place == URL
     said = capsys.readouterr().out
@@ -101,8 +101,8 @@ def test_submit_sends_the_options_of_the_study_and_says_how_to_follow_it(
 
 def test_submit_follow_ends_as_the_job_does(cluster: Notes, capsys: pytest.CaptureFixture[str]) -> None:
     cluster.ended = job("new", "FAILED", 1, "it failed\nand more")
-    assert main(["submit", "--follow", f"--cluster={URL}", STUDY]) == 1
-    assert cluster.submitted == [(["script", NAME], "subsampling_ablation")]
+    assert main(arguments=["submit", "--follow", f"--cluster={URL}", STUDY]) == 1
+    assert cluster.submitted == [(["script", NAME, "run"], "subsampling_ablation")]
     said = capsys.readouterr().out
     assert "half a line and the rest\nJob new failed: it failed\n" in said
 
@@ -111,7 +111,7 @@ def test_a_job_that_does_not_begin_is_told_with_its_log(
     cluster: Notes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cluster.began, cluster.ended = "PENDING", job("new", "FAILED", None, "runtime_env setup failed")
-    assert main(["submit", STUDY, "--cluster", URL]) == 2
+    assert main(arguments=["submit", STUDY, "--cluster", URL]) == 2
     said = capsys.readouterr().out
     assert "job new failed before it began: runtime_env setup failed" in said
     assert "log of new" in said
@@ -119,10 +119,10 @@ def test_a_job_that_does_not_begin_is_told_with_its_log(
 
 def test_a_study_is_trained_by_one_job_at_a_time(cluster: Notes, capsys: pytest.CaptureFixture[str]) -> None:
     cluster.known = [job("first", "RUNNING")]
-    assert main(["submit", STUDY, "--cluster", URL]) == 2
+    assert main(arguments=["submit", STUDY, "--cluster", URL]) == 2
     assert "job first trains subsampling_ablation on this cluster already" in capsys.readouterr().out
-    assert main(["submit", STUDY, "--cluster", URL, "--plan"]) == 0  # only looks
-    assert cluster.submitted == [(["script", NAME, "--plan"], "")]
+    assert main(arguments=["submit", STUDY, "--cluster", URL, "--plan"]) == 0  # trains nothing
+    assert cluster.submitted == [(["script", NAME, "plan"], "")]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_study_is_trained_by_one_job_at_a_time(cluster: Notes, capsys: pytest.
 def test_what_cannot_run_there_is_refused_before_the_cluster_is_asked(
     cluster: Notes, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["submit", STUDY, "--cluster", URL, *words]) == 2
+    assert main(arguments=["submit", STUDY, "--cluster", URL, *words]) == 2
     assert message in capsys.readouterr().out
     assert (cluster.submitted, cluster.place) == ([], "")
 
@@ -152,19 +152,17 @@ def test_a_study_outside_of_the_checkout_is_refused(
     cluster: Notes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "mine.py").write_text("from studies.subsampling_ablation import STUDY\n")
-    assert main(["submit", "mine.py", "--cluster", URL]) == 2
-    assert "only the checkout travels to the cluster; move the file there" in " ".join(
-        capsys.readouterr().out.split()
-    )
+    assert main(arguments=["submit", "mine.py", "--cluster", URL]) == 2
+    assert "which is what travels to the cluster; move it there" in " ".join(capsys.readouterr().out.split())
     assert cluster.submitted == []
 
 
 def test_the_token_is_not_sent_in_the_open_without_a_word(
     cluster: Notes, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["submit", STUDY, "--cluster", "http://10.0.0.1:8265"]) == 0
+    assert main(arguments=["submit", STUDY, "--cluster", "http://10.0.0.1:8265"]) == 0
     assert "The token goes to 10.0.0.1 unencrypted" in capsys.readouterr().out
-    assert main(["submit", STUDY, "--cluster", "https://10.0.0.1"]) == 0
+    assert main(arguments=["submit", STUDY, "--cluster", "https://10.0.0.1"]) == 0
     assert "unencrypted" not in capsys.readouterr().out
 
 
@@ -172,12 +170,12 @@ def test_status_and_table_are_answered_by_the_head(
     cluster: Notes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cluster.known = [job("new", "RUNNING")]
-    assert main(["status", STUDY, "--cluster", URL, "--seeds", "0,1", "--trial", "12ab"]) == 0
+    assert main(arguments=["status", STUDY, "--cluster", URL, "--seeds", "0,1", "--trial", "12ab"]) == 0
     assert capsys.readouterr().out == "Job new, submitted ?: running\nTable 9.\n"
     (tmp_path / "there" / "tables").mkdir(parents=True)
     (tmp_path / "there" / "tables" / "table_9.csv").write_text("a\n")
     cluster.text += "".join(f"{line}\n" for line in pack(tmp_path / "there"))
-    assert main(["table", STUDY, "--cluster", URL, "--data", "/data/ucf101", "--out", "mine"]) == 0
+    assert main(arguments=["table", STUDY, "--cluster", URL, "--data", "/data/ucf101", "--out", "mine"]) == 0
     assert Path("mine/tables/table_9.csv").read_text() == "a\n"
     assert capsys.readouterr().out == "Table 9.\n"
     assert cluster.asked == [
@@ -188,21 +186,21 @@ def test_status_and_table_are_answered_by_the_head(
 
 def test_an_answer_that_never_began_is_no_answer(cluster: Notes, capsys: pytest.CaptureFixture[str]) -> None:
     cluster.text, cluster.ended = "No such file\n", job("new", "FAILED", 127, "exit code 127")
-    assert main(["status", STUDY, "--cluster", URL]) == 2
+    assert main(arguments=["status", STUDY, "--cluster", URL]) == 2
     assert "job new failed before it began: exit code 127\n  No such file" in capsys.readouterr().out
 
 
 def test_logs_and_stop_are_of_the_newest_job(cluster: Notes, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["logs", STUDY, "--cluster", URL]) == 2
+    assert main(arguments=["logs", STUDY, "--cluster", URL]) == 2
     assert "no job of subsampling_ablation was submitted to" in capsys.readouterr().out
     cluster.known = [job("new", "RUNNING"), job("old", "FAILED", 1)]
-    assert main(["logs", STUDY, "--cluster", URL]) == 0
+    assert main(arguments=["logs", STUDY, "--cluster", URL]) == 0
     assert capsys.readouterr().out == "log of new\n"
     cluster.ended = job("new", "STOPPED", None, "Job was intentionally stopped.")
-    assert main(["logs", STUDY, "--cluster", URL, "--follow"]) == 1
+    assert main(arguments=["logs", STUDY, "--cluster", URL, "--follow"]) == 1
     assert "half a line and the rest\nJob new stopped" in capsys.readouterr().out
     cluster.began = "RUNNING"
-    assert main(["stop", STUDY, "--cluster", URL]) == 0
+    assert main(arguments=["stop", STUDY, "--cluster", URL]) == 0
     assert cluster.stopped == ["new"]
     assert "Job new is saving and stopping.\nJob new stopped" in capsys.readouterr().out
 
@@ -216,17 +214,17 @@ def test_a_study_whose_address_is_a_cluster_runs_there_and_its_tables_come_here(
     cluster.text += "".join(f"{line}\n" for line in pack(tmp_path / "there"))
     words = ["--tables", "9", "--address", URL, "--out", "mine"]
     assert main_study(load_study(Path(STUDY)), words) == 0
-    assert cluster.submitted == [(["script", NAME, *words], "subsampling_ablation")]
+    assert cluster.submitted == [(["script", NAME, "run", "--tables", "9"], "subsampling_ablation")]
     assert cluster.asked == [["table", NAME, "--tables", "9"]]
     assert "half a line and the rest" in capsys.readouterr().out
     assert Path("mine/tables/table_9.csv").read_text() == "a\n"
-    assert main(["retry", STUDY, "--class", "lost", "--address", URL]) == 0
-    assert cluster.submitted[1][0] == ["retry", NAME, "--class", "lost", "--address", URL]
+    assert main(arguments=["retry", STUDY, "--class", "lost", "--address", URL]) == 0
+    assert cluster.submitted[1][0] == ["script", NAME, "retry", "--class", "lost"]
 
 
 def test_a_file_of_a_cluster_is_read_for_its_head(
     cluster: Notes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "lab.yaml").write_text(json.dumps({"provider": {"type": "local"}}))
-    assert main(["stop", STUDY, "--cluster", "lab.yaml"]) == 2
+    assert main(arguments=["stop", STUDY, "--cluster", "lab.yaml"]) == 2
     assert "lab.yaml must give the head's address" in capsys.readouterr().out

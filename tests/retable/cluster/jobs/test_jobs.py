@@ -12,6 +12,7 @@ from zipfile import ZipFile
 import pytest
 from ray.exceptions import AuthenticationError
 
+from retable.cluster.connection.token import ClusterError
 from retable.cluster.jobs import jobs as module
 from retable.cluster.jobs.head import Head, JobServer
 from retable.cluster.jobs.jobs import Jobs, entrypoint, jobs_on
@@ -71,7 +72,7 @@ def test_a_job_takes_the_code_our_settings_and_the_time_to_save(
     assert client.sent["submission_id"] == id
     assert id.startswith(f"walking-{datetime.now(UTC):%Y}")
     assert client.sent["metadata"] == {"retable.study": "walking"}
-    command = "exec python -m retable.cli.on_head script study.py --tables 5,9 --data '/a b'"
+    command = "exec python -m retable.cli.job script study.py --tables 5,9 --data '/a b'"
     assert client.sent["entrypoint"] == command == entrypoint(words)
     variables = client.sent["runtime_env"]["env_vars"]
     assert variables["PYTHONPATH"] == "platform"
@@ -91,7 +92,7 @@ def test_beside_a_wheel_nothing_is_put_on_the_path(sources: Sources) -> None:
 
 def test_a_head_that_never_gets_an_agent_is_told(sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AGENT_SECONDS", 0)
-    with pytest.raises(RuntimeError, match="another Ray on that machine may use the agent's port"):
+    with pytest.raises(ClusterError, match="another Ray on that machine may have the agent's port"):
         Jobs(Client(busy=9)).submit(sources, ["status", "study.py"])
 
 

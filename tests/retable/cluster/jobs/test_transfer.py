@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from retable.cluster.connection.token import ClusterError
 from retable.cluster.jobs.transfer import MARK, pack, unpack
 
 
@@ -29,7 +30,7 @@ def test_a_name_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("x")
     record = json.loads(next(pack(tmp_path)).removeprefix(MARK))
     line = MARK + json.dumps({**record, "name": name})
-    with pytest.raises(ValueError, match="which leads out of"):
+    with pytest.raises(ClusterError, match="which leads out of"):
         unpack(line, tmp_path / "here")
     assert not (tmp_path / "here").exists()
     assert not (tmp_path / "escaped").exists()
@@ -38,5 +39,5 @@ def test_a_name_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
 def test_a_file_that_was_changed_on_the_way_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("abc")
     line = next(pack(tmp_path)).replace("YWJj", "YWJk")
-    with pytest.raises(ValueError, match="file was changed in transit"):
+    with pytest.raises(ClusterError, match="file was changed on its way"):
         unpack(line, tmp_path / "here")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from retable.cli.commands import run as training
+from retable.cli.actions import training
 from retable.cli.main import main_study
 from retable.data.decode.errors import DataError
 from retable.data.decode.pool import Readers
@@ -156,7 +156,7 @@ def test_a_run_needs_as_many_frames_as_its_trials_do(
     monkeypatch.setenv("RETABLE_CACHE", str(tmp_path / "cache"))
     root = make_set(["A/1.mp4", "B/1.mp4"], ["A/2.mp4", "B/2.mp4"], frames=8)
     options = ["--data", str(root), "--out", str(tmp_path / "results")]
-    monkeypatch.setattr(training, "_train", lambda *_: ({}, False))
+    monkeypatch.setattr(training, "_execute", lambda *_: ({}, False))
     for frames, code in ((9, 2), (8, 1)):  # 1: begun, and nothing trained
         monkeypatch.setattr(walking.Walk, "needs", DataNeeds(frames=frames))
         assert main_study(walking.STUDY, ["--local", *options]) == code

@@ -66,11 +66,11 @@ def test_a_file_that_decodes_and_is_another(
 def test_the_command(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("RETABLE_CACHE", str(root.parent / "cache"))
     file = sums(root)
-    assert main(["data", "check", str(root), "--checksums", str(file)]) == 0
+    assert main(arguments=["data", "check", str(root), "--checksums", str(file)]) == 0
     file.write_text(file.read_text().replace(file.read_text().split()[2], "0" * 64))
-    assert main(["data", "check", str(root), "--checksums", str(file)]) == 1
+    assert main(arguments=["data", "check", str(root), "--checksums", str(file)]) == 1
     assert "damaged" in capsys.readouterr().out
-    assert main(["data", "check", str(root), "--checksums", str(root / "none")]) == 2
+    assert main(arguments=["data", "check", str(root), "--checksums", str(root / "none")]) == 2
 
 
 def test_names_that_are_there_once_are_enough_and_others_are_counted(root: Path) -> None:

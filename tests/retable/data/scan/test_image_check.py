@@ -43,7 +43,7 @@ def test_a_folder_without_a_data_set_is_told_what_one_is(
     for folder in ("text", "empty"):
         (tmp_path / folder).mkdir()
     (tmp_path / "text" / "a.txt").write_text("a")
-    assert main(["data", "check", str(tmp_path / name)]) == 2
+    assert main(arguments=["data", "check", str(tmp_path / name)]) == 2
     words = " ".join(capsys.readouterr().out.split())
     told = f"{tmp_path / name} must hold a data set: videos or images with"
     assert (told if (tmp_path / name).is_dir() else "a data set must be a folder, but") in words
@@ -92,9 +92,9 @@ def test_the_command(
     healthy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RETABLE_CACHE", str(tmp_path / "cache"))
-    assert main(["data", "check", str(healthy)]) == 0
+    assert main(arguments=["data", "check", str(healthy)]) == 0
     assert "12 images of 2 classes: 12 can be used, 0 can't." in capsys.readouterr().out
-    assert main(["data", "check", str(healthy), "--size", "21"]) == 1
+    assert main(arguments=["data", "check", str(healthy), "--size", "21"]) == 1
 
 
 def test_prepared_images_stand_for_the_files(
@@ -113,7 +113,7 @@ def test_prepared_images_stand_for_the_files(
         "16",
         "--local",
     ]
-    assert main(command) == 0
+    assert main(arguments=command) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "has 12 images in splits made by their content, of 2 classes." in told
     assert f"train with --data {out}" in told
@@ -124,6 +124,8 @@ def test_prepared_images_stand_for_the_files(
         prepared = Images(out, spec, split, 1, tmp_path / "other", readers=nobody)
         assert prepared.fingerprint == source.fingerprint
         assert prepared.batch(0, range(4))[0].equal(source.batch(0, range(4))[0])
-    assert main(command) == 0
-    assert main([*command[:-3], "--size", "21", "--local"]) == 1  # too small: the folder stays as it was
+    assert main(arguments=command) == 0
+    assert (
+        main(arguments=[*command[:-3], "--size", "21", "--local"]) == 1
+    )  # too small: the folder stays as it was
     assert len(Images(out, spec, "train", 1, readers=nobody)) == 10

@@ -117,6 +117,6 @@ def test_how_many_times_as_fast() -> None:
 
 
 def test_what_minutes_are_is_said_and_no_snapshot_is_named() -> None:
-    told = " ".join(notes("column"))
-    assert "at the mean speed of each trial's own steps (20 at least)" in told
-    assert "best snapshot" not in told
+    text = " ".join(notes("column"))
+    assert "at the mean speed of each trial's own steps (20 at least)" in text
+    assert "best snapshot" not in text

@@ -106,9 +106,9 @@ def test_without_a_result_the_ledger_speaks(tmp_path: Path) -> None:
 
 
 def test_the_ledgers_copy_of_a_result_counts_where_the_folder_is_gone(tmp_path: Path) -> None:
-    told = load(tmp_path, json.dumps(CONTENT))
+    expected = load(tmp_path, json.dumps(CONTENT))
     (tmp_path / "trials" / "abc" / "result.json").unlink()
-    assert load_results(tmp_path, ["abc"], {"abc": "done"}, recorded={"abc": CONTENT})["abc"] == told
+    assert load_results(tmp_path, ["abc"], {"abc": "done"}, recorded={"abc": CONTENT})["abc"] == expected
 
 
 @pytest.mark.parametrize(

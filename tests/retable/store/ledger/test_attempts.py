@@ -16,7 +16,16 @@ from hypothesis.stateful import (
 )
 
 from retable.environment.process import ProcessIdentity
-from retable.store.ledger import FINISHED, AlreadyDone, Attempt, Fenced, LeaseHeld, Ledger, UnknownTrial
+from retable.store.ledger import (
+    FINISHED,
+    AlreadyDone,
+    Attempt,
+    Fenced,
+    LeaseHeld,
+    Ledger,
+    LedgerError,
+    UnknownTrial,
+)
 from tests.retable.store.ledger.cases import ABROAD, GONE, ME, NEIGHBOUR, TRIALS, A, B, C, Clocks
 
 
@@ -99,7 +108,7 @@ def test_declaring_again_adds_what_is_new_and_keeps_the_rest(ledger: Ledger) -> 
 
 
 def test_a_signature_stands_for_one_identity(ledger: Ledger) -> None:
-    with pytest.raises(ValueError, match="a signature must stand for one identity"):
+    with pytest.raises(LedgerError, match="a signature must stand for one identity; move it away"):
         ledger.declare("subsampling", "smoke", [("d" * 16, {}, "new"), (A, {"seed": 1}, "s_t=0")])
     assert len(ledger.trials()) == 3  # all or nothing
 

@@ -92,12 +92,14 @@ def test_a_newer_schema_is_refused_unchanged(ledger: Ledger) -> None:
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_bytes(b"not a database; " * 100)
-    with pytest.raises(LedgerError, match="not a database; it is another kind of file"):
+    with pytest.raises(
+        LedgerError, match="is damaged or another file: file is not a database; move it away and run"
+    ):
         Ledger(tmp_path / "ledger.db")
 
 
 def test_a_folder_in_the_place_of_the_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LedgerError, match="unable to open"):
+    with pytest.raises(LedgerError, match="must be a file, but is a folder; move it away"):
         Ledger(tmp_path)
 
 

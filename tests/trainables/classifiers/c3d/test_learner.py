@@ -21,6 +21,7 @@ from retable.training import loop
 from retable.training.run import AssignedRun
 from retable.trial.distributed import Workers
 from retable.trial.trial import Trial
+from tests.precision import in_float64
 from trainables.classifiers.c3d.config import C3DConfig
 from trainables.classifiers.c3d.learner import C3DLearner
 from trainables.classifiers.c3d.scales import SMALL
@@ -62,10 +63,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield ensure_embedded(clips_per_class=2)
 
 
+@pytest.mark.usefixtures("float64")
 def test_steps_are_repeatable_and_start_at_even_odds(root: Path) -> None:
     first, second = (trained(root, Workers(), TINY) for _ in range(2))
     assert first == second
-    assert first[0][0]["loss"] == pytest.approx(torch.tensor(10.0).log().item(), rel=1e-6)
+    assert first[0][0]["loss"] == pytest.approx(torch.tensor(10.0).log().item(), rel=1e-12)
 
 
 def test_a_restored_learner_goes_on_to_the_bit(root: Path) -> None:
@@ -85,23 +87,26 @@ def weights(of: C3DLearner) -> Mapping[str, Tensor]:
     return found
 
 
+@pytest.mark.usefixtures("float64")
 def test_accumulated_micro_batches_are_one_batch(root: Path) -> None:
     whole, _ = trained(root, Workers(), TINY)
     parts, _ = trained(root, Workers(), replace(TINY, accumulate=2))
     for a, b in zip(whole, parts, strict=True):
-        assert b == pytest.approx(a, rel=1e-5)
+        assert b == pytest.approx(a, rel=1e-9)
 
 
 def as_worker(workers: Workers, folder: Path) -> tuple[list[dict[str, float]], dict[str, float]]:
-    return trained(ensure_embedded(clips_per_class=2), workers, TINY)
+    with in_float64():
+        return trained(ensure_embedded(clips_per_class=2), workers, TINY)
 
 
+@pytest.mark.usefixtures("float64")
 def test_two_workers_train_the_same_network(root: Path, worker_group: WorkerGroup, tmp_path: Path) -> None:
     ours, scores = trained(root, Workers(), TINY)
     for theirs, their_scores in worker_group(__file__, 2, tmp_path):
         assert their_scores == scores
         for a, b in zip(ours, theirs, strict=True):
-            assert b == pytest.approx(a, rel=1e-4)
+            assert b == pytest.approx(a, rel=1e-9)
 
 
 def test_the_accuracy_is_named_by_its_protocol(root: Path) -> None:

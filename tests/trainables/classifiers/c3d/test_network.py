@@ -33,6 +33,7 @@ def relu_of(network: C3D, number: int, x: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("frames", "size"), [(16, 32), (8, 48), (20, 40)])
+@pytest.mark.usefixtures("float64")
 def test_forward_agrees_with_the_plan_written_out(frames: int, size: int) -> None:
     torch.manual_seed(0)
     network = C3D(7, NARROW, 9, frames, size)
@@ -51,6 +52,7 @@ def test_forward_agrees_with_the_plan_written_out(frames: int, size: int) -> Non
     torch.testing.assert_close(logits, network.fc8(fc7))
 
 
+@pytest.mark.usefixtures("float64")
 def test_dropout_masks_act_on_fc6_and_fc7_but_not_on_the_features_given_out() -> None:
     torch.manual_seed(0)
     network = C3D(4, NARROW, 6, frames=16, size=32)

@@ -14,6 +14,7 @@ from retable.data.embedded.images import ensure_embedded_images
 from retable.evaluation.features import ClassifierConfig
 from retable.trial.distributed import Workers
 from retable.trial.run import Run
+from tests.precision import in_float64
 from trainables.classifiers.cnn.config import ImageClassifierConfig
 from trainables.classifiers.cnn.learner import ImageClassifierLearner
 
@@ -37,7 +38,8 @@ def losses(root: Path, workers: Workers) -> list[dict[str, float]]:
 
 
 def as_worker(workers: Workers, folder: Path) -> list[dict[str, float]]:
-    return losses(next((folder / "cache" / "embedded_images").glob("v*8")), workers)
+    with in_float64():
+        return losses(next((folder / "cache" / "embedded_images").glob("v*8")), workers)
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +56,13 @@ def learner(root: Path) -> ImageClassifierLearner:
     return learner_on(root, Workers())
 
 
+@pytest.mark.usefixtures("float64")
 def test_two_workers_are_one(root: Path, worker_group: "WorkerGroup") -> None:
     alone = losses(root, Workers())
     first, second = worker_group(__file__, 2, root.parents[2])
     assert first == second
     for one, two in zip(alone, first, strict=True):
-        assert two == pytest.approx(one, rel=1e-4, abs=1e-6)
+        assert two == pytest.approx(one, rel=1e-9, abs=1e-9)
 
 
 def test_shapes_and_equal_odds_at_the_start() -> None:
@@ -83,6 +86,7 @@ def test_it_learns_and_its_state_gives_the_judge(learner: ImageClassifierLearner
     assert torch.equal(judge(x_NCHW)[1], learner.network(x_NCHW)[1])
 
 
+@pytest.mark.usefixtures("float64")
 def test_accumulation_changes_nothing_beyond_rounding(learner: ImageClassifierLearner) -> None:
     x_NCHW = torch.randn(8, 3, 8, 8)
     whole = learner.network(x_NCHW)[0]

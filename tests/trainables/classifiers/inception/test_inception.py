@@ -130,6 +130,7 @@ FAMILIES = ("is", "fid", "kid", "precision", "recall")
 
 
 @pytest.mark.usefixtures("torch_fidelity")
+@pytest.mark.usefixtures("float64")
 def test_it_sees_images_as_files_have_them() -> None:
     state = {f"inception.{name}": tensor for name, tensor in weights().items()}
     network = InceptionV3.of(state).eval()

@@ -20,6 +20,7 @@ def run_of(trial: Trial, folder: Path) -> AssignedRun:
     return AssignedRun(Assignment(trial, folder, folder, 1, required), 0, 1, CPU)
 
 
+@pytest.mark.usefixtures("float64")
 def test_a_gan_finds_the_autoencoder_that_its_plan_trained(tmp_path: Path) -> None:
     model = encoder_learner(ENCODER, Workers())
     model.step(0)

@@ -53,7 +53,7 @@ CPU = torch.device("cpu")
 def drawn(place: "Place") -> Path:
     """The folder of all figures of the study."""
     command = ["figures", str(place.study), "--out", str(place.results), "--samples", "5"]
-    assert main([*command, "--data", str(place.data)]) == 0
+    assert main(arguments=[*command, "--data", str(place.data)]) == 0
     return place.results / "figures"
 
 
@@ -120,7 +120,8 @@ def test_samples_are_of_the_averaged_generator_decoded(place: "Place", drawn: Pa
         if sampler.synthesis.codec:
             generated = sampler.synthesis.codec.decode(generated)
         shown = stills(drawn / gan.trial.signature / "samples.png", 0, 6)[:4]
-        np.testing.assert_array_equal(shown, to_uint8(generated.detach()).numpy())
+        expected = to_uint8(generated.detach()).numpy()
+        np.testing.assert_allclose(shown.astype(int), expected, atol=1)  # rounding may turn at a half
         average = gan.state()["average"]
         for name, value in sampler.synthesis.generator.state_dict().items():
             assert torch.equal(value, average[name])
@@ -255,6 +256,7 @@ def queries(x_NCHW: torch.Tensor) -> Queries:
     return Queries("given", len(x_NCHW), lambda numbers: x_NCHW[list(numbers)], 1)
 
 
+@pytest.mark.usefixtures("float64")
 def test_a_copied_training_image_is_found_by_pixels_and_by_features(place: "Place") -> None:
     train = Images(place.data, ImageSpec(size=16), "train", 0)
     training = TrainingImages(train, finished(place, "cnn"))
@@ -262,12 +264,13 @@ def test_a_copied_training_image_is_found_by_pixels_and_by_features(place: "Plac
     x_NCHW = torch.cat([x_NCHW[:1], x_NCHW[1:].flip(-1)])
     for found in training.nearest_to(queries(x_NCHW)):
         assert found.numbers_MK[:, 0].tolist() == [3, len(train) + 7]  # the second is a mirror image
-        assert found.distances_MK[:, 0].max() < 1e-4
+        assert found.distances_MK[:, 0].max() < 1e-6
         assert found.distances_MK.shape == (2, 5)
         assert (found.distances_MK.diff(dim=1) >= 0).all()
     np.testing.assert_array_equal(training.shown([3]), to_uint8(x_NCHW[:1]).numpy())
 
 
+@pytest.mark.usefixtures("float64")
 def test_pixels_are_compared_as_root_mean_squares_of_small_images(place: "Place") -> None:
     large = torch.rand(2, 3, 64, 64) * 2 - 1
     pooled = torch.nn.functional.avg_pool2d((large + 1) / 2, 2)
@@ -278,7 +281,7 @@ def test_pixels_are_compared_as_root_mean_squares_of_small_images(place: "Place"
     values = train.evaluation_batch(range(len(train)))[0].double() / 255
     expected = (1 - values).square().mean(dim=(1, 2, 3)).sqrt().sort().values
     found, _ = training.nearest_to(queries(white))
-    torch.testing.assert_close(found.distances_MK[0], expected[:5], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(found.distances_MK[0], expected[:5], rtol=1e-6, atol=1e-7)
 
 
 def test_without_the_data_set_the_rest_is_drawn(
@@ -292,7 +295,7 @@ def test_without_the_data_set_the_rest_is_drawn(
         Image.new("RGB", (16, 16), (number, 0, 0)).save(other / f"{number}.png")
     command = ["figures", signature[:8], "--out", str(tmp_path), "--data", str(other)]
     kept = tmp_path / "figures" / signature
-    assert main(command) == 0
+    assert main(arguments=command) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "Without the figures after interpolation: " in told
     assert f"but {other} holds" in told
@@ -301,7 +304,7 @@ def test_without_the_data_set_the_rest_is_drawn(
         "interpolation",
     ]
     encoder = place.signature("code_autoencoder", code_divisor=8)
-    assert main(["figures", encoder, "--out", str(tmp_path), "--data", str(other)]) == 2
+    assert main(arguments=["figures", encoder, "--out", str(tmp_path), "--data", str(other)]) == 2
     with pytest.raises(NothingToDraw, match="was trained on data"):
         opened(tmp_path, *find(tmp_path, encoder), CPU, other).data()
 
@@ -322,7 +325,7 @@ def test_trials_that_were_never_begun_are_named(
     ]
 
     def told(*options: str) -> tuple[int, str]:
-        code = main([*command, *options])
+        code = main(arguments=[*command, *options])
         return code, " ".join(capsys.readouterr().out.split())
 
     code, text = told("--tables", "2", "--seeds", "0,7")
@@ -348,14 +351,16 @@ def test_what_is_scored_otherwise_is_asked_for_though_it_fills_no_cell(
     study = tmp_path / "other_sizes.py"
     study.write_text(OTHER_SIZES)
     command = ["figures", str(study), "--out", str(tmp_path), "--data", str(place.data)]
-    assert main(command) == 2
+    assert main(arguments=command) == 2
     shutil.copytree(place.results / "trials", tmp_path / "trials")
-    assert main(command) == 0
+    assert main(arguments=command) == 0
 
 
 def test_a_search_has_figures_of_its_points(place: "Place", capsys: pytest.CaptureFixture[str]) -> None:
     study = Path(__file__).parents[4] / "studies" / "code_gan_search.py"
-    assert main(["figures", str(study), "--out", str(place.results)]) == 2  # which has none of its points
+    assert (
+        main(arguments=["figures", str(study), "--out", str(place.results)]) == 2
+    )  # which has none of its points
     text = " ".join(capsys.readouterr().out.split())
     assert "never begun: code_autoencoder, seed 0; codes: code-GAN, seed 0" in text
     assert "no trial of code_gan_search at scale smoke that has figures is finished" in text

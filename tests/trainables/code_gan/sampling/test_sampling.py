@@ -96,6 +96,7 @@ def test_there_is_no_batch_norm_whose_statistics_the_noise_could_change() -> Non
     assert norms == []
 
 
+@pytest.mark.usefixtures("float64")
 def test_pixel_norm_takes_the_noises_scale_out_but_for_biases() -> None:
     torch.manual_seed(0)
     z_NZ = torch.randn(2, 3)

@@ -12,7 +12,7 @@ from retable.evaluation.config import Evaluation
 from retable.trial.step_cost import gpus_for, room_mb
 from trainables.classifiers.c3d.scales import SMALL
 from trainables.video_gan.config import VideoGANConfig
-from trainables.video_gan.costs.forward import Part, forward_costs, video_shapes
+from trainables.video_gan.costs.forward import NetworkName, forward_costs, video_shapes
 from trainables.video_gan.costs.measure import measure
 from trainables.video_gan.costs.step import _update, step_cost
 from trainables.video_gan.losses.critic import Critic
@@ -78,7 +78,7 @@ def test_a_conditional_model_is_counted_too() -> None:
     extra = step_each_sample(conditional) - step_each_sample(TINY)
     one_hot, projections = 2 * 5 * 8, 4 * 5 * features  # forward and the weights' gradient; one of each level
     assert extra == one_hot + 7 * projections
-    parts: dict[Part, float] = {"generator": 28.914, "discriminator": 53.411}  # of Table 1
+    parts: dict[NetworkName, float] = {"generator": 28.914, "discriminator": 53.411}  # of Table 1
     for part, flops in parts.items():
         costs = forward_costs(replace(PAPER, conditional=True), part)
         assert flops < sum(cost.flops for cost in costs.values()) / 1e9 < flops + 0.002

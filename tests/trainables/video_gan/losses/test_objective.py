@@ -5,8 +5,8 @@ import torch
 
 from trainables.video_gan.losses.objective import discriminator_loss, generator_loss
 
-REAL = torch.tensor([[2.0, 0.5], [-1.0, 3.0]]).unbind()  # L of (N,)
-FAKE = torch.tensor([[-1.0, 4.0], [0.0, -2.0]]).unbind()
+REAL = torch.tensor([[2.0, 0.5], [-1.0, 3.0]], dtype=torch.float64).unbind()  # L of (N,)
+FAKE = torch.tensor([[-1.0, 4.0], [0.0, -2.0]], dtype=torch.float64).unbind()
 
 
 def minus_log_sigmoid(y: float) -> float:
@@ -43,6 +43,7 @@ def test_wasserstein_is_the_difference_of_mean_logits() -> None:
     assert float(discriminator_loss(REAL, FAKE, "eq7", "wasserstein")) == pytest.approx(1 / 2 - 4.5 / 2)
 
 
+@pytest.mark.usefixtures("float64")
 def test_every_judgement_counts_alike_where_levels_judge_fewer_samples() -> None:
     fake = torch.tensor([-1.0, 4.0]), torch.tensor([0.5])
     expected = sum(minus_log_sigmoid(y) for y in (-1, 4, 0.5)) / 3

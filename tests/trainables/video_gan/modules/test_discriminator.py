@@ -97,6 +97,7 @@ def pooled_by_hand(x: Tensor, pooling: Pooling) -> Tensor:
 
 @pytest.mark.parametrize("pooling", ["reference", "paper"])
 @pytest.mark.parametrize("shape", [(4, 6, 8), (1, 4, 4), (3, 2, 1), (5, 3, 1), (1, 1, 1), (2, 2, 2)])
+@pytest.mark.usefixtures("float64")
 def test_block_by_its_equations(pooling: Pooling, shape: tuple[int, ...]) -> None:
     torch.manual_seed(0)
     block = Down(2, 4, first=False, flat=False, pooling=pooling)
@@ -105,21 +106,23 @@ def test_block_by_its_equations(pooling: Pooling, shape: tuple[int, ...]) -> Non
     x = torch.randn(2, 2, *shape)
     h = block.conv2(F.relu(block.conv1(F.relu(x))))
     expected = pooled_by_hand(h, pooling) + pooled_by_hand(block.shortcut(x), pooling)
-    torch.testing.assert_close(block(x, Pass()), expected, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(block(x, Pass(literal=True)), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(block(x, Pass()), expected, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(block(x, Pass(literal=True)), expected, rtol=1e-10, atol=1e-10)
 
 
 def halved(h: Tensor) -> Tensor:
     return F.avg_pool3d(h, (1, 2, 2))
 
 
+@pytest.mark.usefixtures("float64")
 def test_first_block_by_its_equations() -> None:
     torch.manual_seed(0)
     block, x = Down(3, 4, first=True, flat=False, pooling="reference"), torch.randn(2, 3, 5, 4, 4)
     expected = halved(block.conv2(F.relu(block.conv1(x)))) + block.shortcut(halved(x))
-    torch.testing.assert_close(block(x, Pass()), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(block(x, Pass()), expected, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.usefixtures("float64")
 def test_sum_pooling_before_the_linear_layer() -> None:
     net = ResNet(1)
     net.blocks = nn.ModuleList()
@@ -128,6 +131,7 @@ def test_sum_pooling_before_the_linear_layer() -> None:
     torch.testing.assert_close(net(x, Pass()), expected.flatten())
 
 
+@pytest.mark.usefixtures("float64")
 def test_two_streams_add_the_logit_of_one_frame() -> None:
     torch.manual_seed(0)
     net, x = Discriminator(levels=1, channels=2, two_stream=True), torch.randn(2, 3, 4, 16, 16)
@@ -141,6 +145,7 @@ def test_two_streams_add_the_logit_of_one_frame() -> None:
         net([x])
 
 
+@pytest.mark.usefixtures("float64")
 def test_a_plain_block_is_a_strided_convolution_of_four_taps() -> None:
     """Mean pooling after 3 taps: what VGAN and TGAN are made of, with ties between the taps."""
     block, x = Plain(2, 3, first=False, flat=False, pooling="reference"), torch.randn(2, 2, 4, 6, 6)

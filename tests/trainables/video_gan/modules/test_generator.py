@@ -78,6 +78,7 @@ def test_the_cheap_form_equals_the_papers(resolution: int) -> None:
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.usefixtures("float64")
 def test_convlstm_by_its_equations() -> None:
     torch.manual_seed(0)
     lstm, x = ConvLSTM(3), torch.randn(2, 3, 4, 4)
@@ -94,12 +95,13 @@ def upsampled(h: Tensor) -> Tensor:
     return F.interpolate(h, scale_factor=2.0)
 
 
+@pytest.mark.usefixtures("float64")
 def test_up_block_by_its_equations() -> None:
     torch.manual_seed(0)
     up, x = Up(3, 5), torch.randn(4, 3, 6, 6)
     h = up.conv1(upsampled(F.relu(up.bn1(x))))
     expected = up.conv2(F.relu(up.bn2(h))) + up.shortcut(upsampled(x))
-    torch.testing.assert_close(up(x), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(up(x), expected, rtol=1e-10, atol=1e-10)
 
 
 def test_subsampling_keeps_every_stride_th_frame_of_each_sample() -> None:
@@ -119,6 +121,7 @@ def test_training_is_a_function_of_noise_and_offsets() -> None:
     assert not torch.equal(generator(z, (0, 0, 1))[1], first[1])
 
 
+@pytest.mark.usefixtures("float64")
 def test_dense_videos_go_on_beyond_the_trained_length() -> None:
     generator, z = small().eval(), torch.rand(2, 6)
     longer = generator.generate(z, frames=11)
@@ -149,6 +152,7 @@ def test_initial_weights_have_chainers_scales() -> None:
     assert float(lstm.hidden.weight.detach().std()) == pytest.approx((1 / (16 * 9)) ** 0.5, rel=0.02)
 
 
+@pytest.mark.usefixtures("float64")
 def test_batch_subsampling_leaves_fewer_samples_at_each_level() -> None:
     thin = small(strides=(2, 1, 2), batch_strides=(2, 1, 2), batch_norm=False)
     z, offsets = torch.rand(5, 6), (1, 0, 1)
@@ -159,6 +163,7 @@ def test_batch_subsampling_leaves_fewer_samples_at_each_level() -> None:
         torch.testing.assert_close(kept, all_of_them[::one_in])
 
 
+@pytest.mark.usefixtures("float64")
 def test_without_batch_norm_samples_do_not_mix() -> None:
     generator, z = small(batch_norm=False), torch.rand(3, 6)
     alone, together = generator(z[:1], (0, 0, 0)), generator(z, (0, 0, 0))
@@ -181,6 +186,7 @@ def test_a_stacked_layer_is_a_convlstm_of_its_inputs(dilation: int) -> None:
     torch.testing.assert_close(layer(x[:, 0], 4), layer(first, 4))
 
 
+@pytest.mark.usefixtures("float64")
 def test_layers_are_stacked() -> None:
     generator, z = small(clstm_layers=3), torch.rand(2, 6)
     x = generator.fc(z).view(2, -1, 1, 1)
@@ -192,6 +198,7 @@ def test_layers_are_stacked() -> None:
 
 
 @pytest.mark.parametrize("side", [1, 2])
+@pytest.mark.usefixtures("float64")
 def test_dilation_from_the_side_of_the_maps_on_is_the_same_for_all(side: int) -> None:
     torch.manual_seed(0)
     x, layer = torch.randn(2, 3, side, side), ConvLSTM(3, dilation=side)

@@ -88,6 +88,7 @@ def test_other_sample_counts_are_other_protocols(outcome: Outcome) -> None:
     assert {Protocol.parse(name).samples for name in outcome.result("more samples")["scores"]} == {10}
 
 
+@pytest.mark.usefixtures("float64")
 def test_standing_statistics_are_the_mean_over_batches() -> None:
     generator = build_generator(OF).eval()
     seen: list[torch.Tensor] = []

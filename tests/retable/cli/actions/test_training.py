@@ -8,8 +8,8 @@ from types import ModuleType
 import pytest
 from rich.console import Console
 
-from retable.cli.commands import run as training
-from retable.cli.commands.request import Request
+from retable.cli.actions import training
+from retable.cli.arguments.request import Request
 from retable.execution.execution import Execution
 from retable.planning.plan import make_plan
 
@@ -28,7 +28,7 @@ def test_ctrl_c_is_told_to_the_shell_wherever_it_fell(
 ) -> None:
     scale = walking.STUDY.scales["smoke"]
     plan = make_plan(walking.STUDY, scale, "data")
-    monkeypatch.setattr(training, "_prepared", lambda request, console: (tmp_path, plan))
+    monkeypatch.setattr(training, "prepare", lambda request, console: (tmp_path, plan))
     monkeypatch.setattr(training, "_runner", lambda request: runner)  # between two trials: none is stopped
     request = Request(
         study=walking.STUDY,

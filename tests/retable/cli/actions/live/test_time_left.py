@@ -1,6 +1,6 @@
 """Time left, by hand: start-up and iterations apart, families apart, as many side by side as now."""
 
-from retable.cli.commands.time_left import Spent, TimeLeft, time_left
+from retable.cli.actions.live.time_left import Spent, TimeLeft, time_left
 
 
 def test_nothing_is_known_before_something_has_started() -> None:

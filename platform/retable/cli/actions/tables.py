@@ -1,12 +1,13 @@
-"""TODO."""
+"""Tables of results and overviews of searches, on the console and as files."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from retable.cli.commands.request import Request, _records, _told, fingerprint_if_here
+from retable.cli.arguments.request import Request, states_and_messages
 from retable.planning.plan import Plan
 from retable.store.formats.layout import ResultsFolder
 
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def show_tables(request: Request, console: Console) -> int:
-    """Print and export the tables of what has been trained so far. Trains nothing."""
+    """Print and export the tables of the finished trials."""
     if request.from_mlflow is None:
-        return report(request, request.plan(fingerprint_if_here(request, console)), console)
-    from retable.cli.commands.mlflow import load_from_mlflow
+        return report(request, request.plan(request.fingerprint(console)), console)
+    from retable.cli.actions.from_mlflow import load_from_mlflow
 
     found = load_from_mlflow(request.study.name, request.scale.name, request.results, request.from_mlflow)
     plan = request.plan(found.data)
@@ -30,8 +31,8 @@ def report(request: Request, plan: Plan[Any], console: Console) -> int:
     from retable.report.results.load import load_results
     from retable.tracking.delivery import Delivery
 
-    records = _records(request)
-    states, messages = _told(records)
+    records = request.records()
+    states, messages = states_and_messages(records)
     if request.study.searches:
         from retable.search.summary import reports
 
@@ -50,7 +51,7 @@ def report(request: Request, plan: Plan[Any], console: Console) -> int:
 
 
 def _print_and_export(plan: Plan[Any], load: "Load", folder: Path, console: Console) -> int:
-    # Tables and figures stand on pandas, SciPy and Matplotlib, which no other command waits for.
+    # Tables and figures stand on pandas, SciPy and Matplotlib, which no other verb waits for.
     from retable.report.formats.console import print_tables
     from retable.report.formats.export import export
     from retable.report.report import draw_figures, report_tables
@@ -65,3 +66,11 @@ def _print_and_export(plan: Plan[Any], load: "Load", folder: Path, console: Cons
     written = export(tables, folder) + draw_figures(plan, load, folder)
     console.print(f"{len(written)} files are in {folder}.")
     return 0
+
+
+def show_searches(request: Request, data: str, states: Mapping[str, str], console: Console) -> None:
+    """Print the spaces of the study's searches, if it has any, and how far the searches are."""
+    if tunings := request.tunings(data):
+        from retable.search.summary import overview
+
+        console.print(overview(tunings, states), "")

@@ -1,4 +1,4 @@
-"""The live board of a run: cells and trials done, what runs and how far, what it scores, how long still, what it cost."""
+"""The live view of a run: cells and trials done, progress and scores of the running trials, time left and cost."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from retable.cli.commands.time_left import Spent, time_left
+from retable.cli.actions.live.time_left import Spent, time_left
 from retable.execution.execution import Execution
 from retable.execution.progress import TrialProgress
 from retable.io.console import LINE_SECONDS
@@ -29,13 +29,13 @@ class _Bar:
     """One running trial."""
 
     planned: PlannedTrial
-    following: TrialProgress
+    progress: TrialProgress
     started: float = field(default_factory=time.monotonic)
     first_sign: float | None = None
 
     def refresh(self) -> None:
-        self.following.refresh()
-        if self.following.began and self.first_sign is None:
+        self.progress.refresh()
+        if self.progress.began and self.first_sign is None:
             self.first_sign = time.monotonic()
 
     @property
@@ -44,12 +44,12 @@ class _Bar:
 
     @property
     def place(self) -> str:
-        """How far it is; a trial that trains nothing is nowhere on the way."""
-        return f"{self.following.iteration}/{self.total}" if self.total else ""
+        """Iteration and number of iterations; empty for a trial that trains nothing."""
+        return f"{self.progress.iteration}/{self.total}" if self.total else ""
 
     @property
-    def words(self) -> str:
-        return self.following.words(self.planned.trial.config)
+    def text(self) -> str:
+        return self.progress.text(self.planned.trial.config)
 
     def spent(self, *, ended: bool) -> Spent:
         now = time.monotonic()
@@ -57,8 +57,8 @@ class _Bar:
             trainable=self.planned.trial.config.trainable,
             starting=(self.first_sign or now) - self.started,
             busy=None if self.first_sign is None else now - self.first_sign,
-            done=self.following.done,
-            left=0 if ended else max(self.total - self.following.iteration, 0),
+            done=self.progress.done,
+            left=0 if ended else max(self.total - self.progress.iteration, 0),
         )
 
 
@@ -80,8 +80,8 @@ class LiveView:
                 planned, TrialProgress(assignment.folder, assignment.attempt)
             )
         if assignment.split > 1:
-            words = f"{planned.name} again, with micro-batches cut in {assignment.split}: they did not fit"
-            self.console.print(Text(words, style="yellow"))
+            text = f"{planned.name} again, with micro-batches cut in {assignment.split}: they did not fit"
+            self.console.print(Text(text, style="yellow"))
         if assignment.where:
             self.console.print(Text(f"{planned.name}: {assignment.where}", style="dim"))
 
@@ -92,7 +92,7 @@ class LiveView:
             if bar is not None:
                 bar.refresh()
                 self._ended.append(bar.spent(ended=True))
-        took = "" if bar is None else f" in {_duration(time.monotonic() - bar.started)}, {bar.words}"
+        took = "" if bar is None else f" in {_duration(time.monotonic() - bar.started)}, {bar.text}"
         if self._execution is not None and self._execution.states[planned.signature] == "waiting":
             state = "again"  # it goes on with another worker group
         self.console.print(Text(f"{state:>9}  {planned.name}{took}", style=STYLES.get(state, "red")))
@@ -107,7 +107,7 @@ class LiveView:
             with Live(get_renderable=self._table, console=self.console, refresh_per_second=1, transient=True):
                 yield
             return
-        with periodic(self._speak, LINE_SECONDS, "board"):
+        with periodic(self._speak, LINE_SECONDS, "live view"):
             yield
 
     def _refreshed(self) -> list[_Bar]:
@@ -119,15 +119,15 @@ class LiveView:
     def _table(self) -> RenderableType:
         table = Table.grid(padding=(0, 2))
         for bar in self._refreshed():
-            progress = ProgressBar(total=bar.total or None, completed=bar.following.iteration, width=24)
-            table.add_row(bar.planned.name, progress, bar.place, bar.words)
+            progress = ProgressBar(total=bar.total or None, completed=bar.progress.iteration, width=24)
+            table.add_row(bar.planned.name, progress, bar.place, bar.text)
         return Group(table, Text(self._summary(), style="bold"))
 
     def _speak(self) -> None:
         self.console.print(self._line(), highlight=False, soft_wrap=True)  # one line of a log
 
     def _line(self) -> str:
-        bars = [" ".join(filter(None, (bar.planned.name, bar.place, bar.words))) for bar in self._refreshed()]
+        bars = [" ".join(filter(None, (bar.planned.name, bar.place, bar.text))) for bar in self._refreshed()]
         return " | ".join([self._summary(), *bars])
 
     def _summary(self) -> str:
@@ -142,7 +142,7 @@ class LiveView:
             f"{len(finished)} of {len(execution.states)} trials finished, {filled} of {len(cells)} cells",
             _duration(time.monotonic() - self._started),
             f"{hours:.2f} {execution.hours}",
-            execution.notice,
+            execution.waiting_reason,
             "saving and stopping; Ctrl-C again ends at once" if execution.stopping else self._left(),
         ]
         return ", ".join(part for part in parts if part)

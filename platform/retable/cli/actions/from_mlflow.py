@@ -1,19 +1,13 @@
-"""What `retable ship` does: MLflow is brought up to date from a folder of results, also an MLflow that has nothing."""
+"""Results loaded from MLflow, without the folder of results."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from rich.console import Console
-from rich.text import Text
-
 from retable.report.results.load import Result, parse_results
-from retable.store.formats.layout import ResultsFolder
-from retable.store.ledger import Ledger
-from retable.tracking.delivery import Delivery
-from retable.tracking.mlflow import TrackedTrial, Tracker, default_uri
-from retable.tracking.uploader import upload_all
+from retable.tracking.mlflow import Tracker
+from retable.tracking.runs import TrackedTrial, default_uri
 
 
 @dataclass(frozen=True)
@@ -28,7 +22,7 @@ class MlflowResults:
     trials: Mapping[str, TrackedTrial]
 
     def outcomes(self, signatures: Iterable[str]) -> dict[str, Result]:
-        """What became of the trials, as `retable.report.results.load.load_results` has it."""
+        """The outcomes of the trials, as `retable.report.results.load.load_results` has it."""
         trials = self.trials.values()
         return parse_results(
             {trial.signature: trial.result for trial in trials if trial.result is not None},
@@ -40,7 +34,7 @@ class MlflowResults:
 
 
 def load_from_mlflow(study: str, scale: str, results: Path, uri: str) -> MlflowResults:
-    """What the tracker holds of a study at a scale. Of a trial that was trained in several places, the latest result.
+    """The trials of a study at a scale that MLflow has; of a trial that was trained in several places, the latest result.
 
     Args:
         results: folder of results, for its own database where the URI is empty.
@@ -66,31 +60,3 @@ def load_from_mlflow(study: str, scale: str, results: Path, uri: str) -> MlflowR
             "name the tracker (--from-mlflow URI) and the scale (--scale) that they were trained at"
         )
     return MlflowResults(data.pop(), trials)
-
-
-SECONDS = 600.0
-"""Most for one study; a server that takes nothing is given up on sooner."""
-
-
-def ship(results: Path, console: Console) -> int:
-    """Deliver what earlier runs could not, of every study in the folder; exit code 1 if some of it is still here.
-
-    Trials that another process is training are left to it.
-
-    Raises:
-        ValueError: no trial of a study is in the folder.
-    """
-    if next(Delivery.all(results), None) is None:
-        raise ValueError(f"{results} holds nothing for MLflow: name with --out the folder that a study wrote")
-    states: dict[str, str] = {}
-    if (path := ResultsFolder(results).ledger).exists():
-        with Ledger(path) as ledger:
-            states = {record.signature: record.state for record in ledger.trials()}
-    pending = upload_all(results, states, lambda why: console.print(Text(why, style="yellow")), SECONDS)
-    if pending:
-        console.print(
-            f"{pending:,} points, files and states could not be delivered. Run the same command again."
-        )
-        return 1
-    console.print(f"MLflow has everything that is in {results}.")
-    return 0

@@ -1,4 +1,4 @@
-"""How long a run will still take, from what its attempts have taken so far: start-up and iterations apart."""
+"""Time that a run will still take, from the times of its attempts so far: start-up and iterations apart."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Spent:
-    """What one attempt has taken so far.
+    """Time of one attempt so far.
 
     Attributes:
         trainable: its model family; an iteration of another family takes another time.

@@ -1,4 +1,4 @@
-"""What a job runs on the head."""
+"""The entry point of jobs on the head of a cluster."""
 
 import os
 import sys
@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from retable.cli import main as cli
-from retable.cli import on_head
+from retable.cli import job
 from retable.cluster.jobs.transfer import ANSWER, unpack
 from retable.io.console import open_console
 
@@ -26,7 +25,7 @@ def test_a_head_that_does_not_say_where_results_live_is_told_what_to_do(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("RETABLE_STORAGE", raising=False)
-    assert on_head.main(["status", STUDY]) == 2
+    assert job.main(["status", STUDY]) == 2
     said = capsys.readouterr().out
     assert "started without RETABLE_STORAGE" in said
     assert ANSWER not in said
@@ -46,9 +45,14 @@ def test_a_study_is_run_as_a_script_with_the_clusters_results(
 
     monkeypatch.setattr(os, "execv", replace)
     with pytest.raises(Replaced):
-        on_head.main(["script", "studies/x.py", "--scale", "toy", "--address", "http://h:8265"])
-    options = ["--scale", "toy", "--address", "http://h:8265", "--address", "auto", "--out", str(storage)]
-    assert ran == [[sys.executable, "studies/x.py", *options]]  # what comes last counts
+        job.main(["script", "studies/x.py", "run", "--scale", "toy"])
+    with pytest.raises(Replaced):
+        job.main(["script", "studies/x.py", "status", "--scale", "toy"])
+    options = ["--scale", "toy", "--address", "auto", "--out", str(storage)]
+    assert ran == [
+        [sys.executable, "studies/x.py", "run", *options],
+        [sys.executable, "studies/x.py", "status", "--scale", "toy", "--out", str(storage)],
+    ]
     assert os.environ["RETABLE_CACHE"] == str(storage / "cache")
 
 
@@ -57,15 +61,15 @@ def test_words_of_the_command_line_get_the_clusters_results(
 ) -> None:
     ran: list[list[str]] = []
 
-    def note(words: list[str]) -> int:
-        ran.append(words)
+    def note(*, arguments: list[str]) -> int:
+        ran.append(arguments)
         return 0
 
-    monkeypatch.setattr(cli, "main", note)
+    monkeypatch.setattr(job, "command_line", note)
     monkeypatch.setenv("RETABLE_STORAGE", "s3://bucket/lab")
-    assert on_head.main(["status", STUDY, "--trial", "12"]) == 0
-    assert on_head.main(["retry", STUDY, "--class", "lost"]) == 0
-    assert on_head.main(["doctor", "--json"]) == 0
+    assert job.main(["status", STUDY, "--trial", "12"]) == 0
+    assert job.main(["retry", STUDY, "--class", "lost"]) == 0
+    assert job.main(["doctor", "--json"]) == 0
     assert ran == [
         ["status", STUDY, "--trial", "12", "--out", "s3://bucket/lab"],
         ["retry", STUDY, "--class", "lost", "--address", "auto", "--out", "s3://bucket/lab"],
@@ -78,15 +82,15 @@ def test_words_of_the_command_line_get_the_clusters_results(
 def test_tables_come_with_their_files(
     storage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def table(words: list[str]) -> int:
-        folder = Path(words[words.index("--export") + 1])
+    def table(*, arguments: list[str]) -> int:
+        folder = Path(arguments[arguments.index("--export") + 1])
         (folder / "tables").mkdir()
         (folder / "tables" / "table_1.csv").write_text("a\n")
         open_console().print(f"1 files are in {folder / 'tables'}.")
         return 1
 
-    monkeypatch.setattr(cli, "main", table)
-    assert on_head.main(["table", STUDY]) == 1
+    monkeypatch.setattr(job, "command_line", table)
+    assert job.main(["table", STUDY]) == 1
     _, _, text = capsys.readouterr().out.partition(f"{ANSWER}\n")
     said, written = unpack(text, tmp_path / "here")
     assert said == f"1 files are in {tmp_path / 'here' / 'tables'}.\n"

@@ -1,0 +1,1 @@
+"""Claims that the papers make about their tables; studies import them."""
