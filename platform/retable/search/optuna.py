@@ -136,10 +136,15 @@ class OptunaStorage:
             place = getattr(
                 self, "place", "that --optuna-storage, which is no URL such as sqlite:///optuna.db"
             )
+            remedy = "give --optuna-storage another URL, which is filled with all points"
+            if isinstance(error, ImportError):
+                remedy += (
+                    ", or install the database's driver (pip install 'retable[postgres]' for PostgreSQL)"
+                )
+            elif isinstance(error, RuntimeError):
+                remedy += f", or bring the database to Optuna {optuna.__version__} (optuna storage upgrade)"
             raise OptunaStorageError(
-                f"Optuna can't use {place}: {str(error).partition(chr(10))[0]}",
-                remedy="give --optuna-storage another URL, or bring the database to Optuna "
-                f"{optuna.__version__} (optuna storage upgrade)",
+                f"Optuna can't use {place}: {str(error).partition(chr(10))[0].rstrip('.')}", remedy=remedy
             ) from error
 
     def update(

@@ -67,7 +67,7 @@ def test_an_optuna_storage_that_cannot_be_used(
     assert main_study(valley.STUDY, [*options, "--optuna-storage", storage.format(out=tmp_path)]) == 2
     text = printed(capsys)
     assert problem in text
-    assert "give --optuna-storage another URL, or bring the database to Optuna" in text
+    assert "give --optuna-storage another URL, which is filled with all points" in text
     assert "secret" not in text
 
 

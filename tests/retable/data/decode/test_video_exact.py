@@ -58,6 +58,17 @@ def encode(
     return path
 
 
+def remuxed(source: Path, path: Path) -> Path:
+    """The same packets in another container: another encoding need not give the same pictures."""
+    with av.open(str(source)) as given, av.open(str(path), "w") as container:
+        stream = container.add_stream_from_template(given.streams.video[0])
+        for packet in given.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                container.mux(packet)
+    return path
+
+
 def turned(source: Path, matrix: tuple[int, ...]) -> Path:
     """A copy of an mp4 with that display matrix."""
     content = bytearray(source.read_bytes())
@@ -79,7 +90,7 @@ def test_a_transport_stream_keeps_its_first_group_of_pictures(
     tmp_path: Path, codec: str, suffix: str
 ) -> None:
     source = encode(tmp_path / "v.mkv", codec, bf="2")
-    stream = encode(tmp_path / f"v.{suffix}", codec, bf="2")
+    stream = remuxed(source, tmp_path / f"v.{suffix}")
     found = probe(stream)
     assert (found.frames, found.decoder, found.revision) == (36, "pyav", 1)
     assert "decord shows" in (found.note or "")
