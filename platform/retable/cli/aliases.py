@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from retable.cli.arguments.usage import UsageError, check_verb
+from retable.cli.arguments.usage import UsageError, check_verb, is_remote
 
 STUDY_VERBS = ("plan", "run", "status", "retry", "extend", "table", "figures", "submit", "logs", "stop")
 """Verbs that take a study, so that they are also the verbs of a study's own file."""
@@ -15,6 +15,17 @@ FLAGS = {
     "--retry": "retry",
 }
 """Options that stood for verbs."""
+
+TRAINING = {
+    "--local": 0,
+    "--retries": 1,
+    "--gpus-per-worker": 1,
+    "--wait-for-nodes": 1,
+    "--optuna-storage": 1,
+}
+UNUSED = {"plan": TRAINING, "table": {**TRAINING, "--workers": 1, "--address": 1}}
+UNUSED["status"] = UNUSED["table"]
+"""Verb -> the options, with their numbers of values, that an option in its place took and did not use."""
 
 
 def in_one_vocabulary(typed: Sequence[str], *, script: bool) -> tuple[list[str], list[str]]:
@@ -82,7 +93,25 @@ def _verb_of_flag(tokens: Sequence[str]) -> tuple[list[str], list[str], list[str
     ):
         classes = rest.pop(0)
     named = [FLAGS[flag], *(["--class", classes] if classes else [])]
-    return named, [*tokens[:at], *rest], [_deprecation(flag, named[0])]
+    return named, _used(named[0], [*tokens[:at], *rest]), [_deprecation(flag, named[0])]
+
+
+def _used(verb: str, tokens: Sequence[str]) -> list[str]:
+    """The tokens without options that the verb does not use; the address of a cluster's head becomes ``--cluster``."""
+    unused = UNUSED.get(verb, {})
+    used: list[str] = []
+    left = list(tokens)
+    while left:
+        token = left.pop(0)
+        option, equals, value = token.partition("=")
+        if option not in unused:
+            used.append(token)
+            continue
+        if unused[option] and not equals and left:
+            value = left.pop(0)
+        if option == "--address" and is_remote(value):
+            used += ["--cluster", value]
+    return used
 
 
 def _deprecation(old: str, new: str) -> str:

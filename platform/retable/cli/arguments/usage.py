@@ -22,3 +22,10 @@ def check_verb(word: str, known: Sequence[str]) -> None:
             f"the verb must be one of {', '.join(known)}, but got {word!r}",
             remedy=f"did you mean {close[0]}?" if close else "",
         )
+
+
+def is_remote(address: str | None) -> bool:
+    """True if a study with that --address runs on the head of a cluster, and not in this process."""
+    return address is not None and address.startswith(("http://", "https://")) | address.endswith(
+        (".yaml", ".yml")
+    )

@@ -7,7 +7,8 @@ from rich.console import Console
 from retable.cli.actions import training
 from retable.cli.arguments.options import FLAT, StudyFile, TrainingOptions
 from retable.cli.arguments.request import Given, Request, refresh, requested
-from retable.cli.commands.remote import is_remote, run_remotely
+from retable.cli.arguments.usage import is_remote
+from retable.cli.commands.remote import run_remotely
 from retable.store.formats.layout import ResultsFolder
 from retable.store.ledger import Ledger
 

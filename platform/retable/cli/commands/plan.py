@@ -13,7 +13,8 @@ from retable.cli.actions.tables import show_searches
 from retable.cli.arguments import values
 from retable.cli.arguments.options import FLAT, STUDY, Address, StudyOptions, Workers, flag, option
 from retable.cli.arguments.request import ABSENT, Given, Request, refresh, requested
-from retable.cli.commands.remote import is_remote, run_remotely
+from retable.cli.arguments.usage import is_remote
+from retable.cli.commands.remote import run_remotely
 from retable.io.console import progress_bar
 from retable.planning.duration import Machine
 from retable.planning.placement import Node

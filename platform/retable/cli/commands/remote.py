@@ -72,13 +72,6 @@ def stop(study: StudyFile, /, *, cluster: RequiredCluster, session: Given) -> in
     return _client(session.load(study), study, cluster, None, session.console).stop()
 
 
-def is_remote(address: str | None) -> bool:
-    """True if a study with that --address runs on the head of a cluster, and not in this process."""
-    return address is not None and address.startswith(("http://", "https://")) | address.endswith(
-        (".yaml", ".yml")
-    )
-
-
 def run_remotely(session: Session, verb: str, study: Study[Any], file: Path, options: StudyOptions) -> int:
     """Run a verb on the machine that --address names, print its log, and copy its tables to this machine."""
     address = getattr(options, "address", None)

@@ -11,7 +11,8 @@ from retable.cli.actions import training
 from retable.cli.arguments import values
 from retable.cli.arguments.options import CLASSES, FLAT, StudyFile, TrainingOptions, option
 from retable.cli.arguments.request import Given, Request, refresh, requested
-from retable.cli.commands.remote import is_remote, run_remotely
+from retable.cli.arguments.usage import is_remote
+from retable.cli.commands.remote import run_remotely
 from retable.execution.restart import restart
 from retable.execution.retries import CAUSES, Cause
 from retable.planning.plan import Plan

@@ -5,7 +5,8 @@ from typing import Annotated
 from retable.cli.actions import training
 from retable.cli.arguments.options import FLAT, StudyFile, TrainingOptions
 from retable.cli.arguments.request import Given, refresh, requested
-from retable.cli.commands.remote import is_remote, run_remotely
+from retable.cli.arguments.usage import is_remote
+from retable.cli.commands.remote import run_remotely
 
 
 def run(

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from retable.cli.arguments.options import StudyOptions, TrainingOptions
-from retable.cli.commands.remote import _tokens_of, _without, is_remote
+from retable.cli.arguments.usage import is_remote
+from retable.cli.commands.remote import _tokens_of, _without
 
 
 def test_options_are_left_out_with_their_values() -> None:
