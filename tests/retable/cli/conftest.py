@@ -21,7 +21,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_cache(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache of the test's own, in which the data set is scanned already."""
+    shutil.copytree(trained.parent / "cache", tmp_path / "cache")
     monkeypatch.setenv("RETABLE_CACHE", str(tmp_path / "cache"))
 
 
