@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     from retable.study.study import Study
 
 VERBS = {
-    "plan": "Print the trials that would run and their cost.\n\nThe plan has memory, GPUs, hours and price of each trial, and the "
-    "cells that can't run with the reason. Nothing is started.",
-    "run": "Train the missing trials, then print the tables.\n\nThe same command again resumes: a finished trial is never "
-    "trained again.",
-    "status": "Print the state of each trial.\n\nThe states are those of the folder of results, also while another process "
-    "trains.",
-    "retry": "Run, and train failed trials again.\n\nA trial that lost its workers or lacked memory is retried by `run` too.",
-    "extend": "Run with more seeds or more iterations.\n\nLonger training goes on from the last checkpoints.",
+    "plan": "Print the trials that would run and their cost.\n\nThe plan shows the memory, GPUs, hours and price of each trial, "
+    "and the reason for each cell that can't run. It starts nothing.",
+    "run": "Train the missing trials, then print the tables.\n\nThe same command again resumes the study. A finished trial is "
+    "never trained again.",
+    "status": "Print the state of each trial.\n\nThe states are read from the folder of results, even while another "
+    "process trains.",
+    "retry": "Train failed and missing trials, then print the tables.\n\n`run` retries by itself after lost workers and lack of memory.",
+    "extend": "Run with more seeds or more iterations.\n\nLonger training continues from the last checkpoints.",
     "table": "Print and export the tables of finished trials.",
-    "figures": "Draw the figures of finished trials.\n\nThey are written to DIR/figures, DIR being the folder of results.",
-    "submit": "Run a study on a cluster.\n\nThe job runs on the cluster's head and goes on without this machine. Submitting the "
-    "study again resumes it.",
+    "figures": "Draw the figures of finished trials.\n\nThe files are written to the subfolder figures of the folder of results.",
+    "submit": "Run a study on a cluster.\n\nThe job runs on the cluster's head and continues without this machine. The same "
+    "command again resumes the study.",
     "logs": "Print the log of a study's newest job on a cluster.",
     "stop": "Stop a study's newest job on a cluster.\n\nThe job saves before it ends.",
-    "ship": "Deliver to MLflow what it lacks.\n\nResults of all studies in the folder are delivered, also to a new MLflow.",
+    "ship": "Deliver to MLflow what it lacks.\n\nThe command delivers all studies in the folder of results, also to a new MLflow.",
     "data": "Check or prepare a data set.",
     "doctor": "Check whether this machine or a cluster can train.\n\nThe exit code is 1 if it can't.",
 }
@@ -135,7 +135,7 @@ def _mistake(error: Exception) -> RetableError | None:
 def _app() -> App:
     app = App(
         name="retable",
-        help="Declare a GAN paper's tables once, run the grid, get the tables back.",
+        help="Declare a GAN paper's tables once, run the grid, and get the tables back.",
         version=_version,
         default_parameter=Parameter(negative=()),
         help_format="plaintext",  # Markdown takes a third of the time of --help
@@ -183,7 +183,7 @@ def _print_verbs(file: str, console: Console) -> None:
     for verb in STUDY_VERBS:
         console.print(f"  {verb:<8} {VERBS[verb].splitlines()[0]}", highlight=False, markup=False)
     console.print(
-        f"\nWithout a verb: run. `python {file} VERB --help` lists the options of a verb; the file is its STUDY.\n",
+        f"\nWithout a verb: run. `python {file} VERB --help` lists the options of a verb. Leave out its STUDY.\n",
         highlight=False,
         markup=False,
     )

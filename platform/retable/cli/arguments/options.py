@@ -64,9 +64,7 @@ Out = Annotated[
     Path,
     option("DIR", "Folder of results, or a URL such as s3://BUCKET/FOLDER.", values.results),
 ]
-Data = Annotated[
-    Path | None, option("DIR", "Folder of the data set. Default: the one that the scale names.", Path)
-]
+Data = Annotated[Path | None, option("DIR", "Folder of the data set. Default: that of the scale.", Path)]
 Cluster = Annotated[
     str | None,
     option(
@@ -76,7 +74,9 @@ Cluster = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    option("N", "Most workers of one trial. Default: as many as fit.", values.positive, group=TRAINING),
+    option(
+        "N", "Maximum number of workers per trial. Default: as many as fit.", values.positive, group=TRAINING
+    ),
 ]
 Address = Annotated[
     str | None,
@@ -121,7 +121,7 @@ class StudyOptions:
     ] = None
     encoder: Annotated[
         Path | None,
-        option("FILE", "Pretrained autoencoder whose codes are learned. Default: one is trained.", Path),
+        option("FILE", "Pretrained autoencoder; the GAN trains on its codes. Default: one is trained.", Path),
     ] = None
 
 
@@ -131,12 +131,12 @@ class TrainingOptions(StudyOptions):
 
     workers: Workers = None
     address: Address = None
-    local: Annotated[bool, flag("Train in this process, without Ray, to debug.", group=TRAINING)] = False
+    local: Annotated[bool, flag("Train in this process, without Ray, for debugging.", group=TRAINING)] = False
     retries: Annotated[
         Retries,
         option(
             "CLASS=N,…",
-            "How often a trial is retried automatically. Default: lost=2 after lost workers, preempted=10 after a "
+            "Maximum number of automatic retries per trial. Default: lost=2 after lost workers, preempted=10 after a "
             "preemption notice, out_of_memory=1 with half the micro-batch.",
             values.retries,
             group=TRAINING,
@@ -155,7 +155,7 @@ class TrainingOptions(StudyOptions):
         float,
         option(
             "MINUTES",
-            "Minutes that a trial waits for nodes that can hold it.",
+            "Minutes to wait for nodes on which a trial fits.",
             values.at_least_zero,
             group=TRAINING,
         ),

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 SHOWN = 20  # bad files on the console; all are in a file
 
 data = App(name="data", help="Check or prepare a data set.")
-prepare = App(name="prepare", help="Decode a data set once, for training to map into memory.")
+prepare = App(
+    name="prepare", help="Decode a data set once, so that training reads it from memory-mapped files."
+)
 data.command(prepare)
 
 Source = Annotated[Path, option("DIR", "Folder of the data set as downloaded. It is only read.", Path)]
-NewFolder = Annotated[Path, option("DIR", "Folder to write, for --data of training.", Path)]
+NewFolder = Annotated[Path, option("DIR", "Folder to write. Give it to training as --data.", Path)]
 Size = Annotated[int, option("PIXELS", "Height and width.", values.positive)]
 Frames = Annotated[int, option("N", "Frames of a clip.", values.positive)]
 Splits = Annotated[tuple[str, ...], option("NAME,…", "Splits to decode: train,test.", values.names)]
@@ -39,13 +41,13 @@ class Decoding:
     """The processes that decode."""
 
     workers: Annotated[
-        int | None, option("N", "Files decoded at a time. Default: one on every CPU.", values.positive)
+        int | None, option("N", "Files to decode at the same time. Default: one per CPU.", values.positive)
     ] = None
     address: Annotated[
         str | None,
         option(
             "ADDRESS",
-            "Running Ray cluster of which this machine is a node: auto. Default: Ray on this machine.",
+            "Running Ray cluster that contains this machine: auto. Default: Ray on this machine.",
         ),
     ] = None
     local: Annotated[bool, flag("Decode in processes of this machine, without Ray.")] = False
@@ -55,14 +57,14 @@ class Decoding:
 def check(
     folder: Annotated[
         Path,
-        Parameter(name="DIR", help="A data set in the layout of UCF101 or FaceForensics, or of images."),
+        Parameter(name="DIR", help="Data set: videos in the layout of UCF101 or FaceForensics, or images."),
     ],
     /,
     *,
-    frames: Annotated[int, option("N", "Frames that a clip needs.", values.positive)] = 16,
-    size: Annotated[
-        int, option("PIXELS", "Pixels that the shorter side of an image needs.", values.positive)
-    ] = 1,
+    frames: Annotated[
+        int, option("N", "Frames per clip; shorter videos are bad files.", values.positive)
+    ] = 16,
+    size: Annotated[int, option("PIXELS", "Minimum length of an image's shorter side.", values.positive)] = 1,
     checksums: Annotated[
         Path | None,
         option(
@@ -93,7 +95,7 @@ def ucf101(
     decoding: Annotated[Decoding, FLAT] = Decoding(),
     session: Given,
 ) -> int:
-    """UCF101 as downloaded: the folders UCF-101 and ucfTrainTestlist."""
+    """Decode UCF101 as downloaded: the folders UCF-101 and ucfTrainTestlist."""
     from retable.data.decode.spec import ClipSpec
 
     spec = ClipSpec(frames=frames, size=size, crop=crop)
@@ -111,7 +113,7 @@ def faceforensics(
         int,
         option(
             "N",
-            "Frames before and after one over which the square of its face is averaged. 0: as in the reference.",
+            "Average the face's square over N frames before and after. 0: no averaging, as in the reference.",
             int,
         ),
     ] = 0,
@@ -119,7 +121,7 @@ def faceforensics(
     decoding: Annotated[Decoding, FLAT] = Decoding(),
     session: Given,
 ) -> int:
-    """FaceForensics, version 1, as downloaded: original and mask videos."""
+    """Decode FaceForensics, version 1, as downloaded: original and mask videos."""
     from retable.data.decode.spec import FaceSpec
 
     spec = FaceSpec(frames=frames, size=size, smooth=smooth)
@@ -140,7 +142,7 @@ def images(
     decoding: Annotated[Decoding, FLAT] = Decoding(),
     session: Given,
 ) -> int:
-    """A folder of images, folders of classes, or the LMDB folders of LSUN."""
+    """Decode images: one folder, folders of classes, or the LMDB folders of LSUN."""
     from retable.data.decode.spec import ImageSpec
 
     return _prepare("images", source, out, ImageSpec(size=size, crop=crop), splits, decoding, session)

@@ -43,7 +43,7 @@ def doctor(
         tuple[str, ...],
         option("IP,…", "Nodes that must be in the cluster. Default: none.", values.comma_separated),
     ] = (),
-    out: Annotated[Path, option("DIR", "Folder of results. RETABLE_STORAGE goes before it.", Path)] = Path(
+    out: Annotated[Path, option("DIR", "Folder of results. RETABLE_STORAGE overrides it.", Path)] = Path(
         "results"
     ),
     json: Annotated[bool, flag("Print the findings as JSON and nothing else.")] = False,

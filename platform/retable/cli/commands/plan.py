@@ -35,7 +35,7 @@ class PlanOptions(StudyOptions):
         tuple[float, ...] | None,
         option(
             "GB",
-            "Memory of the GPUs, such as 12 or 12,24,80. A cell that fits none can't run. Default: not checked.",
+            "Memory of the GPUs, such as 12 or 12,24,80. A cell that fits on none of them can't run. Default: not checked.",
             values.gigabytes,
             group=FORECAST,
         ),

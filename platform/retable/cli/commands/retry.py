@@ -33,7 +33,7 @@ class RetryOptions(TrainingOptions):
         str | None,
         option(
             "SIGNATURE",
-            "Finished trial to train again from its start, such as one whose weights are lost. Its folder is kept aside.",
+            "Finished trial to train again from the start, such as one whose weights are lost. Its old folder is kept.",
         ),
     ] = None
 
