@@ -106,7 +106,7 @@ def test_an_encoder_of_another_data_set_is_needed_where_the_config_says_so(
     wanted = "images of the class elsewhere are asked for, but"
     assert wanted in " ".join(capsys.readouterr().out.split())
     assert not (folder / "nothing decoded" / "shards").exists()
-    main_study(study("cats", "fid", GAN), ["--plan", *arguments])
+    main_study(study("cats", "fid", GAN), ["plan", *arguments[1:]])
     assert wanted in " ".join(capsys.readouterr().out.split())
 
 

@@ -226,13 +226,15 @@ def test_what_can_not_be_drawn_is_told(
 ) -> None:
     def told(*command: str) -> str:
         assert main(arguments=["figures", *command, "--out", str(tmp_path)]) == 2
-        return " ".join(capsys.readouterr().out.split())
+        return " ".join("".join(capsys.readouterr()).split())
 
     signature = trained.signature(FULL)
     folder = tmp_path / "trials" / signature
     assert "that has figures is finished" in told(str(trained.study))
     shutil.copytree(trained.results / "trials" / signature, folder)
-    assert "--samples must be at least 2" in told(signature, "--samples", "1")
+    assert "must be a whole number of at least 2, or there is no interval" in told(
+        signature, "--samples", "1"
+    )
 
     result = TrialResult.read(folder)
     assert result is not None
