@@ -191,7 +191,7 @@ def test_labels_are_flat_and_in_the_papers_words() -> None:
         ({"adversarial": "hinge"}, "adversarial must be one of"),
         ({"batch_stride": 0}, "batch_stride must be at least 1"),
         ({"clstm_layers": 0}, "clstm_layers must be at least 1"),
-        ({"loss": "eq7", "batch_stride": 2}, "with batch_stride=2 the higher levels judge fewer samples"),
+        ({"loss": "eq7", "batch_stride": 2}, "with batch_stride=2 the higher levels have fewer samples"),
         ({"discriminator": "2d"}, "discriminator must be one of"),
         ({"batch_size": 6, "accumulate": 4}, "accumulate must divide batch_size"),
     ],
