@@ -66,7 +66,7 @@ class Sources:
         if not file.is_relative_to(self.root):
             raise SourcesError(
                 f"{file} is not in the checkout {self.root}, which is what travels to the cluster",
-                remedy="move it there",
+                remedy="move the file there",
             )
         path = file.relative_to(self.root)
         if path not in self.files():

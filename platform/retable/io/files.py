@@ -111,13 +111,13 @@ def read_json(path: Path) -> dict[str, Any]:
         FileNotFoundError: there is no such file.
         UnusableFileError: it is damaged.
     """
-    mend = "put a copy of it back"
+    remedy = "restore a copy of it"
     try:
         found = json.loads(path.read_bytes())
     except ValueError as error:
-        raise UnusableFileError(f"{path} is damaged ({error})", remedy=mend) from error
+        raise UnusableFileError(f"{path} is damaged ({error})", remedy=remedy) from error
     if not isinstance(found, dict):
-        raise UnusableFileError(f"{path} must hold named values, but holds {found!r:.40}", remedy=mend)
+        raise UnusableFileError(f"{path} must hold a JSON object, but holds {found!r:.40}", remedy=remedy)
     return found
 
 

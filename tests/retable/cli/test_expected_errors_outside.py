@@ -99,8 +99,8 @@ def test_a_cluster_that_is_not_there(
     options = [argument.format(data=data, out=tmp_path / "results") for argument in arguments]
     assert main(arguments=[*options, "--address", "127.0.0.1:9"]) == 2
     text = printed(capsys)
-    assert "nobody listens at 127.0.0.1:9: " in text
-    assert "see that the cluster is up, and try again" in text
+    assert "nothing listens at 127.0.0.1:9: " in text
+    assert "check that the cluster is up, and try again" in text
 
 
 def test_the_file_of_a_cluster_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:

@@ -196,7 +196,7 @@ def _refuse_remote_address(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
     except OSError as error:
         raise ClusterError(
-            f"nobody listens at {address}: {error}", remedy="see that the cluster is up, and try again"
+            f"nothing listens at {address}: {error}", remedy="check that the cluster is up, and try again"
         ) from error
     if not _a_node_runs_here():
         raise ClusterError(

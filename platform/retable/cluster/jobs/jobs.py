@@ -109,9 +109,10 @@ class Jobs:
                     if "No available agent" not in str(error):
                         raise
                     if time.monotonic() > end:
-                        raise RuntimeError(
+                        raise ClusterError(
                             "the head runs no agent that starts jobs; another Ray on that machine may use the agent's "
-                            "port (52365): see dashboard_agent.log in the head's /tmp/ray/session_latest/logs"
+                            "port (52365)",
+                            remedy="see dashboard_agent.log in the head's /tmp/ray/session_latest/logs",
                         ) from error
                     time.sleep(LOOK_SECONDS)
 
@@ -201,7 +202,7 @@ def jobs_on(head: Head) -> Iterator[Jobs]:
             raise ClusterError(f"{head.name}: {error.problem}", remedy=error.remedy) from error
         except (ConnectionError, RuntimeError) as error:
             raise ClusterError(
-                f"{head.name}: {error}", remedy="see that the cluster is up, and try again"
+                f"{head.name}: {error}", remedy="check that the cluster is up, and try again"
             ) from error
 
 

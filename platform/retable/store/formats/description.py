@@ -9,7 +9,7 @@ from retable.io.sealed import DamagedFile, parse_sealed, write_sealed
 from retable.store.formats.layout import TrialFolder
 
 IDENTITY = ("trainable", "config", "seed", "data", "requires")
-REMEDY = "put a copy of it back, or delete it and run its study again: the next attempt writes it"
+REMEDY = "restore a copy of it, or delete it and run its study again: the next attempt writes it"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from retable.trial.learner import Best, Score
 
 Finished = Literal["done", "collapsed"]
 
-REMEDY = "put a copy of it back, or train the trial again with `retable retry STUDY --trial {}`"
+REMEDY = "restore a copy of it, or train the trial again with `retable retry STUDY --trial {}`"
 
 
 class ConflictingResults(DamagedFile):

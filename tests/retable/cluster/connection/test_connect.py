@@ -36,7 +36,8 @@ def test_an_address_where_nobody_listens_is_refused_at_once(tmp_path: Path) -> N
         port = held.getsockname()[1]
         with (
             pytest.raises(
-                ConnectionError, match=rf"nothing listens at 127.0.0.1:{port}: .*; is the cluster up"
+                ConnectionError,
+                match=rf"nothing listens at 127.0.0.1:{port}: .*; check that the cluster is up",
             ),
             connected(f"127.0.0.1:{port}", tmp_path),
         ):

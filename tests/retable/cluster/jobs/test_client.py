@@ -153,7 +153,9 @@ def test_a_study_outside_of_the_checkout_is_refused(
 ) -> None:
     (tmp_path / "mine.py").write_text("from studies.subsampling_ablation import STUDY\n")
     assert main(arguments=["submit", "mine.py", "--cluster", URL]) == 2
-    assert "which is what travels to the cluster; move it there" in " ".join(capsys.readouterr().out.split())
+    assert "which is what travels to the cluster; move the file there" in " ".join(
+        capsys.readouterr().out.split()
+    )
     assert cluster.submitted == []
 
 

@@ -92,7 +92,7 @@ def test_beside_a_wheel_nothing_is_put_on_the_path(sources: Sources) -> None:
 
 def test_a_head_that_never_gets_an_agent_is_told(sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AGENT_SECONDS", 0)
-    with pytest.raises(ClusterError, match="another Ray on that machine may have the agent's port"):
+    with pytest.raises(ClusterError, match="another Ray on that machine may use the agent's port"):
         Jobs(Client(busy=9)).submit(sources, ["status", "study.py"])
 
 

@@ -70,7 +70,7 @@ def test_a_changed_digit_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     path.write_text(path.read_text().replace("1.93", "1.98"))
     with pytest.raises(
-        DamagedFile, match=r"result\.json was changed after it was written.*; put a copy of it back"
+        DamagedFile, match=r"result\.json was changed after it was written.*; restore a copy of it"
     ):
         TrialResult.read(tmp_path)
 
