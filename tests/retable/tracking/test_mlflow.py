@@ -24,7 +24,7 @@ def first_contact(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subpr
     """A folder in which a fresh process made its first database, and what that process said."""
     folder = tmp_path_factory.mktemp("first")
     script = (
-        "from pathlib import Path; from retable.tracking.mlflow import Tracker, default_uri; import sys; assert 'mlflow' not in sys.modules;"
+        "from pathlib import Path; from retable.tracking.mlflow import Tracker; from retable.tracking.runs import default_uri; import sys; assert 'mlflow' not in sys.modules;"
         "t = Tracker(default_uri(Path('results')), 'e', Path('results')); t._experiment_id;"
         "from mlflow.telemetry.utils import is_telemetry_disabled; assert is_telemetry_disabled()"
     )
