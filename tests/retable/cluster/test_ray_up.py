@@ -164,7 +164,7 @@ def _until(so: Callable[[], object], seconds: float, what: str) -> None:
 def test_a_study_outlives_a_host_and_a_cut_and_nothing_is_left(cluster: Cluster) -> None:
     local = cluster.start_locally()
     cluster.here("ray", "up", "-y", "ray_cluster.yaml")
-    _until(lambda: cluster.nodes() == 3, 300, "three nodes")
+    _until(lambda: cluster.nodes() == 3, 1200, "three nodes")  # a busy machine starts Ray slowly
     _nobody_gets_in(cluster)
 
     study = ("studies/spanning.py", "--cluster", "ray_cluster.yaml")
