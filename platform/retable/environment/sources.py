@@ -82,10 +82,10 @@ class Sources:
         if total > MOST_MB * 2**20:
             largest = sorted(sizes, key=lambda path: -sizes[path])[:5]
             listed = "; ".join(f"{path} {sizes[path] / 2**20:.1f} MB" for path in largest)
-            raise ValueError(
+            raise SourcesError(
                 f"{self.root} has {total / 2**20:.0f} MB of files that would travel to the cluster, expected source "
-                f"code of at most {MOST_MB} MB. The largest: {listed}. Add those that are no source code to .gitignore, or "
-                "move them away"
+                f"code of at most {MOST_MB} MB. The largest: {listed}",
+                remedy="add those that are no source code to .gitignore, or move them away",
             )
 
 

@@ -37,8 +37,9 @@ class ObjectStore:
         try:
             system, root = fs.FileSystem.from_uri(url)
         except (ValueError, OSError) as error:
-            raise ValueError(
-                f"{url} can't hold results: {error}; give s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or file:///FOLDER"
+            raise ObjectStoreError(
+                f"{url} can't hold results: {error}",
+                remedy="give s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or file:///FOLDER",
             ) from error
         self._system: Any = system
         self._root = str(root).rstrip("/")

@@ -147,8 +147,8 @@ class TunedCell(Generic[C]):
             if len(protocols) > 1:
                 raise SearchError(
                     f"search {self.search.number}, {self.cell.label}: {objective} was measured by different "
-                    f"protocols, which can't be compared: {', '.join(protocols)}; move {self.history.path} away and "
-                    "search again"
+                    f"protocols, which can't be compared: {', '.join(protocols)}",
+                    remedy=f"move {self.history.path} away and search again",
                 )
         return points
 
@@ -220,9 +220,10 @@ class TunedCell(Generic[C]):
             protocol, value = scores[rung]
             others = self.history.at_rung(rung)
             if odd := {other.protocol for other in others} - {protocol}:
-                raise ValueError(
+                raise SearchError(
                     f"search {self.search.number}: at iteration {rung} trial {suggestion.signature} was measured by "
-                    f"{protocol}, others by {', '.join(odd)}; they can't be compared"
+                    f"{protocol}, others by {', '.join(odd)}; they can't be compared",
+                    remedy=f"move {self.history.path} away and search again",
                 )
             kept = finished or self.search.pruner.keeps(
                 value, [other.value for other in others], higher_is_better=higher_is_better(objective)
@@ -267,9 +268,10 @@ class TunedCell(Generic[C]):
         if result.state == "done" and suggestion.pruned_at is None:
             scores = {Protocol.parse(name).family: score.value for name, score in result.scores.items()}
             if lacking := [objective for objective in self.search.objectives if objective not in scores]:
-                raise ValueError(
+                raise SearchError(
                     f"search {self.search.number} has the objective {lacking[0]}, but trial {suggestion.signature} is "
-                    f"scored by {', '.join(scores) or 'nothing'}"
+                    f"scored by {', '.join(scores) or 'nothing'}",
+                    remedy="give the search an objective that its trials are scored by",
                 )
             values = {objective: scores[objective] for objective in self.search.objectives}
         return PointResult(self.cell.label, suggestion, result, values)

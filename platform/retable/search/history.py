@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from retable.io.files import write_json
+from retable.io.files import UnusableFileError, write_json
 from retable.study.search import Point
 
 
@@ -102,12 +102,14 @@ class SearchHistory:
         except FileNotFoundError:
             return []
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(
-                f"{self.path} is damaged ({error}); move it away and run again: the same points are suggested, and "
-                "those with finished trials cost nothing"
+            raise UnusableFileError(
+                f"{self.path} is damaged ({error})",
+                remedy="move it away and run again: the same points are suggested, and those with finished trials cost nothing",
             ) from error
         if declared != json.loads(json.dumps(self.declared)) or [p.number for p in points] != list(
             range(len(points))
         ):
-            raise ValueError(f"{self.path} belongs to another search; move it away and run again")
+            raise UnusableFileError(
+                f"{self.path} belongs to another search", remedy="move it away and run again"
+            )
         return points

@@ -176,7 +176,8 @@ class OptunaStorage:
                     self._update_trial(trial, one)
         except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
             raise OptunaStorageError(
-                f"Optuna's storage {self.place} did not take study {name}: {error}"
+                f"Optuna's storage {self.place} did not take study {name}: {str(error).partition(chr(10))[0]}",
+                remedy="the search goes on, and the storage is brought up to date later",
             ) from error
 
     def _study(self, name: str, objectives: Mapping[str, Direction]) -> optuna.Study:

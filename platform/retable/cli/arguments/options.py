@@ -1,13 +1,14 @@
 """Options of the verbs that take a study. Each is declared once; the dataclass of a verb inherits those that it shares."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Group, Parameter
+from cyclopts import Group, Parameter, Token
 
 from retable.cli.arguments import values
+from retable.errors import RetableError
 from retable.execution.retries import CAUSES, Retries
 
 FLAT = Parameter(name="*")
@@ -27,10 +28,17 @@ def option(
     Args:
         convert: text -> value; raises ValueError: the value expected, and the value given.
     """
+
+    def converter(kind: object, tokens: Sequence[Token]) -> object:
+        try:
+            return convert(tokens[0].value)
+        except RetableError as error:
+            raise ValueError(str(error)) from error  # the library prints no remedy
+
     return Parameter(
         help=help,
         metavar=metavar,
-        converter=lambda kind, tokens: convert(tokens[0].value),
+        converter=converter,
         n_tokens=1,
         allow_repeating=False,
         accepts_keys=False,

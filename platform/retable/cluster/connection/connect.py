@@ -151,9 +151,9 @@ def check_nodes(shared: Sequence[Path]) -> None:
     if shared and (absent := missing_folders(shared)):
         listed = "\n".join(f"  {node}: {path}" for node, path in absent.items())
         raise NodesDifferError(
-            f"these nodes lack a folder that workers need at the same path as here; nothing was started:\n{listed}\n"
-            "Put results (--out, or RETABLE_STORAGE of the cluster), data (--data) and the cache (RETABLE_CACHE) on a "
-            "file system that all nodes share"
+            f"these nodes lack a folder that workers need at the same path as here; nothing was started:\n{listed}",
+            remedy="put results (--out, or RETABLE_STORAGE of the cluster), data (--data) and the cache (RETABLE_CACHE) on a "
+            "file system that all nodes share",
         )
 
 
@@ -181,8 +181,8 @@ def _refuse_remote_address(address: str) -> None:
     if address.startswith("ray://"):
         raise OptionError(
             f"a driver can't train through Ray Client ({address}): its ledger and results would be on this machine, "
-            "where no worker sees them. Run the study on the cluster: `retable submit STUDY --cluster FILE`, or "
-            "--address http://HEAD:8265"
+            "where no worker sees them",
+            remedy="run the study on the cluster: `retable submit STUDY --cluster FILE`, or --address http://HEAD:8265",
         )
     if "://" in address or address.endswith((".yaml", ".yml")):
         raise OptionError(

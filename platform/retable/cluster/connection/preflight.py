@@ -89,8 +89,8 @@ def check_versions() -> list[str]:
     if errors:
         listed = "\n".join(f"  {error}" for error in errors)
         raise NodesDifferError(
-            f"these nodes can't run this driver's code; nothing was started:\n{listed}\n"
-            "Install the versions of constraints.txt, and the same checkout or wheel, on all of them; `ray up` does so"
+            f"these nodes can't run this driver's code; nothing was started:\n{listed}",
+            remedy="install the versions of constraints.txt, and the same checkout or wheel, on all of them; `ray up` does so",
         )
     return warnings
 

@@ -37,8 +37,9 @@ def known_token(place: str) -> str:
         token = file.read_text(encoding="utf-8").strip()
     if not token:
         raise NoTokenError(
-            f"{place} asks for a token, but there is none in {file}: copy the head's ~/.ray/auth_token there "
-            "(scp USER@HEAD:.ray/auth_token FILE; chmod 600 FILE), or name another file with RAY_AUTH_TOKEN_PATH"
+            f"{place} asks for a token, but there is none in {file}",
+            remedy="copy the head's ~/.ray/auth_token there (scp USER@HEAD:.ray/auth_token FILE; chmod 600 FILE), or name "
+            "another file with RAY_AUTH_TOKEN_PATH",
         )
     return token
 

@@ -66,7 +66,7 @@ class ClusterClient:
             id = jobs.submit(sources, remote_arguments, self.study if trains else "")
             job = jobs.wait(id, lambda job: job.state != "PENDING", START_SECONDS)
             if job.state == "FAILED":
-                raise ConnectionError(_explained(job, jobs.log(id)))
+                raise ClusterError(_explained(job, jobs.log(id)))
         self.console.print(
             Text(f"Job {id} {job.state.lower()} on {self.place}; it does not need this machine any more.")
         )
@@ -157,8 +157,9 @@ class ClusterClient:
     def _newest(self, jobs: Jobs) -> Job:
         known = jobs.of(self.study)
         if not known:
-            raise ValueError(
-                f"no job of {self.study} was submitted to {self.place} since the cluster was started"
+            raise OptionError(
+                f"no job of {self.study} was submitted to {self.place} since the cluster was started",
+                remedy="`retable submit` starts one",
             )
         return known[0]
 

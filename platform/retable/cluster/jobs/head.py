@@ -123,10 +123,10 @@ def reach(head: Head) -> Iterator[JobServer]:
             token = _read_token(ssh)
             if token is None:
                 errors.seek(0)
-                raise ConnectionError(
+                raise ClusterError(
                     f"SSH does not reach {head.host}, the head of {head.name}: "
-                    f"{errors.read().strip() or 'it ended without a message'}\n"
-                    f"This command must work without asking for anything: {shlex.join(_manual_command(head))}"
+                    f"{errors.read().strip() or 'it ended without a message'}",
+                    remedy=f"this command must work without asking for anything: {shlex.join(_manual_command(head))}",
                 )
             yield JobServer(f"http://127.0.0.1:{port}", token or known_token(f"the cluster of {head.name}"))
         finally:

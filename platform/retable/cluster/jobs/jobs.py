@@ -17,7 +17,7 @@ from ray.exceptions import AuthenticationError
 from ray.job_submission import JobDetails, JobSubmissionClient
 
 from retable.cluster.connection.settings import SETTINGS
-from retable.cluster.connection.token import ClusterError
+from retable.cluster.connection.token import ClusterError, NoTokenError
 from retable.cluster.jobs.head import Head, reach
 from retable.environment.provenance import COMMIT, provenance
 from retable.environment.sources import Sources
@@ -194,9 +194,10 @@ def jobs_on(head: Head) -> Iterator[Jobs]:
         try:
             yield Jobs(JobSubmissionClient(server.url, headers={"Authorization": f"Bearer {server.token}"}))
         except AuthenticationError as error:
-            raise ValueError(
-                f"{head.name} refuses the token: it is another cluster's, or that cluster was restarted; copy the "
-                f"head's ~/.ray/auth_token here again ({str(error).splitlines()[0]})"
+            raise NoTokenError(
+                f"{head.name} refuses the token: it is another cluster's, or that cluster was restarted "
+                f"({str(error).splitlines()[0]})",
+                remedy="copy the head's ~/.ray/auth_token here again",
             ) from error
         except ClusterError as error:
             raise ClusterError(f"{head.name}: {error.problem}", remedy=error.remedy) from error
