@@ -54,7 +54,7 @@ def parse_sealed(content: bytes, name: object, *, remedy: str) -> tuple[dict[str
     if SEAL not in record:
         return record, False
     seal = record.pop(SEAL)
-    if seal != (found := content_hash(record)):
+    if seal != (found := _hash(record)):
         raise DamagedFile(
             f"{name} was changed after it was written: its content has SHA-256 {found[:16]}…, but its seal is "
             f"{seal!s:.16}…",
@@ -65,8 +65,12 @@ def parse_sealed(content: bytes, name: object, *, remedy: str) -> tuple[dict[str
 
 def content_hash(record: Mapping[str, object]) -> str:
     """SHA-256 (hex) of a record's canonical JSON: sorted names, no blanks. A record read from a file has the same hash."""
-    text = json.dumps(json.loads(json.dumps(record, allow_nan=False)), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return _hash(json.loads(json.dumps(record, allow_nan=False)))
+
+
+def _hash(parsed: Mapping[str, object]) -> str:
+    """`content_hash` of a record that was parsed from JSON, so that its names are text."""
+    return hashlib.sha256(json.dumps(parsed, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _finite(text: str) -> float:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, cast, get_args
 
-from retable.io.sealed import DamagedFile, content_hash, parse_sealed, sealed, write_sealed
+from retable.io.sealed import DamagedFile, parse_sealed, sealed, write_sealed
 from retable.store.formats.layout import RESULT, TRIALS, TrialFolder
 from retable.trial.learner import Best, Score
 
@@ -200,7 +200,7 @@ def agreed_result(
             except DamagedFile as error:
                 errors.append(error)
     best = [result for result in results if result.sealed] or results
-    if len(best) == 2 and content_hash(best[0]._record()) != content_hash(best[1]._record()):
+    if len(best) == 2 and best[0] != best[1]:
         raise ConflictingResults(
             f"{name} and the ledger's copy of it differ", remedy=REMEDY.format(signature)
         )
