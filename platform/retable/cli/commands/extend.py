@@ -6,9 +6,8 @@ from rich.console import Console
 
 from retable.cli.actions import training
 from retable.cli.arguments.options import FLAT, StudyFile, TrainingOptions
-from retable.cli.arguments.request import Given, Request, refresh, requested
-from retable.cli.arguments.usage import is_remote
-from retable.cli.commands.remote import run_remotely
+from retable.cli.arguments.request import Given, Request
+from retable.cli.commands.remote import train
 from retable.store.formats.layout import ResultsFolder
 from retable.store.ledger import Ledger
 
@@ -21,11 +20,7 @@ def extend(
     session: Given,
 ) -> int:
     """Run with more --seeds, or with more --iterations from the last checkpoints."""
-    declared = session.load(study)
-    if is_remote(options.address):
-        return run_remotely(session, "extend", declared, study, options)
-    refresh(options.out, checkpoints=True)
-    return extend_trials(requested(declared, options), session.console)
+    return train(session, "extend", study, options, extend_trials, checkpoints=True)
 
 
 def extend_trials(request: Request, console: Console) -> int:

@@ -1,6 +1,6 @@
 """`retable submit`, `logs` and `stop`, and every verb that runs on the head of a cluster in the place of this machine."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,8 +9,16 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from retable.cli.arguments.options import StudyFile, StudyOptions, TrainingOptions, flag, option
-from retable.cli.arguments.request import ABSENT, Given, Session, named_scale
-from retable.cli.arguments.usage import check_verb
+from retable.cli.arguments.request import (
+    ABSENT,
+    Given,
+    Request,
+    Session,
+    named_scale,
+    refresh,
+    requested,
+)
+from retable.cli.arguments.usage import check_verb, is_remote
 from retable.planning.plan import make_plan
 from retable.study.study import Study
 
@@ -70,6 +78,28 @@ def logs(study: StudyFile, /, *, cluster: RequiredCluster, follow: Follow = Fals
 def stop(study: StudyFile, /, *, cluster: RequiredCluster, session: Given) -> int:
     """Ask the newest job of a study to save and end, and wait until it has."""
     return _client(session.load(study), study, cluster, None, session.console).stop()
+
+
+def train(
+    session: Session,
+    verb: str,
+    file: Path,
+    options: TrainingOptions,
+    action: Callable[[Request, Console], int],
+    *,
+    checkpoints: bool = False,
+) -> int:
+    """Run a verb that trains: its action on this machine, or the verb on the machine that --address names.
+
+    Args:
+        action: the request of the options and a console -> the exit code.
+        checkpoints: True if the action reads checkpoints of earlier runs.
+    """
+    study = session.load(file)
+    if is_remote(options.address):
+        return run_remotely(session, verb, study, file, options)
+    refresh(options.out, checkpoints=checkpoints)
+    return action(requested(study, options), session.console)
 
 
 def run_remotely(session: Session, verb: str, study: Study[Any], file: Path, options: StudyOptions) -> int:

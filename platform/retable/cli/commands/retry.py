@@ -10,9 +10,8 @@ from rich.text import Text
 from retable.cli.actions import training
 from retable.cli.arguments import values
 from retable.cli.arguments.options import CLASSES, FLAT, StudyFile, TrainingOptions, option
-from retable.cli.arguments.request import Given, Request, refresh, requested
-from retable.cli.arguments.usage import is_remote
-from retable.cli.commands.remote import run_remotely
+from retable.cli.arguments.request import Given, Request
+from retable.cli.commands.remote import train
 from retable.execution.restart import restart
 from retable.execution.retries import CAUSES, Cause
 from retable.planning.plan import Plan
@@ -47,13 +46,12 @@ def retry(
     session: Given,
 ) -> int:
     """Run, and train failed trials again. Trials that lost their workers or lacked memory are retried without it."""
-    declared = session.load(study)
-    if is_remote(options.address):
-        return run_remotely(session, "retry", declared, study, options)
-    refresh(options.out)
-    request = requested(declared, options)
-    request = replace(request, retries=replace(request.retries, requested=options.classes))
-    return retry_trials(request, session.console, options.trial)
+
+    def retry_requested(request: Request, console: Console) -> int:
+        request = replace(request, retries=replace(request.retries, requested=options.classes))
+        return retry_trials(request, console, options.trial)
+
+    return train(session, "retry", study, options, retry_requested)
 
 
 def retry_trials(request: Request, console: Console, trial: str | None = None) -> int:

@@ -17,7 +17,6 @@ from retable.planning.plan import PlannedTrial
 from retable.report.plan.table import SHORT
 from retable.report.results.numbers import counted
 from retable.store.formats.layout import ResultsFolder
-from retable.store.ledger import Ledger
 from retable.store.records import Attempt, TrialRecord, find
 
 NUMBERS = "iteration", "attempts", "worker-hours"
@@ -66,8 +65,7 @@ def show_status(request: Request, console: Console, trial: str | None = None) ->
     if not path.exists():
         console.print(f"{path} does not exist: nothing was run with --out {request.results}")
         return 0
-    with Ledger(path) as ledger:
-        known = {record.signature: record for record in ledger.trials()}
+    known = request.records()
     if trial is not None:
         return _show_trial(request, find(known.values(), trial), console)
     plan = request.plan(request.fingerprint(console))
