@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from retable.cli.arguments.request import Request
-from retable.cli.main import load_study
+from retable.cli.arguments.study_file import load_study
 
 HERE = Path(__file__).parent
 STORED = HERE / "signatures.json"

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from retable.cli.main import load_study, main_study
+from retable.cli.arguments.study_file import load_study
+from retable.cli.main import main_study
 from retable.search.summary import search_plan, tuned_cells
 
 STUDY = load_study(Path(__file__).parents[2] / "studies" / "lambda_search.py")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from retable.cli.main import load_study, main
+from retable.cli.arguments.study_file import load_study
+from retable.cli.main import main
 from retable.data.embedded.clips import ensure_embedded
 from retable.evaluation.config import Evaluation
 from trainables.classifiers.c3d.scales import SMALL

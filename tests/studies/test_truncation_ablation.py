@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from retable.cli.main import load_study
+from retable.cli.arguments.study_file import load_study
 from retable.planning.plan import make_plan
 from retable.trial.scoring import ScoringConfig
 

@@ -78,13 +78,6 @@ main_study = main
 """The former name of `main`, for studies that call it."""
 
 
-def load_study(path: Path) -> "Study[Any]":
-    """The STUDY that a file exports. See `retable.cli.arguments.study_file.load_study`."""
-    from retable.cli.arguments import study_file
-
-    return study_file.load_study(path)
-
-
 def _call(study: "Study[Any] | None", arguments: Sequence[str] | None, console: Console) -> int:
     """Parse the tokens, and call the verb."""
     typed = sys.argv[1:] if arguments is None else arguments

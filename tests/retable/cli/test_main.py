@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from retable.cli.aliases import STUDY_VERBS
-from retable.cli.main import VERBS, load_study, main, main_study
+from retable.cli.arguments.study_file import load_study
+from retable.cli.main import VERBS, main, main_study
 from retable.data.embedded.clips import ensure_embedded
 from retable.errors import RetableError
 from retable.study.study import Study

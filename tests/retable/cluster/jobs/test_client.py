@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from retable.cli.main import load_study, main, main_study
+from retable.cli.arguments.study_file import load_study
+from retable.cli.main import main, main_study
 from retable.cluster.jobs import client
 from retable.cluster.jobs.head import Head
 from retable.cluster.jobs.jobs import Job

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from retable.cli.main import load_study
+from retable.cli.arguments.study_file import load_study
 from retable.data.embedded.images import ensure_embedded_images
 from retable.planning.plan import Plan
 from tests.trainables.trained_plan import trained_plan

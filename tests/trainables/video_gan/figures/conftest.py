@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from retable.cli.main import load_study
+from retable.cli.arguments.study_file import load_study
 from retable.data.embedded.clips import ensure_embedded
 from retable.planning.plan import Plan
 from tests.trainables.trained_plan import trained_plan
